@@ -1,0 +1,130 @@
+//! Money as integers: nine decimals in an i128, the value of Arrow's `Decimal128(18, 9)`.
+//!
+//! Parsed from the text as it stands in the payload, never through a float. More than nine
+//! decimals round half to even, and the caller counts that.
+
+/// Decimals kept.
+pub const SCALE: u32 = 9;
+/// One unit of currency in nano units.
+pub const ONE: i128 = 1_000_000_000;
+/// Largest absolute value of `Decimal128(18, 9)`.
+pub const MAX: i128 = 999_999_999_999_999_999;
+
+/// An amount in nano units of its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Nanos(pub i128);
+
+/// A parsed amount and whether digits were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parsed {
+    /// The amount, with the text's sign.
+    pub nanos: Nanos,
+    /// More than nine decimals: rounded half to even.
+    pub rounded: bool,
+}
+
+/// Reads a plain or scientific decimal, as JSON or a form writes it. `None` where the text is no
+/// number or does not fit.
+#[must_use]
+pub fn parse(text: &str) -> Option<Parsed> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    if !(-60..=60).contains(&exponent) || mantissa.len() > 60 {
+        return None;
+    }
+    let (negative, digits) = match mantissa.as_bytes().first()? {
+        b'-' => (true, mantissa.get(1..)?),
+        b'+' => (false, mantissa.get(1..)?),
+        _ => (false, mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut all = Vec::with_capacity(whole.len() + fraction.len());
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        all.push(byte - b'0');
+    }
+    // Digits kept: those left of the point after the exponent moved it, plus SCALE.
+    let point = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(SCALE);
+    let (value, rounded) = keep_digits(&all, point)?;
+    if value > MAX {
+        return None;
+    }
+    Some(Parsed { nanos: Nanos(if negative { -value } else { value }), rounded })
+}
+
+/// The integer made of the first `keep` digits, rounded half to even by the rest.
+fn keep_digits(digits: &[u8], keep: i64) -> Option<(i128, bool)> {
+    let mut value: i128 = 0;
+    for position in 0..keep.max(0) {
+        let at = usize::try_from(position).ok()?;
+        value = value.checked_mul(10)?.checked_add(digits.get(at).copied().unwrap_or(0).into())?;
+    }
+    if keep < 0 {
+        return Some((0, digits.iter().any(|digit| *digit != 0)));
+    }
+    let rest = digits.get(usize::try_from(keep).ok()?..).unwrap_or(&[]);
+    let lost = rest.iter().any(|digit| *digit != 0);
+    let first = rest.first().copied().unwrap_or(0);
+    let beyond = rest.iter().skip(1).any(|digit| *digit != 0);
+    let up = first > 5 || (first == 5 && (beyond || value % 2 == 1));
+    Some((value + i128::from(up), lost))
+}
+
+impl std::fmt::Display for Nanos {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let absolute = self.0.unsigned_abs();
+        let one = ONE.unsigned_abs();
+        write!(f, "{sign}{}.{:09}", absolute / one, absolute % one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nanos(text: &str) -> Option<i128> {
+        parse(text).map(|parsed| parsed.nanos.0)
+    }
+
+    #[test]
+    fn vendors_spellings_are_exact() {
+        assert_eq!(nanos("-0.00750"), Some(-7_500_000));
+        assert_eq!(nanos("0.0001000000"), Some(100_000));
+        assert_eq!(nanos("1"), Some(ONE));
+        assert_eq!(nanos(".5"), Some(500_000_000));
+        assert_eq!(nanos("5.1e-3"), Some(5_100_000));
+        assert_eq!(nanos("1E2"), Some(100 * ONE));
+    }
+
+    #[test]
+    fn tenth_decimal_rounds_half_to_even_and_says_so() {
+        assert_eq!(parse("0.0000000005").map(|p| (p.nanos.0, p.rounded)), Some((0, true)));
+        assert_eq!(parse("0.0000000015").map(|p| (p.nanos.0, p.rounded)), Some((2, true)));
+        assert_eq!(parse("0.00000000151").map(|p| p.nanos.0), Some(2));
+        assert_eq!(parse("0.0000000010").map(|p| p.rounded), Some(false));
+    }
+
+    #[test]
+    fn no_number_is_refused() {
+        for text in ["", "-", ".", "abc", "1,5", "1.2.3", "0x1", "1e", "9999999999", "NaN"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn display_comes_back(value in -MAX..=MAX) {
+            prop_assert_eq!(nanos(&Nanos(value).to_string()), Some(value));
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Tables as `schemas/*.toml` describe them: the one source of the Arrow schema, the ClickHouse
+//! DDL and the documentation of columns.
+//!
+//! Dictionaries have Int32 keys everywhere. `stored_only` columns are no part of what
+//! `sendtally normalize` prints. A `carried` column keeps its last value when a later revision
+//! has null.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use serde::Deserialize;
+
+/// Type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// 16 bytes: an id.
+    Fixed16,
+    /// 32 bytes: a SHA-256.
+    Fixed32,
+    /// Text of few distinct values.
+    Dictionary,
+    /// Text.
+    Utf8,
+    /// Truth value.
+    Boolean,
+    /// Microseconds, UTC.
+    Timestamp,
+    /// Decimal128(18, 9).
+    Decimal,
+    /// 16-bit count.
+    Uint16,
+    /// 32-bit count.
+    Uint32,
+    /// 64-bit count.
+    Uint64,
+    /// 32-bit signed.
+    Int32,
+    /// 64-bit signed.
+    Int64,
+    /// Rates and percentiles only, never money.
+    Float64,
+}
+
+impl ColumnType {
+    /// Arrow's type.
+    #[must_use]
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Fixed16 => DataType::FixedSizeBinary(16),
+            Self::Fixed32 => DataType::FixedSizeBinary(32),
+            Self::Dictionary => dictionary_type(),
+            Self::Utf8 => DataType::Utf8,
+            Self::Boolean => DataType::Boolean,
+            Self::Timestamp => timestamp_type(),
+            Self::Decimal => DataType::Decimal128(18, 9),
+            Self::Uint16 => DataType::UInt16,
+            Self::Uint32 => DataType::UInt32,
+            Self::Uint64 => DataType::UInt64,
+            Self::Int32 => DataType::Int32,
+            Self::Int64 => DataType::Int64,
+            Self::Float64 => DataType::Float64,
+        }
+    }
+
+    /// ClickHouse's type, not nullable.
+    #[must_use]
+    pub const fn clickhouse(self) -> &'static str {
+        match self {
+            Self::Fixed16 => "FixedString(16)",
+            Self::Fixed32 => "FixedString(32)",
+            Self::Dictionary => "LowCardinality(String)",
+            Self::Utf8 => "String",
+            Self::Boolean => "Bool",
+            Self::Timestamp => "DateTime64(6, 'UTC')",
+            Self::Decimal => "Decimal(18, 9)",
+            Self::Uint16 => "UInt16",
+            Self::Uint32 => "UInt32",
+            Self::Uint64 => "UInt64",
+            Self::Int32 => "Int32",
+            Self::Int64 => "Int64",
+            Self::Float64 => "Float64",
+        }
+    }
+}
+
+/// `Dictionary(Int32, Utf8)`.
+#[must_use]
+pub fn dictionary_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// `Timestamp(us, UTC)`.
+#[must_use]
+pub fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Name in every table format.
+    pub name: String,
+    /// Type.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// May be null.
+    #[serde(default = "yes")]
+    pub nullable: bool,
+    /// Unit, where the type does not tell.
+    pub unit: Option<String>,
+    /// What it means.
+    pub doc: String,
+    /// Added when the row is stored.
+    #[serde(default)]
+    pub stored_only: bool,
+    /// A later revision's null does not overwrite it.
+    #[serde(default)]
+    pub carried: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Name.
+    #[serde(rename = "table")]
+    pub name: String,
+    /// What a row is.
+    pub doc: String,
+    /// Rows are never revised.
+    pub append_only: bool,
+    /// Columns that identify a row (of revised tables: together with `revision`).
+    pub key: Vec<String>,
+    /// Columns by which files are sorted.
+    pub sort: Vec<String>,
+    /// Column whose date names the partition of a public file.
+    pub partition_time: String,
+    /// Columns, in order.
+    #[serde(rename = "column")]
+    pub columns: Vec<Column>,
+}
+
+impl Table {
+    /// The Arrow schema with all stored columns.
+    #[must_use]
+    pub fn arrow(&self) -> SchemaRef {
+        let field =
+            |column: &Column| Field::new(&column.name, column.kind.arrow(), column.nullable);
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+    }
+
+    /// ClickHouse's `CREATE TABLE`.
+    #[must_use]
+    pub fn clickhouse_ddl(&self) -> String {
+        let mut ddl = format!("CREATE TABLE IF NOT EXISTS {}\n(\n", self.name);
+        for (at, column) in self.columns.iter().enumerate() {
+            let comma = if at + 1 == self.columns.len() { "" } else { "," };
+            let kind = clickhouse_type(column);
+            let doc = column.doc.replace('\'', "''");
+            let _ = writeln!(ddl, "    `{}` {kind} COMMENT '{doc}'{comma}", column.name);
+        }
+        let (engine, order) = if self.append_only {
+            ("MergeTree".to_owned(), self.sort.clone())
+        } else {
+            ("ReplacingMergeTree".to_owned(), self.key.clone())
+        };
+        let version = self.columns.iter().any(|column| column.name == "revision");
+        let engine =
+            if !self.append_only && version { format!("{engine}(revision)") } else { engine };
+        let _ = write!(
+            ddl,
+            ")\nENGINE = {engine}\nPARTITION BY toYYYYMM({})\nORDER BY ({})\n\
+             SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1;\n",
+            self.partition_time,
+            order.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        );
+        ddl
+    }
+
+    /// Markdown documentation of the columns.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut page = format!("## `{}`\n\n{}\n\n", self.name, self.doc);
+        let _ = writeln!(page, "Key: `{}`.\n", self.key.join("`, `"));
+        page.push_str("| column | Arrow type | null | meaning |\n|---|---|---|---|\n");
+        for column in &self.columns {
+            let unit = column.unit.as_ref().map(|unit| format!(" [{unit}]")).unwrap_or_default();
+            let null = if column.nullable { "yes" } else { "no" };
+            let kind = arrow_name(column.kind);
+            let _ =
+                writeln!(page, "| `{}` | {kind} | {null} | {}{unit} |", column.name, column.doc);
+        }
+        page
+    }
+}
+
+fn clickhouse_type(column: &Column) -> String {
+    match (column.nullable, column.kind) {
+        (false, kind) => kind.clickhouse().to_owned(),
+        (true, ColumnType::Dictionary) => "LowCardinality(Nullable(String))".to_owned(),
+        (true, kind) => format!("Nullable({})", kind.clickhouse()),
+    }
+}
+
+const fn arrow_name(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Fixed16 => "FixedSizeBinary(16)",
+        ColumnType::Fixed32 => "FixedSizeBinary(32)",
+        ColumnType::Dictionary => "Dictionary(Int32, Utf8)",
+        ColumnType::Utf8 => "Utf8",
+        ColumnType::Boolean => "Boolean",
+        ColumnType::Timestamp => "Timestamp(us, UTC)",
+        ColumnType::Decimal => "Decimal128(18, 9)",
+        ColumnType::Uint16 => "UInt16",
+        ColumnType::Uint32 => "UInt32",
+        ColumnType::Uint64 => "UInt64",
+        ColumnType::Int32 => "Int32",
+        ColumnType::Int64 => "Int64",
+        ColumnType::Float64 => "Float64",
+    }
+}
+
+/// Declares the tables whose files are in `schemas/`.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident => $file:literal,)+) => {
+        $(
+            $(#[$doc])*
+            pub static $name: LazyLock<Table> = LazyLock::new(|| {
+                parse(include_str!(concat!("../../../schemas/", $file)), $file)
+            });
+        )+
+        /// Every table, in the order of the documentation.
+        #[must_use]
+        pub fn tables() -> Vec<&'static Table> {
+            vec![$(&$name,)+]
+        }
+    };
+}
+
+tables! {
+    /// Canonical delivery events.
+    EVENTS => "events.toml",
+    /// One outcome per message.
+    MESSAGES => "messages.toml",
+    /// Outcomes and latency by window and series.
+    SLO_WINDOWS => "slo_windows.toml",
+    /// Charges by message and kind.
+    CHARGES => "charges.toml",
+    /// Charges by window and series.
+    COST_WINDOWS => "cost_windows.toml",
+    /// Alert transitions.
+    ALERTS => "alerts.toml",
+    /// What could not be read.
+    DEAD_LETTERS => "dead_letters.toml",
+    /// What became of every offset.
+    LEDGER => "ledger.toml",
+    /// Completeness of each table.
+    STATUS => "status.toml",
+}
+
+#[expect(clippy::panic, reason = "the files are compiled in; a test reads each of them")]
+fn parse(text: &str, file: &str) -> Table {
+    match toml::from_str(text) {
+        Ok(table) => table,
+        Err(error) => panic!("schemas/{file}: {error}"),
+    }
+}
+
+/// The page `schemas/README.md`.
+#[must_use]
+pub fn documentation() -> String {
+    let mut page = String::from(
+        "# Tables\n\nGenerated from `schemas/*.toml` by `sendtally schemas`; a test fails when it \
+         drifts.\nRevised tables hold every revision; `queries/views.sql` gives the newest.\n\n",
+    );
+    for table in tables() {
+        page.push_str(&table.markdown());
+        page.push('\n');
+    }
+    page
+}
+
+/// The page `schemas/clickhouse.sql`.
+#[must_use]
+pub fn clickhouse() -> String {
+    let mut page = String::from("-- Generated from schemas/*.toml by `sendtally schemas`.\n");
+    for table in tables().into_iter().filter(|table| table.name != "status") {
+        page.push('\n');
+        page.push_str(&table.clickhouse_ddl());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_table_whose_keys_are_columns() {
+        for table in tables() {
+            let has = |name: &String| table.columns.iter().any(|column| column.name == *name);
+            assert!(table.key.iter().all(has), "{}: key", table.name);
+            assert!(table.sort.iter().all(has), "{}: sort", table.name);
+            assert!(has(&table.partition_time), "{}: partition_time", table.name);
+            let revised = table.columns.iter().any(|column| column.name == "revision");
+            assert!(table.name == "status" || revised != table.append_only, "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn money_is_decimal_everywhere() {
+        for table in tables() {
+            for column in &table.columns {
+                let money = ["price", "amount", "unit_price"].contains(&column.name.as_str());
+                assert!(!money || column.kind == ColumnType::Decimal, "{}", column.name);
+            }
+        }
+    }
+}
