@@ -25,6 +25,8 @@ pub mod dead_letter;
 
 pub mod window;
 
+pub mod pane;
+
 pub mod sketch;
 
 pub mod manifest;

@@ -1,1 +1,24 @@
-//! normalize
+//! Vendor bytes → canonical delivery events or dead letters.
+//!
+//! ```text
+//! RawBatch ─► Normalizer::batch ─┬─ source of the record (header, else the input's)
+//!                                ├─ one adapter a vendor reads the record into elements
+//!                                ├─ Emitter: times, recipient, region, keys, scrubbing
+//!                                └─► Normalized { events, dead letters, a tally per input }
+//! ```
+//!
+//! A record is read whole before its first element is emitted: a record that breaks off half-way
+//! is one dead letter, damage inside one element costs that element only. For each input
+//! `elements = events + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided in one
+//! place, [`emit`]: numbers, user ids, tokens and message bodies never do (P5).
+//!
+//! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
+//! `normalizer`), then one module a vendor, then `text` (JSON lines) and `explain`.
+
+mod counters;
+mod normalizer;
+
+pub mod text;
+
+pub use counters::Counters;
+pub use normalizer::{Normalized, NormalizeError, Normalizer, Settings, Tally};

@@ -92,7 +92,7 @@ pub(crate) struct Lognormal {
 }
 
 impl Lognormal {
-    pub(crate) fn new(median_s: f64, sigma: f64) -> Self {
+    pub(crate) const fn new(median_s: f64, sigma: f64) -> Self {
         Self { median_s, sigma }
     }
 

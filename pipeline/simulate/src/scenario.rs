@@ -271,7 +271,7 @@ pub struct Flow {
     #[serde(default)]
     pub segments: Vec<f64>,
     /// Twilio: share of messages reported by Event Streams instead of callbacks.
-    /// FCM: share reported by BigQuery rows instead of send answers.
+    /// FCM: share whose send answer is followed by rows of the BigQuery export.
     #[serde(default)]
     pub events_share: f64,
     /// Infobip: share of messages with a pending report before the final one.

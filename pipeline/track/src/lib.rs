@@ -1,1 +1,30 @@
-//! track
+//! One outcome per message: dedup, the life of a message, signed deltas to panes.
+//!
+//! ```text
+//! canonical rows ─► Columns ─► Slice (by message_key) ─► Decision per row
+//!                                │ fold(before), fold(after)
+//!                                ▼
+//!                    Deltas: −contribution(before) +contribution(after)
+//! ```
+//! Invariants:
+//! - a message's outcome is a pure function of the *set* of its events ([`fold`]): arrival order,
+//!   batch borders and crashes cannot change it;
+//! - what leaves this crate are integers, so sums over panes are exact in any order;
+//! - replay applies stored decisions and never decides again.
+
+pub mod fold;
+
+pub mod facet;
+
+mod columns;
+
+mod slice;
+
+mod deltas;
+
+mod snapshot;
+
+mod tracker;
+
+pub use deltas::EpochOutput;
+pub use tracker::{Decision, MessageRef, SLICES, TrackError, Tracker, slice_of};

@@ -1,1 +1,41 @@
-//! window
+//! Windows and SQL: the only crate that knows DataFusion.
+//!
+//! ```text
+//! panes (signed sums) ─► Engine ─► slo_windows, cost_windows        queries/slo_windows.sql, …
+//! Parquet + segments  ─► Session ─► rows, CSV, JSON, Arrow, table   queries/views_datafusion.sql
+//! events              ─► recompute ─► messages, slo_windows again   queries/verify_*.sql
+//! ```
+//! The arithmetic of a window stands in `queries/`, where it can be read; this crate gives it
+//! tables, an aggregate function for latency sketches, and plans that are made once. All calls
+//! block: call them from a plain thread (`spawn_blocking` inside an async runtime).
+
+mod error;
+pub use error::WindowError;
+
+mod pane;
+pub use pane::{COST_PANE_SCHEMA, SLO_PANE_SCHEMA};
+
+mod sketch_sql;
+
+mod rows;
+
+mod plan;
+
+mod engine;
+pub use engine::{Engine, Stamp};
+
+pub mod views;
+
+mod table;
+pub use table::TableSource;
+
+mod read_only;
+
+mod session;
+pub use session::Session;
+
+mod output;
+pub use output::OutputFormat;
+
+mod recompute;
+pub use recompute::{recompute_messages, recompute_slo};

@@ -1,0 +1,251 @@
+//! A tracker: some of the slices, owned by one thread, fed in batches and closed at barriers.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use model::keys::Id16;
+
+use crate::columns::Columns;
+use crate::deltas::{Changes, EpochOutput};
+use crate::facet::Interner;
+use crate::fold::Event;
+use crate::slice::{Admitted, Context, Slice};
+use crate::snapshot;
+
+/// Slices of the message table. A slice is the unit of a state snapshot and of a thread's share.
+pub const SLICES: u8 = 64;
+
+/// Slice of a message. By the last byte: the first eight are the table's hash.
+#[must_use]
+pub const fn slice_of(key: Id16) -> u8 {
+    key.0[15] % SLICES
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// A new event: counts.
+    New,
+    /// Seen before: counted in the ledger, stored nowhere.
+    Duplicate,
+    /// Its own time is 35 days behind the watermark: stored, in no window.
+    Late,
+}
+
+/// A row of this epoch.
+pub type MessageRef = (u32, u32);
+
+/// What can go wrong in tracking: a batch of another shape than `schemas/events.toml`.
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    /// A column is missing or has another type.
+    #[error("cannot track a batch: column `{name}` is missing or has another type")]
+    Column {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A word outside the closed list of its column.
+    #[error("cannot track a batch: column `{name}` holds a word that is not in its list")]
+    Word {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A snapshot cannot be read.
+    #[error("cannot restore state slice: {what}")]
+    Snapshot {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Building a batch failed.
+    #[error("cannot build a batch of the epoch")]
+    Build(#[from] ArrowError),
+}
+
+/// Some slices of the message table.
+#[derive(Debug)]
+pub struct Tracker {
+    pub(crate) slices: BTreeMap<u8, Slice>,
+    pub(crate) words: Interner,
+    changes: Changes,
+    scratch: Vec<Event>,
+    batches: Vec<RecordBatch>,
+}
+
+impl Tracker {
+    /// A tracker of these slices, empty.
+    #[must_use]
+    pub fn new(slices: impl IntoIterator<Item = u8>) -> Self {
+        Self {
+            slices: slices.into_iter().map(|slice| (slice, Slice::default())).collect(),
+            words: Interner::default(),
+            changes: Changes::default(),
+            scratch: Vec::new(),
+            batches: Vec::new(),
+        }
+    }
+
+    /// Messages held.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.slices.values().map(Slice::len).sum()
+    }
+
+    /// Bytes of the message tables, capacity included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.slices.values().map(Slice::bytes).sum()
+    }
+
+    /// Decides on rows of a canonical batch and applies them, in order. `watermark_us` is the
+    /// committed one: lateness is judged by it. Gives one decision a row.
+    ///
+    /// # Errors
+    /// Where the batch has another shape than the canonical one.
+    pub fn decide(
+        &mut self,
+        batch: &RecordBatch,
+        rows: &[u32],
+        watermark_us: Option<i64>,
+    ) -> Result<Vec<Decision>, TrackError> {
+        let columns = Columns::new(batch, &mut self.words)?;
+        let number = u32::try_from(self.batches.len()).unwrap_or(u32::MAX);
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            let at = *row as usize;
+            let key = columns.key(at);
+            let event = columns.event(at, &mut self.words);
+            let Some(slice) = self.slices.get_mut(&slice_of(key)) else { continue };
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            let own_time_us = columns.own_time_us(at);
+            decisions.push(match slice.admit(key, event, own_time_us, (number, *row), &mut cx) {
+                Admitted::New => Decision::New,
+                Admitted::Duplicate => Decision::Duplicate,
+                Admitted::Late => Decision::Late,
+            });
+        }
+        self.batches.push(batch.clone());
+        Ok(decisions)
+    }
+
+    /// Applies stored rows to one slice (replay). `watermark_us` is the one by which the epoch
+    /// decided. Rows of other slices and late rows are passed over.
+    ///
+    /// # Errors
+    /// Where the batch has another shape than the `events` table.
+    pub fn replay(
+        &mut self,
+        slice: u8,
+        batch: &RecordBatch,
+        watermark_us: Option<i64>,
+    ) -> Result<(), TrackError> {
+        let columns = Columns::new(batch, &mut self.words)?;
+        let late = snapshot::late_rows(batch)?;
+        for (row, late) in late.into_iter().enumerate() {
+            let key = columns.key(row);
+            if late || slice_of(key) != slice {
+                continue;
+            }
+            let event = columns.event(row, &mut self.words);
+            let Some(table) = self.slices.get_mut(&slice) else { continue };
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            table.apply(key, event, &mut cx);
+        }
+        Ok(())
+    }
+
+    /// Counts stored duplicates of one slice (replay).
+    pub fn replay_duplicates(&mut self, slice: u8, keys: impl Iterator<Item = Id16>) {
+        let Some(table) = self.slices.get_mut(&slice) else { return };
+        for key in keys.filter(|key| slice_of(*key) == slice) {
+            table.apply_duplicate(key);
+        }
+    }
+
+    /// Ends the replay of one epoch on one slice: the horizon by that epoch's watermark. What it
+    /// would emit was committed before and is dropped.
+    pub fn replay_close(&mut self, slice: u8, watermark_us: Option<i64>) {
+        let Some(table) = self.slices.get_mut(&slice) else { return };
+        let mut cx = Context {
+            words: &self.words,
+            changes: &mut self.changes,
+            watermark_us,
+            scratch: &mut self.scratch,
+        };
+        table.close_horizon(&mut cx);
+        table.clear_changed();
+        self.changes = Changes::default();
+    }
+
+    /// Closes an epoch: the horizon by this watermark, then everything that changed.
+    ///
+    /// # Errors
+    /// Where a batch cannot be built: a mistake in this crate.
+    pub fn close_epoch(
+        &mut self,
+        epoch: u64,
+        watermark_us: Option<i64>,
+        committed_at_us: i64,
+    ) -> Result<EpochOutput, TrackError> {
+        for slice in self.slices.values_mut() {
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            slice.close_horizon(&mut cx);
+        }
+        let stamp = snapshot::Stamp { epoch, committed_at_us };
+        let (messages, charges) = snapshot::changed_rows(self, &self.batches, stamp)?;
+        for slice in self.slices.values_mut() {
+            slice.clear_changed();
+        }
+        self.batches.clear();
+        Ok(EpochOutput {
+            slo_panes: self.changes.take_slo(&self.words)?,
+            cost_panes: self.changes.take_cost(&self.words)?,
+            messages,
+            charges,
+        })
+    }
+
+    /// One slice as rows, after dropping what is older than 35 days.
+    ///
+    /// # Errors
+    /// Where a batch cannot be built: a mistake in this crate.
+    pub fn snapshot(
+        &mut self,
+        slice: u8,
+        watermark_us: Option<i64>,
+    ) -> Result<RecordBatch, TrackError> {
+        if let (Some(table), Some(mark)) = (self.slices.get_mut(&slice), watermark_us) {
+            table.expire(mark);
+        }
+        snapshot::write(self, slice)
+    }
+
+    /// Puts a slice back.
+    ///
+    /// # Errors
+    /// Where the batch is no snapshot of this format.
+    pub fn restore(&mut self, slice: u8, batches: &[RecordBatch]) -> Result<(), TrackError> {
+        let mut table = Slice::default();
+        for batch in batches {
+            snapshot::read(batch, &mut table, &mut self.words)?;
+        }
+        table.index(&self.words);
+        self.slices.insert(slice, table);
+        Ok(())
+    }
+}
