@@ -1,1 +1,122 @@
-//! ingest
+//! Into the process: Kafka records and files as [`model::record::RawBatch`]es with their positions.
+//!
+//! The only crate that knows rdkafka. All partitions of the job are assigned by hand; the
+//! broker's committed offsets are written for lag tools and never read.
+
+mod settings;
+
+mod source;
+
+mod tail;
+
+mod file;
+
+mod producer;
+
+mod broker;
+
+pub use broker::EmbeddedBroker;
+pub use file::{FileShape, read_file};
+pub use producer::{OutRecord, Producer};
+pub use settings::{KafkaSettings, Protocol, Sasl};
+pub use source::{Found, KafkaSource, Polled, Start};
+pub use tail::{TailCheck, TailChecker};
+
+use model::fault::Domain;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// What can go wrong between the broker and the process.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The client refused its settings.
+    #[error("cannot make a Kafka client: {reason}; look at [kafka] in the configuration")]
+    Settings {
+        /// What the client says.
+        reason: String,
+    },
+    /// No broker answered.
+    #[error("cannot reach Kafka at {brokers}: {reason}; is it running, is [kafka] brokers right?")]
+    Unreachable {
+        /// Bootstrap servers.
+        brokers: String,
+        /// What the client says.
+        reason: String,
+    },
+    /// The broker refused the user.
+    #[error(
+        "Kafka at {brokers} refused the login: {reason}; look at sasl_mechanism, sasl_username and \
+         the password in [kafka]"
+    )]
+    Authentication {
+        /// Bootstrap servers.
+        brokers: String,
+        /// What the broker says.
+        reason: String,
+    },
+    /// A topic of the configuration is not there.
+    #[error("topic {topic} does not exist at {brokers}; create it, or correct [[topics]]")]
+    MissingTopic {
+        /// Its name or pattern.
+        topic: String,
+        /// Bootstrap servers.
+        brokers: String,
+    },
+    /// A stored offset is not in the partition any more, or not yet.
+    #[error(
+        "{topic}/{partition}: the next offset is {wanted}, the broker has {low} to {high}: records \
+         were deleted or the topic was made anew; nothing was skipped. To go on from an offset and \
+         write the difference into the ledger: sendtally run --seek {topic}/{partition}=OFFSET"
+    )]
+    OutOfRange {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Where the job would go on.
+        wanted: i64,
+        /// First offset that the broker has.
+        low: i64,
+        /// Offset after the last.
+        high: i64,
+    },
+    /// Consuming failed for good.
+    #[error("cannot read from Kafka: {reason}")]
+    Consume {
+        /// What the client says.
+        reason: String,
+    },
+    /// Producing failed for good.
+    #[error("cannot write to Kafka: {reason}")]
+    Produce {
+        /// What the client says.
+        reason: String,
+    },
+    /// A file of records cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    File {
+        /// Its path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl IngestError {
+    /// Who is to blame.
+    #[must_use]
+    pub const fn domain(&self) -> Domain {
+        match self {
+            Self::Unreachable { .. } | Self::Produce { .. } => Domain::Dependency,
+            Self::OutOfRange { .. } | Self::Consume { .. } => Domain::Protect,
+            _ => Domain::Usage,
+        }
+    }
+}
+
+/// The broker said that the login is wrong: no retry helps.
+pub(crate) fn is_authentication(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
+    )
+}

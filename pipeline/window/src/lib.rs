@@ -19,6 +19,8 @@ mod sketch_sql;
 
 mod rows;
 
+mod executor;
+
 mod plan;
 
 mod engine;

@@ -1,0 +1,50 @@
+//! Creating a file so that it is there whole or not at all, and survives a power cut.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use crate::CommitError;
+
+/// No space, or no more of the quota.
+#[must_use]
+pub fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        || error.raw_os_error() == Some(28)
+}
+
+/// Creates `path` with these bytes, only if it is absent: written aside, fsynced, hard linked to
+/// its name, the directory fsynced. Returns false where it exists.
+///
+/// # Errors
+/// Where the file system refuses; nothing of `path` is there then.
+pub fn publish_absent(path: &Path, bytes: &[u8], attempt: &str) -> Result<bool, CommitError> {
+    let aside = path.with_extension(format!("{attempt}.tmp"));
+    let written = write_synced(&aside, bytes);
+    let linked = written.and_then(|()| match fs::hard_link(&aside, path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(CommitError::io("link a manifest to", path)(error)),
+    });
+    // The file aside is of no use whatever happened; a leftover is an orphan for the collector.
+    drop(fs::remove_file(&aside));
+    let created = linked?;
+    if created {
+        sync_parent(path)?;
+    }
+    Ok(created)
+}
+
+/// Writes a new file and fsyncs it.
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CommitError> {
+    let mut file = File::create(path).map_err(CommitError::io("create", path))?;
+    file.write_all(bytes).map_err(CommitError::io("write", path))?;
+    file.sync_all().map_err(CommitError::io("fsync", path))
+}
+
+/// Fsyncs the directory that holds `path`: makes its name durable.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), CommitError> {
+    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+    let directory = File::open(parent).map_err(CommitError::io("open", parent))?;
+    directory.sync_all().map_err(CommitError::io("fsync", parent))
+}

@@ -1,0 +1,101 @@
+//! Segments: Arrow IPC streams (LZ4), written once, named by an attempt id, read with a checksum.
+
+use std::fs::{self, File};
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_ipc::{CompressionType, MetadataVersion};
+use arrow_schema::ArrowError;
+use model::keys::hex;
+use model::manifest::FileRef;
+use sha2::{Digest, Sha256};
+
+use crate::CommitError;
+use crate::datadir::DataDir;
+use crate::publish::{sync_parent, write_synced};
+
+/// Writes batches of one schema as `below/name` and fsyncs the file; the directory's fsync is the
+/// caller's, once for all files of an epoch ([`stage_file`] does both). `None` without rows.
+///
+/// # Errors
+/// Where encoding or writing fails.
+pub fn write_segment(
+    dir: &DataDir,
+    below: &str,
+    name: &str,
+    table: &str,
+    batches: &[RecordBatch],
+) -> Result<Option<FileRef>, CommitError> {
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let Some(first) = batches.first().filter(|_| rows > 0) else { return Ok(None) };
+    let path = dir.place(below)?.join(name);
+    let encode = || -> Result<Vec<u8>, ArrowError> {
+        let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?
+            .try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+        let schema = first.schema();
+        let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            writer.write(batch)?;
+        }
+        writer.into_inner()
+    };
+    let bytes = encode().map_err(|source| CommitError::Arrow {
+        what: "encode",
+        path: path.clone(),
+        source,
+    })?;
+    write_synced(&path, &bytes)?;
+    Ok(Some(FileRef {
+        table: table.to_owned(),
+        path: format!("{below}/{name}"),
+        rows: rows as u64,
+        bytes: bytes.len() as u64,
+        sha256: hex(&Sha256::digest(&bytes)),
+    }))
+}
+
+/// Makes the names of all files written below a place durable.
+///
+/// # Errors
+/// Where the directory cannot be fsynced.
+pub fn stage_file(dir: &DataDir, below: &str) -> Result<(), CommitError> {
+    sync_parent(&dir.place(below)?.join("any"))
+}
+
+/// Reads a segment whole and checks its bytes against the manifest.
+///
+/// # Errors
+/// Where it is missing, differs from what the manifest says, or cannot be decoded.
+pub fn read_segment(dir: &DataDir, file: &FileRef) -> Result<Vec<RecordBatch>, CommitError> {
+    let path = dir.root().join(&file.path);
+    let bytes = fs::read(&path).map_err(CommitError::io("read segment", &path))?;
+    let sha256 = hex(&Sha256::digest(&bytes));
+    if sha256 != file.sha256 {
+        let what = format!("its SHA-256 is {sha256}, the manifest says {}", file.sha256);
+        return Err(CommitError::Damaged { path, what });
+    }
+    let decode = || -> Result<Vec<RecordBatch>, ArrowError> {
+        StreamReader::try_new(Cursor::new(bytes.as_slice()), None)?.collect()
+    };
+    decode().map_err(|source| CommitError::Arrow { what: "decode segment", path, source })
+}
+
+/// SHA-256 of a file, hex, read in pieces.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn digest_file(path: &Path) -> Result<String, CommitError> {
+    let mut file = File::open(path).map_err(CommitError::io("open", path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).map_err(CommitError::io("read", path))?;
+        if read == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..read]);
+    }
+}

@@ -1,0 +1,330 @@
+//! The consumer: all partitions by hand, one queue a partition, batches of bounded bytes.
+//!
+//! ```text
+//! broker ─► librdkafka (≤ 4 MiB a partition) ─► poll() ─► RawBatch (≤ 1 MiB) ─► bounded channel
+//! ```
+//! Backpressure: when the caller does not poll, a partition's queue fills up and librdkafka pauses
+//! its fetches. Invariant: a partition's records leave in offset order, each once.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use model::record::{RawBatch, RawRecord};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use regex::Regex;
+
+use crate::settings::KafkaSettings;
+use crate::{IngestError, is_authentication};
+
+/// Longest wait for an answer of the broker at start.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Keeps the last errors that librdkafka tells, so that a start can say why it failed.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) errors: Mutex<Vec<(KafkaError, String)>>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, _facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
+                tracing::debug!(message, "kafka client");
+            }
+            _ => tracing::info!(message, "kafka client"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka");
+        if let Ok(mut errors) = self.errors.lock() {
+            // The last few are enough to say why.
+            if errors.len() >= 16 {
+                errors.remove(0);
+            }
+            errors.push((error, reason.to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
+/// A partition that the configuration selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Which entry of the configuration selected it.
+    pub entry: usize,
+}
+
+/// Where to start on a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Next offset; `None` = the first that the broker has.
+    pub offset: Option<i64>,
+    /// Id of the input in the process.
+    pub input: u32,
+}
+
+/// What a poll gave.
+#[derive(Debug, Default)]
+pub struct Polled {
+    /// Records, in offset order by partition.
+    pub batch: RawBatch,
+    /// Inputs whose end was reached after these records.
+    pub ended: Vec<u32>,
+}
+
+struct Assigned {
+    input: u32,
+    queue: PartitionQueue<Context>,
+}
+
+/// A consumer of all partitions of the job.
+pub struct KafkaSource {
+    pub(crate) consumer: Arc<BaseConsumer<Context>>,
+    brokers: String,
+    assigned: Vec<Assigned>,
+    turn: usize,
+}
+
+impl std::fmt::Debug for KafkaSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaSource({}, {} partitions)", self.brokers, self.assigned.len())
+    }
+}
+
+impl KafkaSource {
+    /// Makes a consumer and waits for the broker's first answer.
+    ///
+    /// # Errors
+    /// Settings refused, no broker reachable, or login refused.
+    pub fn connect(settings: &KafkaSettings) -> Result<Self, IngestError> {
+        let consumer: BaseConsumer<Context> = settings
+            .consumer()
+            .create_with_context(Context::default())
+            .map_err(|error| IngestError::Settings { reason: error.to_string() })?;
+        let source = Self {
+            consumer: Arc::new(consumer),
+            brokers: settings.brokers.clone(),
+            assigned: Vec::new(),
+            turn: 0,
+        };
+        source.metadata()?;
+        Ok(source)
+    }
+
+    /// All topics with their number of partitions.
+    fn metadata(&self) -> Result<Vec<(String, Vec<i32>)>, IngestError> {
+        let answer = self.consumer.fetch_metadata(None, ANSWER);
+        match answer {
+            Ok(metadata) => Ok(metadata
+                .topics()
+                .iter()
+                .filter(|topic| topic.error().is_none())
+                .map(|topic| {
+                    let partitions = topic.partitions().iter().map(|part| part.id()).collect();
+                    (topic.name().to_owned(), partitions)
+                })
+                .collect()),
+            Err(error) => Err(self.why(&error)),
+        }
+    }
+
+    /// The reason behind a failed answer: the errors told beside it know more.
+    fn why(&self, error: &KafkaError) -> IngestError {
+        drop(self.consumer.poll(Duration::from_millis(100)));
+        let told = self.consumer.context().errors.lock();
+        let told = told.map(|errors| errors.clone()).unwrap_or_default();
+        let brokers = self.brokers.clone();
+        if let Some((_, reason)) = told.iter().find(|(error, _)| is_authentication(error)) {
+            return IngestError::Authentication { brokers, reason: reason.clone() };
+        }
+        let reason = told.last().map_or_else(|| error.to_string(), |(_, reason)| reason.clone());
+        IngestError::Unreachable { brokers, reason }
+    }
+
+    /// The partitions that entries (names, or patterns) select, in stable order. The first entry
+    /// that fits a topic has it.
+    ///
+    /// # Errors
+    /// Broker unreachable, or a named topic that does not exist.
+    pub fn discover(&self, entries: &[Regex]) -> Result<Vec<Found>, IngestError> {
+        let mut topics = self.metadata()?;
+        topics.retain(|(name, _)| !name.starts_with("__"));
+        topics.sort();
+        let mut found = Vec::new();
+        for (topic, mut partitions) in topics {
+            let Some(entry) = entries.iter().position(|entry| entry.is_match(&topic)) else {
+                continue;
+            };
+            partitions.sort_unstable();
+            found.extend(partitions.into_iter().map(|partition| Found {
+                topic: topic.clone(),
+                partition,
+                entry,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// First offset and the offset after the last of a partition.
+    ///
+    /// # Errors
+    /// Broker unreachable.
+    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), IngestError> {
+        let answer = self.consumer.fetch_watermarks(topic, partition, ANSWER);
+        answer.map_err(|error| self.why(&error))
+    }
+
+    /// Takes partitions on, beside those already assigned. Gives the first offset of each.
+    ///
+    /// # Errors
+    /// An offset that the partition does not have: nothing is skipped silently.
+    pub fn assign(&mut self, starts: &[Start]) -> Result<Vec<i64>, IngestError> {
+        let mut list = TopicPartitionList::new();
+        let mut first = Vec::with_capacity(starts.len());
+        for start in starts {
+            let (low, high) = self.bounds(&start.topic, start.partition)?;
+            let offset = start.offset.unwrap_or(low);
+            if offset < low || offset > high {
+                return Err(IngestError::OutOfRange {
+                    topic: start.topic.clone(),
+                    partition: start.partition,
+                    wanted: offset,
+                    low,
+                    high,
+                });
+            }
+            first.push(offset);
+            let consume = |error: KafkaError| IngestError::Consume { reason: error.to_string() };
+            list.add_partition_offset(&start.topic, start.partition, Offset::Offset(offset))
+                .map_err(consume)?;
+        }
+        let consume = |error: KafkaError| IngestError::Consume { reason: error.to_string() };
+        self.consumer.incremental_assign(&list).map_err(consume)?;
+        for start in starts {
+            let queue = self.consumer.split_partition_queue(&start.topic, start.partition);
+            let missing = || IngestError::MissingTopic {
+                topic: start.topic.clone(),
+                brokers: self.brokers.clone(),
+            };
+            let queue = queue.ok_or_else(missing)?;
+            self.assigned.push(Assigned { input: start.input, queue });
+        }
+        Ok(first)
+    }
+
+    /// Reads what is there, at most about `bytes_max`; waits up to `wait` where nothing is.
+    ///
+    /// # Errors
+    /// Offsets out of range or a fatal error. An absent broker is no error: librdkafka retries.
+    pub fn poll(&mut self, bytes_max: usize, wait: Duration) -> Result<Polled, IngestError> {
+        let mut polled = Polled::default();
+        // The main queue has no records, but errors and statistics are served there.
+        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+            self.judge(&error)?;
+        }
+        let partitions = self.assigned.len();
+        for step in 0..partitions {
+            let at = (self.turn + step) % partitions;
+            let share = bytes_max.saturating_sub(polled.batch.bytes.len()).min(bytes_max / 2);
+            self.drain(at, share.max(1), &mut polled)?;
+            if polled.batch.bytes.len() >= bytes_max {
+                break;
+            }
+        }
+        self.turn = (self.turn + 1) % partitions.max(1);
+        if polled.batch.records.is_empty() && polled.ended.is_empty() {
+            std::thread::sleep(wait);
+        }
+        Ok(polled)
+    }
+
+    fn drain(&self, at: usize, bytes_max: usize, into: &mut Polled) -> Result<(), IngestError> {
+        let Some(assigned) = self.assigned.get(at) else { return Ok(()) };
+        let start = into.batch.bytes.len();
+        while into.batch.bytes.len() - start < bytes_max {
+            match assigned.queue.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(message)) => push(&mut into.batch, assigned.input, &message),
+                Some(Err(KafkaError::PartitionEOF(_))) => into.ended.push(assigned.input),
+                Some(Err(error)) => self.judge(&error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops on what would lose data; leaves the rest to librdkafka's retries.
+    fn judge(&self, error: &KafkaError) -> Result<(), IngestError> {
+        let reason = error.to_string();
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Err(IngestError::Consume {
+                    reason: format!(
+                        "{reason}: an offset is not in its partition any more; nothing was \
+                         skipped; see sendtally run --seek TOPIC/PARTITION=OFFSET"
+                    ),
+                })
+            }
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownPartition,
+            ) => Err(IngestError::Consume {
+                reason: format!("{reason}: a topic of the job was deleted"),
+            }),
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                Err(IngestError::Consume { reason })
+            }
+            _ => {
+                tracing::warn!(error = %reason, "kafka: reading goes on when the broker answers");
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the group's offsets, for lag tools only; failures do not matter.
+    pub fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, offset) in offsets {
+            drop(list.add_partition_offset(topic, *partition, Offset::Offset(*offset)));
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!(%error, "offsets for lag tools were not written");
+        }
+    }
+}
+
+/// Copies a record into the batch.
+fn push(batch: &mut RawBatch, input: u32, message: &BorrowedMessage<'_>) {
+    let value = batch.push_bytes(message.payload().unwrap_or(&[]));
+    let first = batch.headers.len();
+    if let Some(headers) = message.headers() {
+        for header in headers.iter() {
+            let name = batch.push_bytes(header.key.as_bytes());
+            let value = batch.push_bytes(header.value.unwrap_or(&[]));
+            batch.headers.push((name, value));
+        }
+    }
+    let time = message.timestamp().to_millis();
+    batch.records.push(RawRecord {
+        input,
+        offset: message.offset(),
+        ingest_time_us: time.map(|millis| millis.saturating_mul(1000)),
+        value,
+        tombstone: message.payload().is_none(),
+        headers: first..batch.headers.len(),
+    });
+}

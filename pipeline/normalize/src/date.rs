@@ -1,0 +1,95 @@
+//! Date spellings of mail and HTTP headers; RFC 3339 and its relatives are in `model::time`.
+
+use model::time::{self, MINUTE_US};
+
+/// Reads `Fri, 24 May 2019 17:18:27 +0000` (RFC 5322) and `… GMT` (HTTP), weekday unchecked.
+pub(crate) fn parse_mail(text: &str) -> Option<i64> {
+    let text = text.split_once(',').map_or(text, |(_, rest)| rest);
+    let mut words = text.split_ascii_whitespace();
+    let day = time::digits(words.next()?.as_bytes())?;
+    let month = month(words.next()?)?;
+    let year = time::digits(words.next()?.as_bytes())?;
+    let mut clock = words.next()?.split(':').map(|part| time::digits(part.as_bytes()));
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let local = time::from_civil((year, month, day), (hour, minute, second), 0)?;
+    let offset = zone_us(words.next()?)?;
+    words.next().is_none().then_some(local - offset)
+}
+
+fn month(name: &str) -> Option<i64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let at = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
+    i64::try_from(at + 1).ok()
+}
+
+fn zone_us(zone: &str) -> Option<i64> {
+    if matches!(zone, "GMT" | "UTC" | "Z") {
+        return Some(0);
+    }
+    let (sign, digits) = match zone.strip_prefix('+') {
+        Some(digits) => (1, digits),
+        None => (-1, zone.strip_prefix('-')?),
+    };
+    if digits.len() != 4 {
+        return None;
+    }
+    let value = time::digits(digits.as_bytes())?;
+    Some(sign * (value / 100 * 60 + value % 100) * MINUTE_US)
+}
+
+/// Reads `yyMMddHHmm` without a zone, as if it were UTC.
+pub(crate) fn parse_compact_minutes(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 {
+        return None;
+    }
+    let two = |at: usize| time::digits(bytes.get(at..at + 2)?);
+    time::from_civil((2000 + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, 0), 0)
+}
+
+/// A Unix time in seconds, whole or as text.
+pub(crate) fn unix_seconds(seconds: i64) -> Option<i64> {
+    plausible(seconds.checked_mul(time::SECOND_US)?)
+}
+
+/// A Unix time in milliseconds.
+pub(crate) fn unix_millis(millis: i64) -> Option<i64> {
+    plausible(millis.checked_mul(time::MILLI_US)?)
+}
+
+/// Years 1 to 9999, the span that can be printed.
+fn plausible(time_us: i64) -> Option<i64> {
+    (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&time_us).then_some(time_us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_and_http_dates_are_read() {
+        let expected = time::parse_rfc3339("2019-05-24T17:18:27Z");
+        assert!(expected.is_some());
+        assert_eq!(parse_mail("Fri, 24 May 2019 17:18:27 +0000"), expected);
+        assert_eq!(parse_mail("24 May 2019 19:18:27 +0200"), expected);
+        assert_eq!(parse_mail("Fri, 24 May 2019 17:18:27 GMT"), expected);
+        for bad in ["", "Fri, 24 Mai 2019 17:18:27 +0000", "Fri, 31 Feb 2019 17:18:27 GMT", "x, y"] {
+            assert_eq!(parse_mail(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn compact_minutes_are_read() {
+        assert_eq!(parse_compact_minutes("2303222338"), time::parse_rfc3339("2023-03-22T23:38:00Z"));
+        assert_eq!(parse_compact_minutes("2313222338"), None);
+        assert_eq!(parse_compact_minutes("é0322233"), None);
+    }
+
+    #[test]
+    fn unix_times_beyond_the_calendar_are_refused() {
+        assert_eq!(unix_seconds(0), Some(0));
+        assert_eq!(unix_millis(i64::MAX), None);
+        assert_eq!(unix_seconds(253_402_300_800), None);
+    }
+}

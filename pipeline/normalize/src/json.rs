@@ -1,0 +1,436 @@
+//! A pull reader over JSON text: one pass, borrowed text, numbers as they are spelled.
+//!
+//! Why not a typed `serde` parse: here a wrong type, a repeated key or an odd number costs one
+//! field and never the neighbours; money is read from the number's own digits; errors carry a
+//! byte position; nesting is bounded without recursion. Speed: strings are scanned eight bytes at
+//! a time; see `examples/throughput.rs` for the comparison with `sonic-rs`.
+
+use std::borrow::Cow;
+
+/// Deepest nesting that is read; no documented payload passes 12.
+pub(crate) const DEPTH_MAX: usize = 64;
+
+/// The text is no JSON, at this byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Syntax {
+    /// Byte position in the text that was read.
+    pub(crate) at: usize,
+}
+
+type Read<T> = Result<T, Syntax>;
+
+/// A value, as far as a field needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Scalar<'a> {
+    /// The key was not there.
+    #[default]
+    Missing,
+    /// `null`.
+    Null,
+    /// A string, unescaped.
+    Text(Cow<'a, str>),
+    /// A number, as spelled.
+    Number(&'a str),
+    /// `true` or `false`.
+    Bool(bool),
+    /// An object or array where a scalar was expected.
+    Nested,
+}
+
+impl Scalar<'_> {
+    /// Text, or the digits of a number; `None` where it is empty or anything else.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) if !text.is_empty() => Some(text),
+            Self::Number(digits) => Some(digits),
+            _ => None,
+        }
+    }
+
+    /// There is a value, and it is no text.
+    pub(crate) const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Bool(_) | Self::Nested)
+    }
+
+    /// There is a value other than null.
+    pub(crate) const fn is_present(&self) -> bool {
+        !matches!(self, Self::Missing | Self::Null)
+    }
+
+    /// A whole number that is spelled without fraction, as a number or as text.
+    pub(crate) fn whole(&self) -> Option<i64> {
+        self.text()?.parse().ok()
+    }
+}
+
+/// What the next value is, by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    Scalar,
+}
+
+/// The reader: a position in a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the start of a text.
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    const fn fail<T>(&self) -> Read<T> {
+        Err(Syntax { at: self.at })
+    }
+
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    fn space(&mut self) {
+        while matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> Read<()> {
+        self.space();
+        if self.byte() == byte {
+            self.at += 1;
+            return Ok(());
+        }
+        self.fail()
+    }
+
+    /// What comes next.
+    pub(crate) fn kind(&mut self) -> Kind {
+        self.space();
+        match self.byte() {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            _ => Kind::Scalar,
+        }
+    }
+
+    /// Nothing but space is left.
+    pub(crate) fn end(&mut self) -> Read<()> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { self.fail() }
+    }
+
+    /// Reads an object; `field` must consume the value of each key.
+    #[inline]
+    pub(crate) fn object(
+        &mut self,
+        mut field: impl FnMut(&mut Self, &str) -> Read<()>,
+    ) -> Read<()> {
+        self.take(b'{')?;
+        self.space();
+        if self.byte() == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.space();
+            let key = self.string()?;
+            self.take(b':')?;
+            field(self, &key)?;
+            self.space();
+            match self.byte() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return self.fail(),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads an object where one stands, else skips the value and gives false.
+    #[inline]
+    pub(crate) fn object_or_skip(
+        &mut self,
+        field: impl FnMut(&mut Self, &str) -> Read<()>,
+    ) -> Read<bool> {
+        if self.kind() != Kind::Object {
+            self.skip()?;
+            return Ok(false);
+        }
+        self.object(field)?;
+        Ok(true)
+    }
+
+    /// Reads an array; `element` must consume each value.
+    #[inline]
+    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.take(b'[')?;
+        self.space();
+        if self.byte() == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            self.space();
+            match self.byte() {
+                b',' => self.at += 1,
+                b']' => break,
+                _ => return self.fail(),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads a scalar; an object or array is skipped and gives [`Scalar::Nested`].
+    #[inline]
+    pub(crate) fn scalar(&mut self) -> Read<Scalar<'a>> {
+        self.space();
+        match self.byte() {
+            b'"' => Ok(Scalar::Text(self.string()?)),
+            b'{' | b'[' => {
+                self.skip()?;
+                Ok(Scalar::Nested)
+            }
+            b'n' => self.word("null").map(|()| Scalar::Null),
+            b't' => self.word("true").map(|()| Scalar::Bool(true)),
+            b'f' => self.word("false").map(|()| Scalar::Bool(false)),
+            _ => Ok(Scalar::Number(self.number()?)),
+        }
+    }
+
+    /// Skips a value and gives its text.
+    pub(crate) fn raw(&mut self) -> Read<&'a str> {
+        self.space();
+        let start = self.at;
+        self.skip()?;
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    /// Skips a value, checking it: a loop with one bit a level, no recursion.
+    pub(crate) fn skip(&mut self) -> Read<()> {
+        let mut objects: u64 = 0;
+        let mut depth = 0_usize;
+        loop {
+            self.space();
+            let opened = match self.byte() {
+                open @ (b'{' | b'[') => {
+                    if depth == DEPTH_MAX {
+                        return self.fail();
+                    }
+                    self.at += 1;
+                    self.space();
+                    objects = objects << 1 | u64::from(open == b'{');
+                    depth += 1;
+                    !matches!((open, self.byte()), (b'{', b'}') | (b'[', b']'))
+                }
+                b'"' => self.string_end().map(|_| false)?,
+                b'n' => self.word("null").map(|()| false)?,
+                b't' => self.word("true").map(|()| false)?,
+                b'f' => self.word("false").map(|()| false)?,
+                _ => self.number().map(|_| false)?,
+            };
+            if opened {
+                if objects & 1 == 1 {
+                    self.key()?;
+                }
+                continue;
+            }
+            // A value has ended: close what ends with it, or go on behind a comma.
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                self.space();
+                match (objects & 1, self.byte()) {
+                    (_, b',') => {
+                        self.at += 1;
+                        if objects & 1 == 1 {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    (1, b'}') | (0, b']') => {
+                        self.at += 1;
+                        objects >>= 1;
+                        depth -= 1;
+                    }
+                    _ => return self.fail(),
+                }
+            }
+        }
+    }
+
+    fn key(&mut self) -> Read<()> {
+        self.space();
+        self.string_end()?;
+        self.take(b':')
+    }
+
+    fn word(&mut self, word: &str) -> Read<()> {
+        let end = self.at + word.len();
+        if self.text.as_bytes().get(self.at..end) == Some(word.as_bytes()) {
+            self.at = end;
+            return Ok(());
+        }
+        self.fail()
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn number(&mut self) -> Read<&'a str> {
+        let start = self.at;
+        if self.byte() == b'-' {
+            self.at += 1;
+        }
+        let zero = self.byte() == b'0';
+        let whole = self.digits();
+        if whole == 0 || (zero && whole > 1) {
+            return self.fail();
+        }
+        if self.byte() == b'.' {
+            self.at += 1;
+            if self.digits() == 0 {
+                return self.fail();
+            }
+        }
+        if matches!(self.byte(), b'e' | b'E') {
+            self.at += 1;
+            if matches!(self.byte(), b'+' | b'-') {
+                self.at += 1;
+            }
+            if self.digits() == 0 {
+                return self.fail();
+            }
+        }
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    /// Passes a string and tells whether it holds escapes.
+    #[inline]
+    fn string_end(&mut self) -> Read<bool> {
+        if self.byte() != b'"' {
+            return self.fail();
+        }
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            self.at += plain_prefix(self.text.as_bytes().get(self.at..).unwrap_or(&[]));
+            match self.byte() {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 2;
+                    if self.at > self.text.len() {
+                        return self.fail();
+                    }
+                }
+                _ => return self.fail(),
+            }
+        }
+        self.at += 1;
+        Ok(escaped)
+    }
+
+    #[inline]
+    fn string(&mut self) -> Read<Cow<'a, str>> {
+        let start = self.at;
+        let escaped = self.string_end()?;
+        let inner = self.text.get(start + 1..self.at - 1).unwrap_or("");
+        if !escaped {
+            return Ok(Cow::Borrowed(inner));
+        }
+        unescape(inner).map(Cow::Owned).ok_or(Syntax { at: start })
+    }
+}
+
+/// Bytes before the first quote, backslash or control byte: eight at a time (the zero-in-word
+/// test of Mycroft; it may only claim a byte too early, and the tail loop then looks closer).
+#[inline]
+fn plain_prefix(bytes: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..at + 8) {
+        let mut word = [0; 8];
+        word.copy_from_slice(chunk);
+        let word = u64::from_le_bytes(word);
+        let quote = word ^ (LOW * 0x22);
+        let slash = word ^ (LOW * 0x5c);
+        let zero = |lanes: u64| lanes.wrapping_sub(LOW) & !lanes;
+        let control = word.wrapping_sub(LOW * 0x20) & !word;
+        let hit = (zero(quote) | zero(slash) | control) & HIGH;
+        if hit != 0 {
+            return at + (hit.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    let stop = |byte: &u8| matches!(byte, b'"' | b'\\') || *byte < 0x20;
+    at + rest.iter().position(stop).unwrap_or(rest.len())
+}
+
+/// The text that escapes spell. A lone surrogate becomes U+FFFD: the text stays readable.
+fn unescape(inner: &str) -> Option<String> {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(rest.get(..at)?);
+        let escape = *rest.as_bytes().get(at + 1)?;
+        rest = rest.get(at + 2..)?;
+        match escape {
+            b'"' => out.push('"'),
+            b'\\' => out.push('\\'),
+            b'/' => out.push('/'),
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'n' => out.push('\n'),
+            b'r' => out.push('\r'),
+            b't' => out.push('\t'),
+            b'u' => {
+                let (character, after) = unicode_escape(rest)?;
+                out.push(character);
+                rest = after;
+            }
+            _ => return None,
+        }
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+fn hex4(text: &str) -> Option<u32> {
+    let digits = text.get(..4)?;
+    let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if hex { u32::from_str_radix(digits, 16).ok() } else { None }
+}
+
+fn unicode_escape(rest: &str) -> Option<(char, &str)> {
+    let first = hex4(rest)?;
+    let after = rest.get(4..)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, after));
+    }
+    let low = after.strip_prefix("\\u").and_then(hex4);
+    match low {
+        Some(low @ 0xDC00..=0xDFFF) if first < 0xDC00 => {
+            let code = 0x1_0000 + ((first - 0xD800) << 10) + (low - 0xDC00);
+            Some((char::from_u32(code)?, after.get(6..)?))
+        }
+        _ => Some((char::REPLACEMENT_CHARACTER, after)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

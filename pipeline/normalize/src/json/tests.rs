@@ -1,0 +1,63 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn accepts(text: &str) -> bool {
+    let mut cursor = Cursor::new(text);
+    cursor.skip().and_then(|()| cursor.end()).is_ok()
+}
+
+#[test]
+fn valid_texts_are_passed_and_broken_ones_refused_with_a_position() {
+    for text in ["{}", "[]", " [1, 2.5e-3, -0, {\"a\": [true, null]}] ", "\"a\\u00e4\\n\"", "{\"\":{}}"] {
+        assert!(accepts(text), "{text}");
+    }
+    for text in ["", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "01", "1.", "\"a", "\"\u{1}\"", "[1}", "nul", "{,}", "[]]"] {
+        assert!(!accepts(text), "{text}");
+    }
+    assert_eq!(Cursor::new("[1, x]").skip(), Err(Syntax { at: 4 }));
+}
+
+#[test]
+fn nesting_is_bounded_without_recursion() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(accepts(&deep(DEPTH_MAX)));
+    assert!(!accepts(&deep(DEPTH_MAX + 1)));
+    assert!(!accepts(&"[{\"a\":".repeat(2_000_000)));
+}
+
+#[test]
+fn escapes_are_spelled_out() {
+    let read = |text| Cursor::new(text).scalar();
+    assert_eq!(read(r#""\ud83d\ude00\/\t""#), Ok(Scalar::Text(Cow::Owned("😀/\t".to_owned()))));
+    assert_eq!(read(r#""\ud83d""#), Ok(Scalar::Text(Cow::Owned("\u{fffd}".to_owned()))));
+    assert!(read(r#""\u12g4""#).is_err());
+    assert!(read(r#""\x""#).is_err());
+}
+
+#[test]
+fn a_number_keeps_its_spelling() {
+    assert_eq!(Cursor::new("0.0001000000 ").scalar(), Ok(Scalar::Number("0.0001000000")));
+    assert_eq!(Cursor::new("123456789012345678901234567890").scalar().map(|s| s.whole()), Ok(None));
+}
+
+proptest! {
+    /// The oracle is serde_json: both accept or both refuse (but for depth and lone surrogates).
+    #[test]
+    fn agrees_with_serde_json(text in "[\\[\\]{}\",:0-9.eE+\\-truefalsn\\\\u ab]{0,24}") {
+        let oracle = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        let surrogate = text.contains("\\u");
+        prop_assert!(surrogate || accepts(&text) == oracle || !accepts_escapes(&text), "{}", text);
+    }
+
+    #[test]
+    fn strings_come_back(text in "\\PC{0,40}") {
+        let json = serde_json::to_string(&text).unwrap();
+        prop_assert_eq!(Cursor::new(&json).scalar(), Ok(Scalar::Text(Cow::Owned(text))));
+    }
+}
+
+/// `skip` passes an escape without looking at it; only a string that is read must be spelled well.
+fn accepts_escapes(text: &str) -> bool {
+    !text.contains('\\')
+}

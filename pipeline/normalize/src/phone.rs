@@ -1,0 +1,173 @@
+//! Recipients' numbers: their digits, region and prefix. Nothing here ever stores one.
+//!
+//! Tables: `phone/regions.txt` (longest prefix → region) and `phone/mcc.txt` (MCC → country), each
+//! with its origin in its first lines. The lookup walks digits through a trie of ten children a
+//! node; it allocates nothing.
+
+use std::sync::LazyLock;
+
+/// E.164 allows 15 digits; fewer than 7 are a short code.
+pub(crate) const DIGITS_MAX: usize = 15;
+/// Shortest number that is somebody's and must not appear in a text.
+pub(crate) const PERSONAL_DIGITS_MIN: usize = 7;
+/// Shortest number whose prefix is shown: four digits are cut off.
+const PREFIX_DIGITS_MIN: usize = 8;
+const PREFIX_CUT: usize = 4;
+
+/// A number as `+` and digits, on the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number {
+    bytes: [u8; DIGITS_MAX + 1],
+    len: usize,
+}
+
+impl Number {
+    /// Reads a number with or without `+`, `00`, a `tel:` or channel prefix, and separators.
+    /// `None` where it holds anything else: then it is some other id.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let text = text.rsplit_once(':').map_or(text, |(_, number)| number);
+        let mut number = Self { bytes: [b'+'; DIGITS_MAX + 1], len: 0 };
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'0'..=b'9' => {
+                    *number.bytes.get_mut(number.len + 1)? = byte;
+                    number.len += 1;
+                }
+                b'+' if at == 0 => {}
+                b' ' | b'-' | b'(' | b')' | b'.' if at > 0 => {}
+                _ => return None,
+            }
+        }
+        if number.bytes.starts_with(b"+00") {
+            // The international prefix of most countries; no E.164 number begins with 0.
+            number.bytes.copy_within(3.., 1);
+            number.len -= 2;
+        }
+        (number.len > 0).then_some(number)
+    }
+
+    /// Digits only.
+    pub(crate) fn digits(&self) -> &str {
+        std::str::from_utf8(self.bytes.get(1..=self.len).unwrap_or(&[])).unwrap_or("")
+    }
+
+    /// `+` and the digits without the last four.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        if self.len < PREFIX_DIGITS_MIN {
+            return None;
+        }
+        std::str::from_utf8(self.bytes.get(..=self.len - PREFIX_CUT)?).ok()
+    }
+
+    /// ISO region by the longest known prefix; short codes have none.
+    pub(crate) fn region(&self) -> Option<&'static str> {
+        if self.len < PERSONAL_DIGITS_MIN {
+            return None;
+        }
+        REGIONS.longest(self.digits().as_bytes())
+    }
+}
+
+/// Country of a mobile country code.
+pub(crate) fn mcc_country(mcc: &str) -> Option<&'static str> {
+    if mcc.len() == 3 { MCCS.longest(mcc.as_bytes()) } else { None }
+}
+
+static REGIONS: LazyLock<Trie> = LazyLock::new(|| Trie::read(include_str!("phone/regions.txt")));
+static MCCS: LazyLock<Trie> = LazyLock::new(|| Trie::read(include_str!("phone/mcc.txt")));
+
+/// Prefixes of digits and what they stand for.
+#[derive(Debug)]
+struct Trie {
+    /// Ten children a node; 0 = none, as the root is nobody's child.
+    children: Vec<[u16; 10]>,
+    regions: Vec<Option<&'static str>>,
+}
+
+impl Trie {
+    fn read(table: &'static str) -> Self {
+        let mut trie = Self { children: vec![[0; 10]], regions: vec![None] };
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            if let Some((prefix, region)) = line.split_once(' ') {
+                trie.insert(prefix.as_bytes(), region);
+            }
+        }
+        trie
+    }
+
+    fn insert(&mut self, prefix: &[u8], region: &'static str) {
+        let mut node = 0_usize;
+        for byte in prefix {
+            let digit = usize::from(byte.wrapping_sub(b'0')) % 10;
+            let mut next = usize::from(self.children[node][digit]);
+            if next == 0 {
+                next = self.children.len();
+                self.children.push([0; 10]);
+                self.regions.push(None);
+                self.children[node][digit] = u16::try_from(next).unwrap_or(0);
+            }
+            node = next;
+        }
+        self.regions[node] = Some(region);
+    }
+
+    fn longest(&self, digits: &[u8]) -> Option<&'static str> {
+        let mut node = 0_usize;
+        let mut found = None;
+        for byte in digits {
+            let digit = usize::from(byte.wrapping_sub(b'0'));
+            let next = self.children.get(node).and_then(|children| children.get(digit))?;
+            if *next == 0 {
+                break;
+            }
+            node = usize::from(*next);
+            found = self.regions.get(node).copied().flatten().or(found);
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(text: &str) -> Option<&'static str> {
+        Number::parse(text)?.region()
+    }
+
+    #[test]
+    fn numbers_are_read_in_vendors_spellings() {
+        let digits = |text| Number::parse(text).map(|number| number.digits().to_owned());
+        assert_eq!(digits("whatsapp:+31612345678").as_deref(), Some("31612345678"));
+        assert_eq!(digits("+1 (202) 555-0123").as_deref(), Some("12025550123"));
+        assert_eq!(digits("0041793026727").as_deref(), Some("41793026727"));
+        for other in ["", "+", "user-1", "US.1349120865530274191", "1234567890123456", "PHONE_NUMBER"] {
+            assert_eq!(digits(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn regions_follow_the_longest_prefix() {
+        assert_eq!(region("+41793026727"), Some("CH"));
+        assert_eq!(region("385911234567"), Some("HR"));
+        assert_eq!(region("+12025550123"), Some("US"));
+        assert_eq!(region("+14165550123"), Some("CA"));
+        assert_eq!(region("+18765550123"), Some("JM"));
+        assert_eq!(region("+447700900123"), Some("GB"));
+        assert_eq!(region("+441481960194"), Some("GG"));
+        assert_eq!(region("+79161234567"), Some("RU"));
+        assert_eq!(region("+77011234567"), Some("KZ"));
+        assert_eq!(region("+11111111111"), Some("US"), "unassigned: the calling code's main region");
+        assert_eq!(region("2021"), None, "a short code has no region");
+    }
+
+    #[test]
+    fn a_prefix_lacks_four_digits_and_short_numbers_have_none() {
+        let prefix = |text| Number::parse(text).and_then(|n| n.prefix().map(str::to_owned));
+        assert_eq!(prefix("41793026727").as_deref(), Some("+4179302"));
+        assert_eq!(prefix("1234567"), None);
+        assert_eq!(mcc_country("219"), Some("HR"));
+        assert_eq!(mcc_country("999"), None);
+    }
+}
