@@ -222,8 +222,9 @@ class Kafka:
 
     def create_topics(self, names: list[str], partitions: int) -> None:
         """Creates topics and waits until they are there."""
+        admin = self.admin()  # it must outlive its answers
         topics = [NewTopic(name, num_partitions=partitions) for name in names]
-        for future in self.admin().create_topics(topics).values():
+        for future in admin.create_topics(topics).values():
             future.result(timeout=30)
 
     def topics(self) -> dict[str, int]:

@@ -74,14 +74,18 @@ mod tests {
         assert_eq!(parse_mail("Fri, 24 May 2019 17:18:27 +0000"), expected);
         assert_eq!(parse_mail("24 May 2019 19:18:27 +0200"), expected);
         assert_eq!(parse_mail("Fri, 24 May 2019 17:18:27 GMT"), expected);
-        for bad in ["", "Fri, 24 Mai 2019 17:18:27 +0000", "Fri, 31 Feb 2019 17:18:27 GMT", "x, y"] {
+        for bad in ["", "Fri, 24 Mai 2019 17:18:27 +0000", "Fri, 31 Feb 2019 17:18:27 GMT", "x, y"]
+        {
             assert_eq!(parse_mail(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn compact_minutes_are_read() {
-        assert_eq!(parse_compact_minutes("2303222338"), time::parse_rfc3339("2023-03-22T23:38:00Z"));
+        assert_eq!(
+            parse_compact_minutes("2303222338"),
+            time::parse_rfc3339("2023-03-22T23:38:00Z")
+        );
         assert_eq!(parse_compact_minutes("2313222338"), None);
         assert_eq!(parse_compact_minutes("é0322233"), None);
     }

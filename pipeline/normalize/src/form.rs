@@ -70,13 +70,8 @@ mod tests {
         let mut form = Form::default();
         form.read("To=%2B49+30&&Empty=&Flag&Bad=%zz&Odd=%\n");
         let pairs: Vec<_> = form.pairs().map(|(name, value)| (name.to_vec(), value)).collect();
-        let expected: [(&[u8], &str); 5] = [
-            (b"To", "+49 30"),
-            (b"Empty", ""),
-            (b"Flag", ""),
-            (b"Bad", "%zz"),
-            (b"Odd", "%"),
-        ];
+        let expected: [(&[u8], &str); 5] =
+            [(b"To", "+49 30"), (b"Empty", ""), (b"Flag", ""), (b"Bad", "%zz"), (b"Odd", "%")];
         let expected: Vec<_> =
             expected.iter().map(|(name, value)| (name.to_vec(), Some(*value))).collect();
         assert_eq!(pairs, expected);

@@ -117,6 +117,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Whether `null` (or a broken word of its letter) comes next.
+    pub(crate) fn is_null(&mut self) -> bool {
+        self.space();
+        self.byte() == b'n'
+    }
+
     /// Nothing but space is left.
     pub(crate) fn end(&mut self) -> Read<()> {
         self.space();
@@ -356,7 +362,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Bytes before the first quote, backslash or control byte: eight at a time (the zero-in-word
-/// test of Mycroft; it may only claim a byte too early, and the tail loop then looks closer).
+/// test of Mycroft, whose lowest hit is exact: a borrow only travels upward from a true hit).
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;

@@ -15,10 +15,41 @@
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
 //! `normalizer`), then one module a vendor, then `text` (JSON lines) and `explain`.
 
+mod json;
+
+mod form;
+
+mod date;
+
+mod phone;
+
+mod words;
+
+mod draft;
+
 mod counters;
+
+mod emit;
+
 mod normalizer;
+
+mod answer;
+
+mod twilio;
+
+mod infobip;
+
+mod google_rbm;
+
+mod whatsapp;
+
+mod apns;
+
+mod fcm;
+
+mod cloudevents;
 
 pub mod text;
 
 pub use counters::Counters;
-pub use normalizer::{Normalized, NormalizeError, Normalizer, Settings, Tally};
+pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};

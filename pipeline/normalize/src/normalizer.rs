@@ -1,13 +1,23 @@
-//! The batch loop: each record to its adapter, each element counted.
+//! The batch loop: each record to its vendor's adapter, each element counted.
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::dead_letter::DeadLetter;
 use model::event::EventBatchBuilder;
 use model::keys::Keyring;
-use model::record::{Input, RawBatch};
+use model::record::{Headers, Input, RawBatch, RawRecord, RecordView};
+use model::time;
+use model::vocabulary::{DeadReason, Source, TimeSource};
+use sha2::{Digest, Sha256};
 
 use crate::counters::Counters;
+use crate::draft::Dead;
+use crate::emit::{Emitter, Origin};
+use crate::form::Form;
+use crate::{apns, cloudevents, fcm, google_rbm, infobip, twilio, whatsapp};
+
+/// Largest record that is read. Kafka's own default limit is 1 MiB; a larger one is no webhook.
+const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What a [`Normalizer`] needs to know.
 #[derive(Debug, Clone)]
@@ -21,7 +31,34 @@ pub struct Settings {
 pub struct Normalizer {
     settings: Settings,
     builder: EventBatchBuilder,
+    scratch: Scratch,
     counters: Counters,
+}
+
+/// Buffers that adapters reuse from record to record.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Decoded form.
+    pub(crate) form: Form,
+    /// Decoded base64.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A record as an adapter sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    /// The vendor's text.
+    pub(crate) value: &'a str,
+    /// Headers.
+    pub(crate) headers: Headers<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// The query of the `url` header: where a GET callback has its data.
+    pub(crate) fn query(&self) -> Option<&'a str> {
+        let (_, query) = self.headers.get("url")?.split_once('?')?;
+        Some(query.split_once('#').map_or(query, |(query, _)| query))
+    }
 }
 
 /// What became of a batch.
@@ -70,7 +107,12 @@ impl Normalizer {
     /// A normalizer with its own scratch; one a thread.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, builder: EventBatchBuilder::default(), counters: Counters::default() }
+        Self {
+            settings,
+            builder: EventBatchBuilder::default(),
+            scratch: Scratch::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Counts since this normalizer was made.
@@ -79,13 +121,153 @@ impl Normalizer {
         &self.counters
     }
 
-    /// Normalizes one batch.
+    /// One batch of raw records: canonical columns, dead letters and a tally per input.
     ///
     /// # Errors
     /// Where Arrow refuses the columns; a bad payload is a dead letter, never an error.
-    pub fn batch(&mut self, raw: &RawBatch, inputs: &[Input]) -> Result<Normalized, NormalizeError> {
-        let _ = (&self.settings, raw);
+    pub fn batch(
+        &mut self,
+        raw: &RawBatch,
+        inputs: &[Input],
+    ) -> Result<Normalized, NormalizeError> {
+        let mut dead = Vec::new();
+        let mut tallies: Vec<Tally> = Vec::new();
+        let mut rows = vec![usize::MAX; inputs.len()];
+        for record in &raw.records {
+            let at = tally_row(&mut tallies, &mut rows, record);
+            if let Some(tally) = tallies.get_mut(at) {
+                self.record(raw.view(record), inputs, tally, &mut dead);
+            }
+        }
         let events = self.builder.finish(inputs)?;
-        Ok(Normalized { events, dead: Vec::new(), tallies: Vec::new() })
+        Ok(Normalized { events, dead, tallies })
     }
+
+    fn record(
+        &mut self,
+        view: RecordView<'_>,
+        inputs: &[Input],
+        tally: &mut Tally,
+        dead: &mut Vec<DeadLetter>,
+    ) {
+        let input = inputs.get(view.input as usize);
+        let headers = view.headers;
+        let header_time_us = headers.get("received-at").and_then(time::parse_rfc3339);
+        let named = headers.get("source");
+        let source = match named {
+            Some(word) => Source::parse(word),
+            None => input.and_then(|input| input.source),
+        };
+        let payload_sha256: [u8; 32] = Sha256::digest(view.value).into();
+        let origin = Origin {
+            // Of a record without a known source nothing but a dead letter is made: see below.
+            source: source.unwrap_or(Source::Cloudevents),
+            account: headers
+                .get("account")
+                .or_else(|| input.and_then(|input| input.account.as_deref())),
+            ingest_time_us: view.ingest_time_us.or(header_time_us),
+            ingest_clock: match view.ingest_time_us {
+                Some(_) => TimeSource::Broker,
+                None => TimeSource::Header,
+            },
+            payload_sha256: &payload_sha256,
+            verified: headers.get("verified").and_then(truth),
+            input: view.input,
+            offset: view.offset,
+        };
+        count_record(tally, &origin);
+        let mut emitter = Emitter {
+            origin,
+            keyring: &self.settings.keyring,
+            builder: &mut self.builder,
+            dead,
+            counters: &mut self.counters,
+            tally,
+            element: 0,
+        };
+        let Some(source) = source else {
+            let detail = if named.is_some() { "header source" } else { "no source is named" };
+            emitter.dead_at(DeadReason::UnknownSource, detail);
+            if let Some(letter) = emitter.dead.last_mut() {
+                letter.source = None;
+            }
+            return;
+        };
+        if let Err(dead) = read(source, &view, &mut self.scratch, &mut emitter) {
+            emitter.dead(dead);
+        }
+    }
+}
+
+/// Reads one record with its vendor's adapter. An error means that nothing was emitted.
+fn read(
+    source: Source,
+    view: &RecordView<'_>,
+    scratch: &mut Scratch,
+    emitter: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    if view.value.len() > VALUE_BYTES_MAX {
+        return Err(Dead::new(DeadReason::TooLarge, format!("{} bytes", view.value.len())));
+    }
+    if view.tombstone || (view.value.is_empty() && view.headers.get("url").is_none()) {
+        emitter.ignored("tombstone");
+        return Ok(());
+    }
+    let value = std::str::from_utf8(view.value)
+        .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
+    // A byte order mark is no part of any format here.
+    let value = value.strip_prefix('\u{feff}').unwrap_or(value);
+    let record = Record { value, headers: view.headers };
+    match source {
+        Source::Twilio => twilio::read(&record, scratch, emitter),
+        Source::Infobip => infobip::read(&record, emitter),
+        Source::GoogleRbm => google_rbm::read(&record, scratch, emitter),
+        Source::Whatsapp => whatsapp::read(&record, emitter),
+        Source::Apns => apns::read(&record, emitter),
+        Source::Fcm => fcm::read(&record, emitter),
+        Source::Cloudevents => cloudevents::read(&record, emitter),
+        _ => Err(Dead::new(DeadReason::UnknownSource, "no adapter reads this source yet")),
+    }
+}
+
+fn truth(word: &str) -> Option<bool> {
+    match word {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Position of the record's tally, made where this is its input's first record.
+fn tally_row(tallies: &mut Vec<Tally>, rows: &mut Vec<usize>, record: &RawRecord) -> usize {
+    let input = record.input as usize;
+    if rows.len() <= input {
+        rows.resize(input + 1, usize::MAX);
+    }
+    let row = rows.get(input).copied().unwrap_or(usize::MAX);
+    if row < tallies.len() {
+        return row;
+    }
+    if let Some(slot) = rows.get_mut(input) {
+        *slot = tallies.len();
+    }
+    tallies.push(Tally {
+        input: record.input,
+        records: 0,
+        first_offset: record.offset,
+        last_offset: record.offset,
+        elements: 0,
+        events: 0,
+        ignored: 0,
+        dead: 0,
+        newest_ingest_us: None,
+    });
+    tallies.len() - 1
+}
+
+fn count_record(tally: &mut Tally, origin: &Origin<'_>) {
+    tally.records += 1;
+    tally.first_offset = tally.first_offset.min(origin.offset);
+    tally.last_offset = tally.last_offset.max(origin.offset);
+    tally.newest_ingest_us = tally.newest_ingest_us.max(origin.ingest_time_us);
 }

@@ -142,7 +142,9 @@ mod tests {
         assert_eq!(digits("whatsapp:+31612345678").as_deref(), Some("31612345678"));
         assert_eq!(digits("+1 (202) 555-0123").as_deref(), Some("12025550123"));
         assert_eq!(digits("0041793026727").as_deref(), Some("41793026727"));
-        for other in ["", "+", "user-1", "US.1349120865530274191", "1234567890123456", "PHONE_NUMBER"] {
+        for other in
+            ["", "+", "user-1", "US.1349120865530274191", "1234567890123456", "PHONE_NUMBER"]
+        {
             assert_eq!(digits(other), None, "{other}");
         }
     }
@@ -158,7 +160,11 @@ mod tests {
         assert_eq!(region("+441481960194"), Some("GG"));
         assert_eq!(region("+79161234567"), Some("RU"));
         assert_eq!(region("+77011234567"), Some("KZ"));
-        assert_eq!(region("+11111111111"), Some("US"), "unassigned: the calling code's main region");
+        assert_eq!(
+            region("+11111111111"),
+            Some("US"),
+            "unassigned: the calling code's main region"
+        );
         assert_eq!(region("2021"), None, "a short code has no region");
     }
 

@@ -38,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = std::env::args().nth(1).unwrap_or("/work/shared/data/labelled-series".into());
     let mut groups: Vec<_> = fs::read_dir(root)?.collect::<Result<_, _>>()?;
     groups.sort_by_key(fs::DirEntry::file_name);
-    println!("{:38} {:>8} {:>8} {:>9} {:>14}", "group", "event F1", "point F1", "threshold", "alarms/1k rows");
+    println!(
+        "{:38} {:>8} {:>8} {:>9} {:>14}",
+        "group", "event F1", "point F1", "threshold", "alarms/1k rows"
+    );
     let mut pooled = Vec::new();
     for group in groups.iter().filter(|group| group.path().is_dir()) {
         let series = read_group(&group.path())?;
@@ -53,8 +56,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn report(name: &str, series: &[Series]) {
     let thresholds = (1..200).map(|step| f64::from(step) * 0.04);
     let best = |judge: fn(&Series, f64) -> Counts| {
-        thresholds.clone().map(|threshold| (total(series, threshold, judge).f1(), threshold))
-            .max_by(|one, other| one.0.total_cmp(&other.0)).unwrap_or_default()
+        thresholds
+            .clone()
+            .map(|threshold| (total(series, threshold, judge).f1(), threshold))
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+            .unwrap_or_default()
     };
     let (event, threshold) = best(by_event);
     let (point, _) = best(by_point);

@@ -24,8 +24,8 @@ pub(crate) fn scenario(scenario: &Scenario) -> Checked {
     if !matches!(scenario.daily_shape.len(), 0 | 24) {
         return refuse("daily_shape", "give 24 values, one an hour, or leave it out");
     }
-    if scenario.daily_shape.iter().any(|&weight| !(0.01..=100.0).contains(&weight)) {
-        return refuse("daily_shape", "values are between 0.01 and 100");
+    if scenario.daily_shape.iter().any(|&weight| !(0.01..=1_000.0).contains(&weight)) {
+        return refuse("daily_shape", "values are between 0.01 and 1000");
     }
     if !(1..=9).contains(&scenario.accounts) {
         return refuse("accounts", "between 1 and 9");
@@ -68,9 +68,10 @@ fn rates(scenario: &Scenario) -> Checked {
     if sum > 0.5 {
         return refuse("duplicates.rate", "with malformed_rate and ignored_rate at most 0.5");
     }
-    for (place, [low, high]) in
-        [("duplicates.after_s", scenario.duplicates.after_s), ("late.after_s", scenario.late.after_s)]
-    {
+    for (place, [low, high]) in [
+        ("duplicates.after_s", scenario.duplicates.after_s),
+        ("late.after_s", scenario.late.after_s),
+    ] {
         if !(0.0..=high).contains(&low) || high > 3.0e6 {
             return refuse(place, "give [shortest, longest], at most 3000000 s");
         }

@@ -123,8 +123,7 @@ impl Variant {
 
     /// Whether the payload of this variant holds many elements.
     pub(crate) fn is_batched(self) -> bool {
-        self == Self::TwilioEvents
-            || matches!(self.source(), Source::Infobip | Source::Whatsapp)
+        self == Self::TwilioEvents || matches!(self.source(), Source::Infobip | Source::Whatsapp)
     }
 
     /// Whether the payload tells the time of the event, to the second or better.

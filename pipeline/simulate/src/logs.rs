@@ -266,3 +266,71 @@ fn json_text(line: &mut Vec<u8>, text: &str) {
     }
     line.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Scenario, Simulation};
+
+    const YAML: &str = "
+name: tiny
+start: 2026-11-20T08:00:00Z
+carriers: [{id: 'a,b', country: US, mcc: '310', mnc: '410', latency: {median_s: 2, sigma: 0.5}}]
+flows: [{source: twilio, channel: sms, weight: 1, carriers: {'a,b': 1}, price: '0.0083'}]
+incidents: [{id: i, kind: slow_carrier, carrier: 'a,b', factor: 2, start_s: 0, duration_s: 5}]
+";
+
+    #[test]
+    fn files_have_their_columns_and_every_record_in_offset_order() {
+        let scenario = Scenario::from_yaml(YAML).expect("valid");
+        let options = Options { seed: 1, events: 40, rate: 10.0, partitions: 2, start_us: None };
+        let dir = std::env::temp_dir().join(format!("simulate-logs-{}", std::process::id()));
+        let mut simulation = Simulation::new(&scenario, options);
+        let mut files = DirWriter::create(&dir, &scenario.topics(), 2).expect("created");
+        let (mut log, mut truth, mut incidents) = (Vec::new(), Vec::new(), Vec::new());
+        let mut writer = LogWriter::new(&mut log, scenario.topics()).expect("header");
+        while let Some(record) = simulation.next_record() {
+            files.write(&record).expect("written");
+            writer.write(&simulation.take_log()).expect("written");
+        }
+        writer.finish().expect("flushed");
+        files.finish().expect("flushed");
+        let known = simulation.finish();
+        let mut rows = TruthWriter::new(&mut truth).expect("header");
+        rows.write(&known.messages).expect("written");
+        rows.finish().expect("flushed");
+        write_incidents(&mut incidents, &known.incidents).expect("written");
+
+        let log = String::from_utf8(log).expect("text");
+        assert_eq!(log.lines().count(), 41);
+        let columns = LOG_COLUMNS.split(',').count();
+        assert!(log.lines().all(|line| line.split(',').count() == columns), "{log}");
+        let truth = String::from_utf8(truth).expect("text");
+        assert!(truth.contains("\"a,b\""), "a separator is quoted: {truth}");
+        let incidents = String::from_utf8(incidents).expect("text");
+        assert!(incidents.contains(",factor=2\n"), "{incidents}");
+        for (partition, wanted) in [(0, ",messaging.twilio,0,"), (1, ",messaging.twilio,1,")] {
+            let path = dir.join("records").join(format!("messaging.twilio-{partition}.jsonl"));
+            let text = fs::read_to_string(path).expect("a file");
+            assert_eq!(text.lines().count(), log.matches(wanted).count());
+            assert!(text.lines().all(|line| line.starts_with("{\"headers\":{\"source\"")));
+        }
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_written_as_base64() {
+        let record = Record {
+            topic: 0,
+            partition: 0,
+            timestamp_ms: 0,
+            key: [0; 8],
+            headers: vec![("source", "smpp \"x\"".to_owned())],
+            value: vec![0xff, 0x00],
+        };
+        let mut line = Vec::new();
+        json_line(&mut line, &record);
+        let wanted = "{\"headers\":{\"source\":\"smpp \\\"x\\\"\"},\"value_base64\":\"/wA=\"}\n";
+        assert_eq!(String::from_utf8(line).expect("text"), wanted);
+    }
+}

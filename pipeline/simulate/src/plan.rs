@@ -50,10 +50,8 @@ const TWILIO_FAILED_MICROS: i64 = 1_000;
 /// Draws one message that is sent now.
 pub(crate) fn draw(world: &World, rng: &mut Rng, seq: u64, now_us: i64) -> Fate {
     let flood = flooding(world, rng, now_us);
-    let flow_index = flood.map_or_else(
-        || rng.pick(&world.flow_edges),
-        |n| usize::from(world.incidents[n].flow),
-    );
+    let flow_index =
+        flood.map_or_else(|| rng.pick(&world.flow_edges), |n| usize::from(world.incidents[n].flow));
     let flow = &world.flows[flow_index];
     let drawn = flow.carriers[rng.pick(&flow.carrier_edges)];
     let carrier_index = flood.and_then(|n| world.incidents[n].carrier).unwrap_or(drawn);
@@ -127,7 +125,8 @@ fn live(world: &World, rng: &mut Rng, flow: &FlowPlan, mut message: Message) -> 
         incidents |= bit(n);
         match incident.kind {
             IncidentKind::CarrierOutage if rng.chance(incident.failure_rate) => {
-                let down = if message.detail & 3 == 0 { Outcome::Failed } else { Outcome::Undelivered };
+                let down =
+                    if message.detail & 3 == 0 { Outcome::Failed } else { Outcome::Undelivered };
                 outcome = outcome_of(flow, down);
             }
             IncidentKind::SlowCarrier => latency_us = (latency_us as f64 * incident.factor) as i64,
@@ -149,18 +148,23 @@ fn live(world: &World, rng: &mut Rng, flow: &FlowPlan, mut message: Message) -> 
     if faked.is_some() {
         outcome = outcome_of(flow, Outcome::Undelivered);
     }
-    settle(world, rng, flow, Fate {
-        message,
-        outcome,
-        delivered_us: None,
-        cost_micros: 0,
-        incidents,
-        handover_us: handover_us.min(message.end_us),
-        read_us: None,
-        report_delay_us: 0,
-        missing: false,
-        by_events: false,
-    })
+    settle(
+        world,
+        rng,
+        flow,
+        Fate {
+            message,
+            outcome,
+            delivered_us: None,
+            cost_micros: 0,
+            incidents,
+            handover_us: handover_us.min(message.end_us),
+            read_us: None,
+            report_delay_us: 0,
+            missing: false,
+            by_events: false,
+        },
+    )
 }
 
 /// What comes after the outcome: lateness, reading, a lost report, the bill.
@@ -340,7 +344,11 @@ impl Reports<'_> {
 
     /// One answer a message; Apple reports nothing after it.
     fn apns(&mut self) {
-        self.push(Variant::ApnsAnswer, end_step(self.fate.message.outcome), self.fate.message.end_us);
+        self.push(
+            Variant::ApnsAnswer,
+            end_step(self.fate.message.outcome),
+            self.fate.message.end_us,
+        );
     }
 
     /// Successes are the answers to the send call; the BigQuery export adds rows for a share of

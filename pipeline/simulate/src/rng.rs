@@ -153,8 +153,9 @@ mod tests {
         assert_eq!(first, GOLDEN_42);
     }
 
-    /// Taken once from this code; a change of it breaks every recorded stream.
-    const GOLDEN_42: [u64; 3] = [1, 2, 3];
+    /// From a transcription of the authors' C code into Python; a change breaks every stream.
+    const GOLDEN_42: [u64; 3] =
+        [15_021_278_609_987_233_951, 5_881_210_131_331_364_753, 18_149_643_915_985_481_100];
 
     #[test]
     fn lognormal_has_its_median() {

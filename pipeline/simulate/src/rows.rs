@@ -115,11 +115,8 @@ pub(crate) fn log_row(world: &World, event: &Event, place: Place) -> LogRow {
     let said = |write: &dyn Fn(&mut Vec<u8>)| {
         if malformed { String::new() } else { text(|out| write(out)) }
     };
-    let message_id = if ignored {
-        String::new()
-    } else {
-        said(&|out| push_message_id(out, world, message))
-    };
+    let message_id =
+        if ignored { String::new() } else { said(&|out| push_message_id(out, world, message)) };
     LogRow {
         row_id: event.row_id,
         topic: place.topic,

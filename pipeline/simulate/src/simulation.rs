@@ -255,10 +255,9 @@ impl Simulation {
         self.reports = reports;
         self.keep_truth(&fate);
         let (guess, weight) = GUESS;
-        let per_message =
-            (self.elements as f64 + guess * weight) / (self.messages as f64 + weight);
-        let volume = self.world.volume_at(self.now_us)
-            * plan::flood_factor(&self.world, self.now_us);
+        let per_message = (self.elements as f64 + guess * weight) / (self.messages as f64 + weight);
+        let volume =
+            self.world.volume_at(self.now_us) * plan::flood_factor(&self.world, self.now_us);
         let mean_us = 1e6 * per_message / (self.options.rate.max(1e-9) * volume);
         self.arrival_us += self.rng.exponential() * mean_us;
     }
@@ -323,12 +322,12 @@ impl Simulation {
     fn act(&mut self) {
         match self.pending.pop() {
             Some(Action::Report(event)) => self.report(event),
-            Some(Action::Close { lane, generation }) => {
-                if self.lanes[lane].generation == generation {
-                    self.close(lane);
-                }
+            Some(Action::Close { lane, generation })
+                if self.lanes[lane].generation == generation =>
+            {
+                self.close(lane);
             }
-            None => {}
+            _ => {}
         }
     }
 

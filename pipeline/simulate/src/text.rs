@@ -43,14 +43,14 @@ pub(crate) fn push_padded(out: &mut Vec<u8>, mut value: u64, width: usize) {
     }
 }
 
-/// The low `digits` hexadecimal digits, lower case.
+/// The low `digits` (at most 16) hexadecimal digits, lower case.
 pub(crate) fn push_hex(out: &mut Vec<u8>, value: u64, digits: u32) {
     for n in (0..digits).rev() {
         out.push(HEX[((value >> (4 * n)) & 15) as usize]);
     }
 }
 
-/// The low `digits` hexadecimal digits, upper case.
+/// The low `digits` (at most 16) hexadecimal digits, upper case.
 pub(crate) fn push_hex_upper(out: &mut Vec<u8>, value: u64, digits: u32) {
     for n in (0..digits).rev() {
         out.push(HEX_UPPER[((value >> (4 * n)) & 15) as usize]);

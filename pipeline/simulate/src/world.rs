@@ -1,7 +1,7 @@
 //! A scenario made ready for drawing: names resolved to indexes, weights to cumulative tables,
 //! prices to integers, and the vendors' account names.
 
-use crate::country::{self, COUNTRIES, Country};
+use crate::country::{COUNTRIES, Country};
 use crate::rng::{Lognormal, mix};
 use crate::scenario::{
     Batch, Carrier, Channel, Flow, Incident, IncidentKind, Latency, Scenario, Source, parse_micros,
@@ -196,7 +196,8 @@ fn lognormal(latency: Latency) -> Lognormal {
 impl FlowPlan {
     fn new(flow: &Flow, scenario: &Scenario) -> Self {
         let index = |id: &String| scenario.carrier_index(id).unwrap_or(0) as u16;
-        let segments = if flow.segments.iter().sum::<f64>() > 0.0 { &flow.segments[..] } else { &[1.0] };
+        let segments =
+            if flow.segments.iter().sum::<f64>() > 0.0 { &flow.segments[..] } else { &[1.0] };
         Self {
             source: flow.source,
             channel: flow.channel,
@@ -230,7 +231,7 @@ impl CarrierPlan {
     }
 
     pub(crate) fn iso(&self) -> &'static str {
-        self.country.map_or("", |country: &country::Country| country.iso)
+        self.country.map_or("", |country| country.iso)
     }
 }
 

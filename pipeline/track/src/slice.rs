@@ -69,6 +69,8 @@ pub(crate) struct Slice {
     free_event: Option<u32>,
     due: BTreeMap<i64, Vec<u32>>,
     pub(crate) changed: Vec<Changed>,
+    /// Differs from its last snapshot.
+    pub(crate) touched: bool,
 }
 
 fn position(length: usize) -> u32 {
@@ -133,6 +135,7 @@ impl Slice {
             self.collect(at, cx.scratch);
             if cx.scratch.iter().any(|known| known.id == event.id) {
                 self.messages[at as usize].duplicates += 1;
+                self.touched = true;
                 return Admitted::Duplicate;
             }
         }
@@ -158,6 +161,7 @@ impl Slice {
     pub(crate) fn apply_duplicate(&mut self, key: Id16) {
         if let Some(at) = self.find(key) {
             self.messages[at as usize].duplicates += 1;
+            self.touched = true;
         }
     }
 
@@ -189,6 +193,7 @@ impl Slice {
         cx: &mut Context<'_>,
     ) {
         let Some(now) = after else { return };
+        self.touched = true;
         let message = &mut self.messages[at as usize];
         if before.is_none_or(|was| was.cohort_us != now.cohort_us) {
             message.cohort_us = now.cohort_us;

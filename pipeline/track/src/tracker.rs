@@ -133,26 +133,27 @@ impl Tracker {
         Ok(decisions)
     }
 
-    /// Applies stored rows to one slice (replay). `watermark_us` is the one by which the epoch
-    /// decided. Rows of other slices and late rows are passed over.
+    /// Applies the stored rows of one epoch (replay): to each slice that `behind` names, which are
+    /// those taken before that epoch. `watermark_us` is the one by which the epoch decided. Late
+    /// rows are passed over.
     ///
     /// # Errors
     /// Where the batch has another shape than the `events` table.
     pub fn replay(
         &mut self,
-        slice: u8,
         batch: &RecordBatch,
+        behind: impl Fn(u8) -> bool,
         watermark_us: Option<i64>,
     ) -> Result<(), TrackError> {
         let columns = Columns::new(batch, &mut self.words)?;
         let late = snapshot::late_rows(batch)?;
         for (row, late) in late.into_iter().enumerate() {
             let key = columns.key(row);
-            if late || slice_of(key) != slice {
+            if late || !behind(slice_of(key)) {
                 continue;
             }
             let event = columns.event(row, &mut self.words);
-            let Some(table) = self.slices.get_mut(&slice) else { continue };
+            let Some(table) = self.slices.get_mut(&slice_of(key)) else { continue };
             let mut cx = Context {
                 words: &self.words,
                 changes: &mut self.changes,
@@ -164,26 +165,32 @@ impl Tracker {
         Ok(())
     }
 
-    /// Counts stored duplicates of one slice (replay).
-    pub fn replay_duplicates(&mut self, slice: u8, keys: impl Iterator<Item = Id16>) {
-        let Some(table) = self.slices.get_mut(&slice) else { return };
-        for key in keys.filter(|key| slice_of(*key) == slice) {
-            table.apply_duplicate(key);
+    /// Counts the stored duplicates of one epoch (replay).
+    pub fn replay_duplicates(
+        &mut self,
+        keys: impl Iterator<Item = Id16>,
+        behind: impl Fn(u8) -> bool,
+    ) {
+        for key in keys.filter(|key| behind(slice_of(*key))) {
+            if let Some(table) = self.slices.get_mut(&slice_of(key)) {
+                table.apply_duplicate(key);
+            }
         }
     }
 
-    /// Ends the replay of one epoch on one slice: the horizon by that epoch's watermark. What it
-    /// would emit was committed before and is dropped.
-    pub fn replay_close(&mut self, slice: u8, watermark_us: Option<i64>) {
-        let Some(table) = self.slices.get_mut(&slice) else { return };
-        let mut cx = Context {
-            words: &self.words,
-            changes: &mut self.changes,
-            watermark_us,
-            scratch: &mut self.scratch,
-        };
-        table.close_horizon(&mut cx);
-        table.clear_changed();
+    /// Ends the replay of one epoch: the horizon by that epoch's watermark. What it would emit was
+    /// committed before and is dropped.
+    pub fn replay_close(&mut self, behind: impl Fn(u8) -> bool, watermark_us: Option<i64>) {
+        for (_, table) in self.slices.iter_mut().filter(|(slice, _)| behind(**slice)) {
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            table.close_horizon(&mut cx);
+            table.clear_changed();
+        }
         self.changes = Changes::default();
     }
 
@@ -218,6 +225,12 @@ impl Tracker {
             messages,
             charges,
         })
+    }
+
+    /// The slices of this tracker that changed since they were last asked for here.
+    pub fn take_touched(&mut self) -> Vec<u8> {
+        let touched = self.slices.iter_mut().filter(|(_, table)| std::mem::take(&mut table.touched));
+        touched.map(|(slice, _)| *slice).collect()
     }
 
     /// One slice as rows, after dropping what is older than 35 days.

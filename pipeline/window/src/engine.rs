@@ -48,6 +48,7 @@ pub struct Engine {
 
 /// The tables whose rows a call replaces. Behind a lock: two calls must not mix their rows.
 struct Feeds {
+    lengths: Feed,
     stamp: Feed,
     slo_panes: Feed,
     cost_panes: Feed,
@@ -71,9 +72,9 @@ impl Engine {
         let context = SessionContext::new_with_config(config);
         sketch_sql::register(&context);
         let start = |error| WindowError::Start(Box::new(error));
-        let (feeds, lengths) = register_feeds(&context).map_err(start)?;
+        let feeds = register_feeds(&context).map_err(start)?;
         let (slo, cost) = executor.block_on(async {
-            lengths.replace(&[window_lengths()?]).await?;
+            feeds.lengths.replace(&[window_lengths()?]).await?;
             let slo = Prepared::new(&context, "slo_windows.sql", SLO_WINDOWS_SQL).await?;
             let cost = Prepared::new(&context, "cost_windows.sql", COST_WINDOWS_SQL).await?;
             Ok::<_, WindowError>((slo, cost))
@@ -116,6 +117,31 @@ impl Engine {
         rows::fit(&batches, &schema::COST_WINDOWS.arrow(), "cost_windows")
     }
 
+    /// [`Self::slo_windows`] and [`Self::cost_windows`] of one length only: the panes may be sums
+    /// of any length that divides it.
+    ///
+    /// # Errors
+    /// As those.
+    pub fn windows_of(
+        &self,
+        window_s: u32,
+        panes: (RecordBatch, RecordBatch),
+        stamp: &Stamp,
+    ) -> Result<(RecordBatch, RecordBatch), WindowError> {
+        self.set_lengths(&[window_s])?;
+        let windows = self
+            .slo_windows(vec![panes.0], stamp)
+            .and_then(|slo| Ok((slo, self.cost_windows(vec![panes.1], stamp)?)));
+        self.set_lengths(&WINDOWS_S)?;
+        windows
+    }
+
+    fn set_lengths(&self, lengths_s: &[u32]) -> Result<(), WindowError> {
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = window_lengths_of(lengths_s)?;
+        self.executor.block_on(async { feeds.lengths.replace(&[rows]).await })
+    }
+
     fn run(
         &self,
         query: &Prepared,
@@ -133,14 +159,13 @@ impl Engine {
     }
 }
 
-fn register_feeds(context: &SessionContext) -> Result<(Feeds, Feed), DataFusionError> {
-    let lengths = Feed::register(context, "window_lengths", window_lengths_schema())?;
-    let feeds = Feeds {
+fn register_feeds(context: &SessionContext) -> Result<Feeds, DataFusionError> {
+    Ok(Feeds {
+        lengths: Feed::register(context, "window_lengths", window_lengths_schema())?,
         stamp: Feed::register(context, "stamp", stamp_schema())?,
         slo_panes: Feed::register(context, "slo_panes", SchemaRef::clone(&SLO_PANE_SCHEMA))?,
         cost_panes: Feed::register(context, "cost_panes", SchemaRef::clone(&COST_PANE_SCHEMA))?,
-    };
-    Ok((feeds, lengths))
+    })
 }
 
 fn window_lengths_schema() -> SchemaRef {
@@ -150,11 +175,16 @@ fn window_lengths_schema() -> SchemaRef {
     ]))
 }
 
-fn window_lengths() -> Result<RecordBatch, WindowError> {
-    let lengths = WINDOWS_S.map(|window_s| i64::from(window_s) * SECOND_US);
+/// `window_lengths` of the queries: every length of [`WINDOWS_S`].
+pub(crate) fn window_lengths() -> Result<RecordBatch, WindowError> {
+    window_lengths_of(&WINDOWS_S)
+}
+
+fn window_lengths_of(lengths_s: &[u32]) -> Result<RecordBatch, WindowError> {
+    let length_us = |window_s: &u32| i64::from(*window_s) * SECOND_US;
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from(WINDOWS_S.to_vec())),
-        Arc::new(Int64Array::from(lengths.to_vec())),
+        Arc::new(UInt32Array::from(lengths_s.to_vec())),
+        Arc::new(lengths_s.iter().map(length_us).collect::<Int64Array>()),
     ];
     rows::batch(window_lengths_schema(), columns, "window_lengths")
 }
@@ -175,6 +205,9 @@ fn stamp_row(stamp: &Stamp) -> Result<RecordBatch, WindowError> {
     let columns = vec![time(stamp.watermark_us), revision, time(stamp.committed_at_us)];
     rows::batch(stamp_schema(), columns, "stamp")
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod tests;

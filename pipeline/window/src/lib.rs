@@ -12,8 +12,7 @@
 mod error;
 pub use error::WindowError;
 
-mod pane;
-pub use pane::{COST_PANE_SCHEMA, SLO_PANE_SCHEMA};
+pub use model::pane::{COST_PANE_SCHEMA, SLO_PANE_SCHEMA};
 
 mod sketch_sql;
 
@@ -22,6 +21,9 @@ mod rows;
 mod executor;
 
 mod plan;
+
+mod store;
+pub use store::{CostSeries, CostSum, FINE_S, PaneStore, Series, SloSum, Window, revision_pace_us};
 
 mod engine;
 pub use engine::{Engine, Stamp};
@@ -41,3 +43,6 @@ pub use output::OutputFormat;
 
 mod recompute;
 pub use recompute::{recompute_messages, recompute_slo};
+
+#[cfg(test)]
+mod fixture;

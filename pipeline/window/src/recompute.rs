@@ -1,20 +1,130 @@
-//! x
-use crate::{TableSource, WindowError};
+//! Messages and SLO windows again, from the stored events alone: what `sendtally verify` compares
+//! the published tables with (promise P2).
+//!
+//! ```text
+//! events ─► verify_messages.sql ─► recomputed_messages ─► verify_slo.sql ─► slo_windows
+//! ```
+//! The rules of DESIGN.md ("Messages have lives", "Time") stand here a second time, as set logic
+//! over all events of a message. Nothing is shared with `track` but the vocabulary and the sketch.
+
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
-/// x
+use arrow_schema::{Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::MemTable;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::prelude::SessionContext;
+use model::schema::{self, Table};
+
+use crate::executor::Executor;
+use crate::table::{self, TableSource};
+use crate::{WindowError, engine, rows, session, sketch_sql};
+
+const VERIFY_MESSAGES_SQL: &str = include_str!("../../../queries/verify_messages.sql");
+const VERIFY_SLO_SQL: &str = include_str!("../../../queries/verify_slo.sql");
+const MESSAGES_NAME: &str = "verify_messages.sql";
+const SLO_NAME: &str = "verify_slo.sql";
+
+/// Columns of `messages` that follow from events.
+const MESSAGE_COLUMNS: [&str; 16] = [
+    "message_key",
+    "source",
+    "channel",
+    "carrier",
+    "country",
+    "traffic_class",
+    "cohort_time",
+    "outcome",
+    "outcome_time",
+    "is_final",
+    "closed_by",
+    "latency_ms",
+    "latency_broker_ms",
+    "error_class",
+    "error_code",
+    "events",
+];
+
+/// Columns of `slo_windows` that say when a row was made, not what is in the window.
+const STAMP_COLUMNS: [&str; 3] = ["watermark", "revision", "committed_at"];
+
+/// Messages as their events say, sorted by key. Columns are those of `messages` that follow from
+/// events, with their types; nullable, so that a broken table can be looked at too.
+///
 /// # Errors
-/// x
+/// Where the events cannot be read.
 pub fn recompute_messages(
     events: TableSource,
     watermark_us: i64,
 ) -> Result<Vec<RecordBatch>, WindowError> {
-    let _ = (events, watermark_us);
-    Ok(vec![])
+    let schema = columns(&schema::MESSAGES, |name| MESSAGE_COLUMNS.contains(&name));
+    let executor = Executor::threaded()?;
+    let batches = executor.block_on(async {
+        let context = open(events).await?;
+        let messages = messages(&context, watermark_us).await.map_err(plan(MESSAGES_NAME))?;
+        let by_key = vec![datafusion::prelude::col("message_key").sort(true, false)];
+        let sorted = messages.sort(by_key).map_err(plan(MESSAGES_NAME))?;
+        sorted.collect().await.map_err(run(MESSAGES_NAME))
+    })?;
+    batches.iter().map(|batch| rows::cast_batch(batch, &schema, "messages")).collect()
 }
-/// x
+
+/// SLO windows as the recomputed messages say: the columns of `slo_windows` without `watermark`,
+/// `revision` and `committed_at`, sorted like [`crate::Engine::slo_windows`] sorts them.
+///
 /// # Errors
-/// x
+/// Where the events cannot be read.
 pub fn recompute_slo(events: TableSource, watermark_us: i64) -> Result<RecordBatch, WindowError> {
-    let _ = (events, watermark_us);
-    Ok(RecordBatch::new_empty(model::schema::SLO_WINDOWS.arrow()))
+    let schema = columns(&schema::SLO_WINDOWS, |name| !STAMP_COLUMNS.contains(&name));
+    let executor = Executor::threaded()?;
+    let batches = executor.block_on(async {
+        let context = open(events).await?;
+        let messages = messages(&context, watermark_us).await.map_err(plan(MESSAGES_NAME))?;
+        let windows = windows(&context, messages).await.map_err(plan(SLO_NAME))?;
+        windows.collect().await.map_err(run(SLO_NAME))
+    })?;
+    rows::fit(&batches, &schema, "slo_windows")
 }
+
+/// A context whose `events` are these, whatever name they were given under.
+async fn open(mut events: TableSource) -> Result<SessionContext, WindowError> {
+    events.name.clone_from(&schema::EVENTS.name);
+    let context = session::context()?;
+    sketch_sql::register(&context);
+    table::register(&context, &events).await?;
+    let lengths = engine::window_lengths()?;
+    let lengths = MemTable::try_new(lengths.schema(), vec![vec![lengths]]).map(Arc::new);
+    let registered = lengths.and_then(|table| context.register_table("window_lengths", table));
+    registered.map(|_| context).map_err(plan(SLO_NAME))
+}
+
+async fn messages(context: &SessionContext, watermark_us: i64) -> DataFusionResult<DataFrame> {
+    let utc = Some(Arc::from("UTC"));
+    let watermark = ScalarValue::TimestampMicrosecond(Some(watermark_us), utc);
+    context.sql(VERIFY_MESSAGES_SQL).await?.with_param_values(vec![("watermark", watermark)])
+}
+
+async fn windows(context: &SessionContext, messages: DataFrame) -> DataFusionResult<DataFrame> {
+    context.register_table("recomputed_messages", messages.into_view())?;
+    context.sql(VERIFY_SLO_SQL).await
+}
+
+/// Some columns of a table, nullable.
+fn columns(table: &Table, wanted: impl Fn(&str) -> bool) -> SchemaRef {
+    let kept = table.columns.iter().filter(|column| wanted(&column.name));
+    let field = |column: &schema::Column| Field::new(&column.name, column.kind.arrow(), true);
+    Arc::new(Schema::new(kept.map(field).collect::<Vec<_>>()))
+}
+
+fn plan(query: &'static str) -> impl Fn(datafusion::error::DataFusionError) -> WindowError {
+    move |source| WindowError::Plan { query, source: Box::new(source) }
+}
+
+fn run(query: &'static str) -> impl Fn(datafusion::error::DataFusionError) -> WindowError {
+    move |source| WindowError::Run { query, source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests;

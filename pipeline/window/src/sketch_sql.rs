@@ -63,7 +63,8 @@ fn quantile_ms(args: &[ColumnarValue]) -> Result<ColumnarValue> {
         let (Some(bytes), Some(q)) = (bytes, q) else { return Ok(None) };
         Ok(decode(bytes)?.quantile_ms(q))
     };
-    let values = sketches.iter().zip(quantiles.iter()).map(row).collect::<Result<Float64Array>>()?;
+    let values =
+        sketches.iter().zip(quantiles.iter()).map(row).collect::<Result<Float64Array>>()?;
     Ok(ColumnarValue::Array(Arc::new(values)))
 }
 
@@ -73,8 +74,7 @@ fn count(args: &[ColumnarValue]) -> Result<ColumnarValue> {
         return exec_err!("sketch_count takes a sketch");
     };
     let row = |bytes: Option<&[u8]>| bytes.map(|bytes| Ok(decode(bytes)?.count())).transpose();
-    let values =
-        sketches.as_binary::<i32>().iter().map(row).collect::<Result<Int64Array>>()?;
+    let values = sketches.as_binary::<i32>().iter().map(row).collect::<Result<Int64Array>>()?;
     Ok(ColumnarValue::Array(Arc::new(values)))
 }
 

@@ -9,10 +9,26 @@ fn accepts(text: &str) -> bool {
 
 #[test]
 fn valid_texts_are_passed_and_broken_ones_refused_with_a_position() {
-    for text in ["{}", "[]", " [1, 2.5e-3, -0, {\"a\": [true, null]}] ", "\"a\\u00e4\\n\"", "{\"\":{}}"] {
+    for text in
+        ["{}", "[]", " [1, 2.5e-3, -0, {\"a\": [true, null]}] ", "\"a\\u00e4\\n\"", "{\"\":{}}"]
+    {
         assert!(accepts(text), "{text}");
     }
-    for text in ["", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "01", "1.", "\"a", "\"\u{1}\"", "[1}", "nul", "{,}", "[]]"] {
+    for text in [
+        "",
+        "{",
+        "[1,]",
+        "{\"a\":}",
+        "{\"a\" 1}",
+        "01",
+        "1.",
+        "\"a",
+        "\"\u{1}\"",
+        "[1}",
+        "nul",
+        "{,}",
+        "[]]",
+    ] {
         assert!(!accepts(text), "{text}");
     }
     assert_eq!(Cursor::new("[1, x]").skip(), Err(Syntax { at: 4 }));

@@ -79,9 +79,5 @@ fn excess_p(above: &[f64], threshold: f64, score: f64) -> Option<f64> {
     let shape = if variance > 0.0 { 0.5 * (1.0 - mean * mean / variance) } else { 0.0 };
     let shape = shape.clamp(0.0, SHAPE_MAX);
     let relative = (score - threshold) / (mean * (1.0 - shape));
-    Some(if shape < 1e-9 {
-        (-relative).exp()
-    } else {
-        (1.0 + shape * relative).powf(-1.0 / shape)
-    })
+    Some(if shape < 1e-9 { (-relative).exp() } else { (1.0 + shape * relative).powf(-1.0 / shape) })
 }

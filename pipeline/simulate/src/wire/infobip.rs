@@ -1,4 +1,5 @@
-//! Infobip: `{"results":[…]}` with delivery reports of SMS, RCS and WhatsApp and seen reports mixed.
+//! Infobip: `{"results":[…]}` with delivery reports of SMS, RCS and WhatsApp and seen reports,
+//! mixed.
 
 use super::{Facts, choose, field, id_member, number, to_millisecond, written};
 use crate::event::{Event, Flaw, Message, Step, Variant};
@@ -12,7 +13,8 @@ type Status = (u32, &'static str, u32, &'static str, &'static str);
 type Problem = (u32, &'static str, u32, &'static str, &'static str, bool);
 
 const NO_ERROR: Problem = (0, "OK", 0, "NO_ERROR", "No Error", false);
-const ABSENT: Problem = (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", false);
+const ABSENT: Problem =
+    (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", false);
 const UNKNOWN: Problem =
     (1, "HANDSET_ERRORS", 1, "EC_UNKNOWN_SUBSCRIBER", "Unknown Subscriber", true);
 const DELIVERY_FAILURE: Problem =

@@ -6,7 +6,7 @@ use crate::event::{Event, Flaw, Message, Step, Variant};
 use crate::identity::{event_hash, is_failure, push_message_id, push_recipient};
 use crate::scenario::{Channel, Source};
 use crate::text::{
-    push, push_dlr_minute, push_form, push_hex, push_micros, push_rfc2822,
+    push, push_dlr_minute, push_form, push_hex, push_micros, push_padded, push_rfc2822,
     push_rfc3339, push_u64, text,
 };
 use crate::world::World;
@@ -72,7 +72,10 @@ pub(crate) fn form(out: &mut Vec<u8>, world: &World, event: &Event) {
         out.push(b'&');
     }
     if whatsapp && matches!(event.step, Step::Delivered | Step::Read) {
-        push(out, if event.step == Step::Read { "EventType=READ&" } else { "EventType=DELIVERED&" });
+        push(
+            out,
+            if event.step == Step::Read { "EventType=READ&" } else { "EventType=DELIVERED&" },
+        );
     }
     if event.flaw != Flaw::IdMissing {
         push(out, "SmsSid=");
@@ -160,7 +163,7 @@ fn event_stream(out: &mut Vec<u8>, world: &World, event: &Event) {
     let (hash, time_us) = (event_hash(world, event), event.time_us);
     push(out, r#"{"specversion":"1.0","type":"com.twilio.messaging.message."#);
     push(out, kind);
-    written(out, r#"","source":"AB"#, |out| push_hex(out, u64::from(message.account), 32));
+    written(out, r#"","source":"AB"#, |out| push_padded(out, u64::from(message.account), 32));
     written(out, r#","id":"NO"#, |out| {
         push_hex(out, hash, 16);
         push_hex(out, message.seq, 16);

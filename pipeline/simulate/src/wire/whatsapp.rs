@@ -100,10 +100,10 @@ fn one_status(out: &mut Vec<u8>, world: &World, event: &Event) {
         let category = choose(&["marketing", "utility", "authentication"], message.detail);
         push(out, r#","pricing":{"billable":"#);
         match message.is_free_conversation() {
-            true => push(
-                out,
-                r#"false,"pricing_model":"PMP","category":"service","type":"free_customer_service"}"#,
-            ),
+            true => {
+                push(out, r#"false,"pricing_model":"PMP","category":"service""#);
+                push(out, r#","type":"free_customer_service"}"#);
+            }
             false => {
                 field(out, r#"true,"pricing_model":"PMP","category":""#, category);
                 push(out, r#","type":"regular"}"#);
@@ -120,7 +120,7 @@ fn one_status(out: &mut Vec<u8>, world: &World, event: &Event) {
     out.push(b'}');
 }
 
-/// Pricing comes with `sent` and with one of `delivered` and `read`.
+/// Pricing comes with `sent` and `delivered`; a read without `delivered` before it goes without.
 fn carries_pricing(event: &Event) -> bool {
     matches!(event.step, Step::Sent | Step::Delivered)
 }

@@ -1,0 +1,388 @@
+//! The reader that makes windows, scores and alerts of committed epochs, with a chain of its own.
+//!
+//! ```text
+//! job epochs ─► signed panes ─► PaneStore ─► changed windows ─► DataFusion ─► slo_windows, …
+//!                                   └─► sliding sums ─► objectives ─► transitions ─► alerts
+//! one step = one manifest: what was taken in, what came out, the alert book
+//! ```
+//! Its clock is the one in the job's manifests, so a second run over the same log decides the same.
+
+mod alerting;
+
+mod costs;
+
+mod published;
+
+pub(crate) use alerting::Alerting;
+pub(crate) use published::{Published, load};
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
+use commit::{Chain, CommitError, DataDir, random_hex, read_segment, stage_file, write_segment};
+use model::manifest::{Manifest, StateSlice};
+use model::schema;
+use model::time::SECOND_US;
+use model::window::WINDOWS_S;
+use window::{Engine, PaneStore, Stamp, Window, revision_pace_us};
+
+use crate::failure::{Failure, Outcome};
+use crate::tables::{AGGREGATE, COMPLETE_THROUGH, JOB, MATURITY, reader};
+
+/// Job epochs taken in by one step.
+const EPOCHS_A_STEP: u64 = 32;
+/// Windows published by one step: bounds its memory.
+const WINDOWS_A_STEP: usize = 20_000;
+/// Steps between two snapshots of the panes.
+const SNAPSHOT_STEPS: u64 = 60;
+const SEGMENTS: &str = "segments/aggregate";
+const STATE: &str = "state/aggregate";
+/// Key in the manifest's values: the alert book.
+const BOOK: &str = "alerts";
+/// Key in the manifest's values: number of the newest transition.
+const SEQ: &str = "alert_seq";
+
+/// The aggregate reader.
+#[derive(Debug)]
+pub(crate) struct Aggregate {
+    dir: DataDir,
+    chain: Chain,
+    job: Chain,
+    store: PaneStore,
+    engine: Engine,
+    alerting: Alerting,
+    costs: costs::Costs,
+    /// When a window was last published, by watermark.
+    emitted: HashMap<Window, i64>,
+    consumed: u64,
+    watermark_us: Option<i64>,
+    clock_us: i64,
+    seq: u64,
+    steps: u64,
+    state: BTreeMap<String, StateSlice>,
+    published: Arc<Published>,
+}
+
+/// What one step gives.
+#[derive(Debug, Default)]
+struct Step {
+    tables: Vec<(&'static str, RecordBatch)>,
+    windows: Vec<Window>,
+}
+
+impl Aggregate {
+    /// Opens the chain as its owner and rebuilds the panes.
+    pub(crate) fn open(
+        dir: &DataDir,
+        owner: &str,
+        alerting: Alerting,
+        published: Arc<Published>,
+        now_us: i64,
+    ) -> Outcome<Self> {
+        let mut chain = Chain::open(dir, AGGREGATE, owner)?;
+        crate::job::recover::takeover(&mut chain, "", now_us)?;
+        let head = chain.head().cloned().unwrap_or_default();
+        let seq = head.values.get(SEQ).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut aggregate = Self {
+            dir: dir.clone(),
+            chain,
+            job: reader(dir, JOB)?,
+            store: PaneStore::default(),
+            engine: Engine::new()?,
+            alerting,
+            costs: costs::Costs::default(),
+            emitted: HashMap::new(),
+            consumed: 0,
+            watermark_us: None,
+            clock_us: head.committed_at_us,
+            seq,
+            steps: 0,
+            state: head.state.iter().map(|s| (s.slice.clone(), s.clone())).collect(),
+            published,
+        };
+        aggregate.rebuild(&head)?;
+        if let Some(book) = head.values.get(BOOK) {
+            aggregate.alerting.restore(book)?;
+        }
+        Ok(aggregate)
+    }
+
+    /// Panes as of the head: the snapshot, then the job's epochs after it. Windows that those
+    /// changed are published again; their values are what they were.
+    fn rebuild(&mut self, head: &Manifest) -> Outcome<()> {
+        let read = |name: &str| -> Outcome<Vec<RecordBatch>> {
+            match self.state.get(name).filter(|slice| !slice.file.path.is_empty()) {
+                Some(slice) => Ok(read_segment(&self.dir, &slice.file)?),
+                None => Ok(Vec::new()),
+            }
+        };
+        let (slo, fine, cost) = (read("panes/slo")?, read("panes/fine")?, read("panes/cost")?);
+        self.store.restore(&slo, &fine)?;
+        for batch in &cost {
+            self.store.add_cost(batch, false)?;
+        }
+        let taken = self.state.values().map(|slice| slice.epoch).min().unwrap_or(0);
+        self.consumed = taken;
+        let consumed = head.consumed.get(JOB).copied().unwrap_or(0);
+        for epoch in taken + 1..=consumed {
+            self.take_in(epoch)?;
+        }
+        if taken == consumed && taken > 0 {
+            self.watermark_us = head.watermark_us;
+        }
+        self.costs.rebuild(&self.store, self.watermark_us);
+        Ok(())
+    }
+
+    /// Newest job epoch taken in.
+    pub(crate) const fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Number of the chain's head.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.chain.epoch()
+    }
+
+    fn take_in(&mut self, epoch: u64) -> Outcome<()> {
+        let manifest = self.job.read(epoch)?.ok_or_else(|| CommitError::Damaged {
+            path: self.job.path(epoch),
+            what: "it is missing, and the windows need it".to_owned(),
+        })?;
+        for file in &manifest.segments {
+            match file.table.as_str() {
+                "slo_panes" => {
+                    for batch in read_segment(&self.dir, file)? {
+                        self.store.add_slo(&batch)?;
+                    }
+                }
+                "cost_panes" => {
+                    for batch in read_segment(&self.dir, file)? {
+                        self.store.add_cost(&batch, true)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.consumed = epoch;
+        self.watermark_us = manifest.watermark_us.or(self.watermark_us);
+        self.clock_us = manifest.committed_at_us;
+        Ok(())
+    }
+
+    /// Takes new epochs in and publishes what is due; with `drain` everything that changed.
+    /// Returns whether there was anything to do.
+    pub(crate) fn step(&mut self, drain: bool) -> Outcome<bool> {
+        self.job.refresh()?;
+        let to = self.job.epoch().min(self.consumed + EPOCHS_A_STEP);
+        let before = self.consumed;
+        let mut transitions = Vec::new();
+        for epoch in self.consumed + 1..=to {
+            self.take_in(epoch)?;
+            let (mark, clock_us) = (self.watermark_us, self.clock_us);
+            if let Some(mark) = mark {
+                transitions.extend(self.alerting.evaluate(&self.store, mark, clock_us, epoch)?);
+            }
+        }
+        let caught_up = self.consumed == self.job.epoch();
+        let due = self.due(drain && caught_up);
+        if self.consumed == before && due.is_empty() {
+            return Ok(false);
+        }
+        let mut step = self.windows(due)?;
+        let alerts = self.alerting.rows(&transitions, &mut self.seq)?;
+        if alerts.num_rows() > 0 {
+            step.tables.push(("alerts", alerts));
+        }
+        self.commit(&step, false)?;
+        self.publish(&step)?;
+        Ok(true)
+    }
+
+    /// Changed windows whose time has come, oldest first.
+    fn due(&self, all: bool) -> Vec<Window> {
+        let mark = self.watermark_us.unwrap_or(0);
+        let due = |window: &Window| {
+            let pace_us = revision_pace_us(mark - window.1);
+            let paced = |last: &i64| mark - last >= pace_us;
+            all || self.emitted.get(window).is_none_or(paced)
+        };
+        self.store.changed().filter(due).take(WINDOWS_A_STEP).collect()
+    }
+
+    fn windows(&mut self, due: Vec<Window>) -> Outcome<Step> {
+        let stamp = Stamp {
+            watermark_us: self.watermark_us.unwrap_or(0),
+            revision: self.chain.epoch() + 1,
+            committed_at_us: self.clock_us,
+        };
+        let mut slo = Vec::new();
+        let mut cost = Vec::new();
+        for length_s in WINDOWS_S {
+            let of_length: Vec<Window> =
+                due.iter().copied().filter(|window| window.0 == length_s).collect();
+            if of_length.is_empty() {
+                continue;
+            }
+            let panes = self.store.take(&of_length)?;
+            let (slo_rows, cost_rows) = self.engine.windows_of(length_s, panes, &stamp)?;
+            slo.push(slo_rows);
+            cost.push(self.costs.fill(cost_rows, &self.store, self.watermark_us)?);
+        }
+        for window in &due {
+            self.emitted.insert(*window, stamp.watermark_us);
+        }
+        let mut tables = Vec::new();
+        for (name, table, batches) in [
+            ("slo_windows", schema::SLO_WINDOWS.arrow(), &slo),
+            ("cost_windows", schema::COST_WINDOWS.arrow(), &cost),
+        ] {
+            let rows = concat_batches(&table, batches)?;
+            if rows.num_rows() > 0 {
+                tables.push((name, rows));
+            }
+        }
+        Ok(Step { tables, windows: due })
+    }
+
+    fn commit(&mut self, step: &Step, released: bool) -> Outcome<()> {
+        self.steps += 1;
+        if let Some(mark) = self.watermark_us {
+            self.store.prune(mark);
+            // What is older than a day and did not change is published again at once if it does.
+            self.emitted.retain(|window, last| mark - *last < 86_400 * SECOND_US || window.0 == 0);
+        }
+        let snapshot = released || self.steps % SNAPSHOT_STEPS == 0;
+        let mut waited_ms = 0;
+        loop {
+            match self.try_commit(step, released, snapshot) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_full() && (!released || waited_ms < 60_000) => {
+                    if waited_ms == 0 {
+                        tracing::error!(%error, "the disk is full: windows wait for space");
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            waited_ms += 500;
+        }
+    }
+
+    fn try_commit(&mut self, step: &Step, released: bool, snapshot: bool) -> Result<(), CommitError> {
+        let attempt = random_hex()?;
+        let epoch = self.chain.epoch() + 1;
+        let mut segments = Vec::new();
+        for (table, batch) in &step.tables {
+            let name = format!("{epoch:020}-{attempt}-{table}.arrow");
+            let batches = std::slice::from_ref(batch);
+            segments.extend(write_segment(&self.dir, SEGMENTS, &name, table, batches)?);
+        }
+        if !segments.is_empty() {
+            stage_file(&self.dir, SEGMENTS)?;
+        }
+        let mut state = self.state.clone();
+        if snapshot {
+            self.write_panes(epoch, &attempt, &mut state)?;
+        }
+        let (complete, maturity) = self.completeness();
+        let mut values = BTreeMap::from([
+            (SEQ.to_owned(), self.seq.to_string()),
+            (BOOK.to_owned(), self.alerting.save()),
+        ]);
+        values.extend(complete.map(|at| (COMPLETE_THROUGH.to_owned(), at.to_string())));
+        values.extend(maturity.map(|share| (MATURITY.to_owned(), share.to_string())));
+        self.chain.create(Manifest {
+            attempt,
+            committed_at_us: self.clock_us,
+            released,
+            watermark_us: self.watermark_us,
+            segments,
+            state: state.values().cloned().collect(),
+            consumed: BTreeMap::from([(JOB.to_owned(), self.consumed)]),
+            values,
+            ..Manifest::default()
+        })?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Panes as three files. Their epoch is the job's: recovery adds the job's epochs after it.
+    fn write_panes(
+        &self,
+        epoch: u64,
+        attempt: &str,
+        state: &mut BTreeMap<String, StateSlice>,
+    ) -> Result<(), CommitError> {
+        let batches = self.store.snapshot().map_err(|error| CommitError::Damaged {
+            path: self.dir.root().to_path_buf(),
+            what: format!("the panes cannot be written: {error}"),
+        })?;
+        for (name, batch) in ["panes/slo", "panes/fine", "panes/cost"].into_iter().zip(batches) {
+            let file = format!("{epoch:020}-{attempt}-{}.arrow", name.replace('/', "-"));
+            let file = write_segment(&self.dir, STATE, &file, name, &[batch])?;
+            let file = file.unwrap_or_else(|| model::manifest::FileRef {
+                table: name.to_owned(),
+                path: String::new(),
+                rows: 0,
+                bytes: 0,
+                sha256: String::new(),
+            });
+            let slice = StateSlice { slice: name.to_owned(), epoch: self.consumed, file };
+            state.insert(name.to_owned(), slice);
+        }
+        stage_file(&self.dir, STATE)
+    }
+
+    /// Newest cohort time up to which every minute has 99 % of its outcomes, and the share overall
+    /// of the last hour.
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts below 2^53")]
+    fn completeness(&self) -> (Option<i64>, Option<f64>) {
+        let mut complete = None;
+        let mut whole = true;
+        let (mut total_sum, mut pending_sum) = (0, 0);
+        for (start, total, pending) in self.store.maturity() {
+            whole = whole && pending * 100 <= total;
+            if whole {
+                complete = Some(start + 60 * SECOND_US);
+            }
+            total_sum += total;
+            pending_sum += pending;
+        }
+        let share = (total_sum > 0).then(|| 1.0 - pending_sum as f64 / total_sum as f64);
+        (complete, share)
+    }
+
+    fn publish(&self, step: &Step) -> Outcome<()> {
+        let (complete, maturity) = self.completeness();
+        for (table, batch) in &step.tables {
+            match *table {
+                "slo_windows" => self.published.windows(batch)?,
+                "alerts" => self.published.alerts(batch)?,
+                _ => {}
+            }
+        }
+        self.published.fresh(self.watermark_us, complete, maturity);
+        tracing::debug!(n_windows = step.windows.len(), epoch = self.epoch(), "windows published");
+        Ok(())
+    }
+
+    /// Publishes everything that is left, and leaves in good order.
+    pub(crate) fn release(&mut self, drain: bool) -> Outcome<()> {
+        while self.step(drain)? {}
+        self.commit(&Step::default(), true)
+    }
+
+    /// Fails where a step cannot be done although nothing is wrong with the data.
+    pub(crate) fn check_caught_up(&self, job_epoch: u64) -> Outcome<()> {
+        if self.consumed < job_epoch {
+            return Err(Failure::protect(format!(
+                "windows reflect epoch {} of {job_epoch}; start again to go on",
+                self.consumed
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,346 @@
+//! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
+
+use std::path::{Path, PathBuf};
+
+use ingest::{KafkaSettings, Protocol, Sasl};
+use model::keys::{Keyring, unhex};
+use model::vocabulary::Source;
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::failure::{Failure, Outcome};
+
+/// The file as it is written. Every key is documented here and in the README.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    /// Where everything is kept.
+    data_dir: PathBuf,
+    /// How to reach Kafka.
+    kafka: RawKafka,
+    /// Which topics belong to the job.
+    topics: Vec<RawTopic>,
+    /// Secrets for the keyed hashes.
+    #[serde(default)]
+    keys: RawKeys,
+    /// When epochs close.
+    #[serde(default)]
+    commit: RawCommit,
+    /// When files are published.
+    #[serde(default)]
+    sink: RawSink,
+    /// Where the API listens; without this section there is none.
+    serve: Option<RawServe>,
+    /// SLO objectives; without any, the built-in delivery rate.
+    #[serde(default)]
+    objectives: Vec<RawObjective>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKafka {
+    /// Bootstrap servers, `host:port`, separated by commas.
+    brokers: String,
+    /// Group under which offsets are written for lag tools.
+    #[serde(default = "default_group")]
+    group_id: String,
+    /// `earliest` or `latest`: where to start on a partition never seen.
+    #[serde(default = "default_start")]
+    start: String,
+    /// `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl`.
+    #[serde(default = "default_protocol")]
+    security_protocol: String,
+    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
+    sasl_mechanism: Option<String>,
+    /// User.
+    sasl_username: Option<String>,
+    /// File that holds the password; or SENDTALLY_KAFKA_PASSWORD.
+    sasl_password_file: Option<PathBuf>,
+    /// CA certificates, PEM.
+    ssl_ca_file: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTopic {
+    /// Topic; or `pattern`.
+    name: Option<String>,
+    /// Regular expression over topics.
+    pattern: Option<String>,
+    /// Source of records that name none.
+    source: Option<String>,
+    /// Account of records that name none.
+    account: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKeys {
+    /// File that holds 64 hex digits; or SENDTALLY_KEY.
+    secret_file: Option<PathBuf>,
+    /// Number of the token key.
+    #[serde(default)]
+    token_key_id: u16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawCommit {
+    /// An epoch closes after so long.
+    epoch_ms: u64,
+    /// Ingest pauses while less than this is free.
+    disk_min_free_mb: u64,
+}
+
+impl Default for RawCommit {
+    fn default() -> Self {
+        Self { epoch_ms: 1000, disk_min_free_mb: 64 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSink {
+    /// Files are published so far behind the watermark.
+    publish_after_s: u64,
+}
+
+impl Default for RawSink {
+    fn default() -> Self {
+        Self { publish_after_s: 3600 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawServe {
+    /// Address and port.
+    listen: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawObjective {
+    /// OpenSLO file.
+    file: PathBuf,
+}
+
+fn default_group() -> String {
+    "sendtally".to_owned()
+}
+
+fn default_start() -> String {
+    "earliest".to_owned()
+}
+
+fn default_protocol() -> String {
+    "plaintext".to_owned()
+}
+
+/// Where to start on a partition never seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstStart {
+    Earliest,
+    Latest,
+}
+
+/// An entry of `[[topics]]`.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicEntry {
+    pub(crate) pattern: Regex,
+    /// The name, where the entry is no pattern: it has to exist.
+    pub(crate) name: Option<String>,
+    pub(crate) source: Option<Source>,
+    pub(crate) account: Option<String>,
+}
+
+/// What the pipeline runs by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) kafka: KafkaSettings,
+    pub(crate) first_start: FirstStart,
+    pub(crate) topics: Vec<TopicEntry>,
+    pub(crate) keyring: Keyring,
+    pub(crate) epoch_ms: u64,
+    pub(crate) disk_min_free_mb: u64,
+    pub(crate) publish_after_us: i64,
+    pub(crate) listen: Option<String>,
+    pub(crate) objective_files: Vec<PathBuf>,
+    /// Hash of the file's text: which configuration an epoch was made under.
+    pub(crate) version: String,
+}
+
+/// Reads and checks a configuration file.
+pub(crate) fn read(path: &Path) -> Outcome<Settings> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    let raw: Raw = toml::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end()))
+    })?;
+    check(raw, &text)
+}
+
+fn check(raw: Raw, text: &str) -> Outcome<Settings> {
+    let first_start = match raw.kafka.start.as_str() {
+        "earliest" => FirstStart::Earliest,
+        "latest" => FirstStart::Latest,
+        other => {
+            return Err(Failure::usage(format!(
+                "[kafka] start is `{other}`; it can be earliest or latest"
+            )));
+        }
+    };
+    if raw.topics.is_empty() {
+        return Err(Failure::usage("[[topics]] is empty: name at least one topic"));
+    }
+    let topics: Outcome<Vec<TopicEntry>> = raw.topics.iter().map(topic).collect();
+    Ok(Settings {
+        data_dir: raw.data_dir,
+        first_start,
+        topics: topics?,
+        keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
+        kafka: kafka(raw.kafka)?,
+        epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
+        disk_min_free_mb: raw.commit.disk_min_free_mb,
+        publish_after_us: i64::try_from(raw.sink.publish_after_s).unwrap_or(i64::MAX / 2_000_000)
+            * model::time::SECOND_US,
+        listen: raw.serve.map(|serve| serve.listen),
+        objective_files: raw.objectives.into_iter().map(|objective| objective.file).collect(),
+        version: version_of(text),
+    })
+}
+
+/// Short hash of a configuration's text.
+pub(crate) fn version_of(text: &str) -> String {
+    use sha2::Digest;
+    model::keys::hex(&sha2::Sha256::digest(text.as_bytes())[..8])
+}
+
+fn topic(raw: &RawTopic) -> Outcome<TopicEntry> {
+    let (pattern, name) = match (&raw.name, &raw.pattern) {
+        (Some(name), None) => (format!("^{}$", regex::escape(name)), Some(name.clone())),
+        (None, Some(pattern)) => (pattern.clone(), None),
+        _ => return Err(Failure::usage("[[topics]] needs either `name` or `pattern`")),
+    };
+    let pattern = Regex::new(&pattern)
+        .map_err(|error| Failure::usage(format!("[[topics]] pattern `{pattern}`: {error}")))?;
+    let source = match &raw.source {
+        None => None,
+        Some(word) => Some(Source::parse(word).ok_or_else(|| {
+            Failure::usage(format!(
+                "[[topics]] source `{word}` is unknown; known: {}",
+                Source::WORDS.join(", ")
+            ))
+        })?),
+    };
+    Ok(TopicEntry { pattern, name, source, account: raw.account.clone() })
+}
+
+fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
+    let protocol = match raw.security_protocol.as_str() {
+        "plaintext" => Protocol::Plaintext,
+        "ssl" => Protocol::Ssl,
+        "sasl_plaintext" => Protocol::SaslPlaintext,
+        "sasl_ssl" => Protocol::SaslSsl,
+        other => {
+            return Err(Failure::usage(format!(
+                "[kafka] security_protocol is `{other}`; it can be plaintext, ssl, \
+                 sasl_plaintext or sasl_ssl"
+            )));
+        }
+    };
+    let sasl = match protocol {
+        Protocol::Plaintext | Protocol::Ssl => None,
+        Protocol::SaslPlaintext | Protocol::SaslSsl => {
+            let missing = |key: &str| {
+                Failure::usage(format!("[kafka] {key} is missing: {} needs it", raw.security_protocol))
+            };
+            Some(Sasl {
+                mechanism: raw.sasl_mechanism.clone().ok_or_else(|| missing("sasl_mechanism"))?,
+                username: raw.sasl_username.clone().ok_or_else(|| missing("sasl_username"))?,
+                password: password(raw.sasl_password_file.as_deref())?,
+            })
+        }
+    };
+    Ok(KafkaSettings {
+        brokers: raw.brokers,
+        group_id: raw.group_id,
+        protocol,
+        sasl,
+        ssl_ca_file: raw.ssl_ca_file,
+    })
+}
+
+fn password(file: Option<&Path>) -> Outcome<String> {
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::usage(format!("[kafka] sasl_password_file {}: {error}", file.display()))
+        })?;
+        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    std::env::var("SENDTALLY_KAFKA_PASSWORD").map_err(|_| {
+        Failure::usage("no Kafka password: set [kafka] sasl_password_file or SENDTALLY_KAFKA_PASSWORD")
+    })
+}
+
+/// The secret of the keyed hashes, from a file or the environment.
+pub(crate) fn keyring(file: Option<&Path>, token_key_id: u16) -> Outcome<Keyring> {
+    let (text, place) = if let Some(file) = file {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::usage(format!("[keys] secret_file {}: {error}", file.display()))
+        })?;
+        (text, file.display().to_string())
+    } else {
+        let text = std::env::var("SENDTALLY_KEY").map_err(|_| {
+            Failure::usage(
+                "no token key: set [keys] secret_file or SENDTALLY_KEY to 64 hex digits, for \
+                 example from `openssl rand -hex 32`; keep it, ids depend on it",
+            )
+        })?;
+        (text, "SENDTALLY_KEY".to_owned())
+    };
+    secret(&text, token_key_id)
+        .ok_or_else(|| Failure::usage(format!("{place} does not hold 64 hex digits")))
+}
+
+/// A keyring from 64 hex digits.
+pub(crate) fn secret(text: &str, token_key_id: u16) -> Option<Keyring> {
+    let bytes: [u8; 32] = unhex(text.trim())?.try_into().ok()?;
+    Some(Keyring::from_secret(&bytes, token_key_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        let path = std::env::temp_dir().join(format!("sendtally-config-{:p}", text));
+        std::fs::write(&path, text).unwrap();
+        let failure = read(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(failure.code(), 2);
+        failure.to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let text = "data_dir=\"x\"\nport=1\n[kafka]\nbrokers=\"b\"\n[[topics]]\nname=\"t\"\n";
+        assert!(message(text).contains("port"), "{}", message(text));
+    }
+
+    #[test]
+    fn a_topic_needs_a_name_or_a_pattern_and_a_known_source() {
+        let head = "data_dir=\"x\"\n[kafka]\nbrokers=\"b\"\n[[topics]]\n";
+        assert!(message(head).contains("either `name` or `pattern`"));
+        let text = format!("{head}name=\"t\"\nsource=\"twillio\"\n");
+        assert!(message(&text).contains("`twillio` is unknown"));
+    }
+
+    #[test]
+    fn a_secret_is_64_hex_digits() {
+        assert!(secret(&"ab".repeat(32), 1).is_some());
+        assert!(secret(&"ab".repeat(31), 1).is_none());
+        assert!(secret("zz", 1).is_none());
+    }
+}

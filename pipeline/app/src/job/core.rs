@@ -1,0 +1,328 @@
+//! The heart of the job: decides on normalized batches and closes epochs. One thread, no I/O.
+//!
+//! ```text
+//! Normalized ─► tracker decisions ─► rows of the open epoch ─► Draft (tables, ledger, slices)
+//!               by the watermark of the epoch before
+//! ```
+//! What an epoch decides depends on the manifest before it and on its records only, so replaying
+//! its segments gives the same state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    FixedSizeBinaryBuilder, Int32Builder, Int64Builder, StringBuilder, StringDictionaryBuilder,
+    TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
+};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::ArrowError;
+use arrow_select::filter::filter_record_batch;
+use model::dead_letter::DeadLetter;
+use model::manifest::InputRange;
+use model::schema;
+use normalize::Normalized;
+use track::{Decision, SLICES};
+
+use super::inputs::Inputs;
+use super::trackers::Trackers;
+use crate::failure::Outcome;
+
+/// State that one epoch writes: enough to go round all slices in a few seconds, little enough not
+/// to hold the epoch up.
+const SLICE_ROWS_AN_EPOCH: usize = 200_000;
+
+/// An epoch, ready to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) epoch: u64,
+    pub(crate) inputs: Vec<InputRange>,
+    pub(crate) watermark_us: Option<i64>,
+    pub(crate) committed_at_us: i64,
+    /// Rows by table.
+    pub(crate) tables: BTreeMap<&'static str, Vec<RecordBatch>>,
+    /// Slices written anew.
+    pub(crate) slices: Vec<(u8, RecordBatch)>,
+    /// Slices that did not change: what was written of them holds for this epoch too.
+    pub(crate) unchanged: Vec<u8>,
+    /// Small values that go with the job.
+    pub(crate) values: BTreeMap<String, String>,
+    /// When each batch's oldest record was appended, and how many records it had.
+    pub(crate) appended: Vec<(i64, u64)>,
+    pub(crate) released: bool,
+}
+
+/// The job's state in memory.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) inputs: Inputs,
+    pub(crate) trackers: Trackers,
+    /// Number of the epoch that is open.
+    pub(crate) epoch: u64,
+    /// Watermark of the newest closed epoch: lateness is judged by it.
+    pub(crate) watermark_us: Option<i64>,
+    pub(crate) values: BTreeMap<String, String>,
+    /// By slice: differs from what is written of it.
+    pub(crate) dirty: Vec<bool>,
+    next_slice: u8,
+    tables: BTreeMap<&'static str, Vec<RecordBatch>>,
+    dead: Vec<DeadLetter>,
+    appended: Vec<(i64, u64)>,
+    bytes: usize,
+    rows: usize,
+}
+
+impl Core {
+    /// State as of a committed epoch.
+    pub(crate) fn new(inputs: Inputs, trackers: Trackers, epoch: u64) -> Self {
+        Self {
+            inputs,
+            trackers,
+            epoch: epoch + 1,
+            watermark_us: None,
+            values: BTreeMap::new(),
+            dirty: vec![false; usize::from(SLICES)],
+            next_slice: 0,
+            tables: BTreeMap::new(),
+            dead: Vec::new(),
+            appended: Vec::new(),
+            bytes: 0,
+            rows: 0,
+        }
+    }
+
+    /// Bytes of raw records in the open epoch.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the open epoch has anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.appended.is_empty() && self.rows == 0
+    }
+
+    /// Takes a normalized batch in. Batches come in the order in which they were read.
+    pub(crate) fn accept(&mut self, normalized: Normalized, raw_bytes: usize) -> Outcome<()> {
+        for tally in &normalized.tallies {
+            self.inputs.tally(tally);
+        }
+        self.bytes += raw_bytes;
+        self.dead.extend(normalized.dead);
+        if normalized.events.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += normalized.events.num_rows();
+        let decisions = self.trackers.decide(&normalized.events, self.watermark_us)?;
+        self.enter(&normalized.events, &decisions);
+        self.store(&normalized.events, &decisions)?;
+        Ok(())
+    }
+
+    /// Notes when records were appended, for the latency to visibility.
+    pub(crate) fn note_appended(&mut self, oldest_us: i64, records: u64) {
+        self.appended.push((oldest_us, records));
+    }
+
+    /// Enters decisions into the ledger. The key of `topic` is the input's id.
+    fn enter(&mut self, events: &RecordBatch, decisions: &[Decision]) {
+        let topics = events.column_by_name("topic");
+        let Some(topics) = topics.and_then(|topics| topics.as_dictionary_opt::<Int32Type>()) else {
+            return;
+        };
+        for (key, decision) in topics.keys().values().iter().zip(decisions) {
+            let at = usize::try_from(*key).unwrap_or(usize::MAX);
+            let Some(state) = self.inputs.states.get_mut(at) else { continue };
+            match decision {
+                Decision::New => state.range.accepted += 1,
+                Decision::Duplicate => state.range.duplicate += 1,
+                Decision::Late => state.range.late += 1,
+            }
+        }
+    }
+
+    fn store(&mut self, events: &RecordBatch, decisions: &[Decision]) -> Result<(), ArrowError> {
+        let is = |wanted: Decision| -> BooleanArray {
+            decisions.iter().map(|decision| Some(*decision == wanted)).collect()
+        };
+        let duplicates = is(Decision::Duplicate);
+        let late = is(Decision::Late);
+        if duplicates.true_count() == 0 {
+            let stored = model::event::with_stored_columns(events, &late, self.epoch)?;
+            self.tables.entry("events").or_default().push(stored);
+            return Ok(());
+        }
+        let again = filter_record_batch(events, &duplicates)?;
+        let columns = ["message_key", "topic", "partition", "offset", "element"];
+        let schema = again.schema();
+        let positions: Result<Vec<usize>, ArrowError> =
+            columns.iter().map(|name| schema.index_of(name)).collect();
+        self.tables.entry("duplicates").or_default().push(again.project(&positions?)?);
+        let keep: BooleanArray = duplicates.iter().map(|again| again.map(|again| !again)).collect();
+        let kept = filter_record_batch(events, &keep)?;
+        let late = arrow_select::filter::filter(&late, &keep)?;
+        let stored = model::event::with_stored_columns(&kept, late.as_boolean(), self.epoch)?;
+        self.tables.entry("events").or_default().push(stored);
+        Ok(())
+    }
+
+    /// Closes the open epoch at this processing time; `watermark_us` overrides the inputs' own
+    /// (files have a rule of their own).
+    pub(crate) fn close(&mut self, now_us: i64, watermark_us: Option<i64>) -> Outcome<Draft> {
+        let mark = watermark_us.or_else(|| self.inputs.watermark_us(now_us));
+        self.watermark_us = self.watermark_us.max(mark);
+        let mut tables = std::mem::take(&mut self.tables);
+        for output in self.trackers.close_epoch(self.epoch, self.watermark_us, now_us)? {
+            for (table, batch) in [
+                ("slo_panes", output.slo_panes),
+                ("cost_panes", output.cost_panes),
+                ("messages", output.messages),
+                ("charges", output.charges),
+            ] {
+                if batch.num_rows() > 0 {
+                    tables.entry(table).or_default().push(batch);
+                }
+            }
+        }
+        let inputs = self.inputs.take_ranges();
+        let dead = std::mem::take(&mut self.dead);
+        let letters = dead_letters(&dead, &self.inputs, self.epoch)?;
+        if letters.num_rows() > 0 {
+            tables.entry("dead_letters").or_default().push(letters);
+        }
+        let lines = ledger(&inputs, self.epoch, now_us)?;
+        if lines.num_rows() > 0 {
+            tables.entry("ledger").or_default().push(lines);
+        }
+        let (slices, unchanged) = self.slices()?;
+        let draft = Draft {
+            epoch: self.epoch,
+            inputs,
+            watermark_us: self.watermark_us,
+            committed_at_us: now_us,
+            tables,
+            slices,
+            unchanged,
+            values: self.values.clone(),
+            appended: std::mem::take(&mut self.appended),
+            released: false,
+        };
+        self.epoch += 1;
+        self.bytes = 0;
+        self.rows = 0;
+        Ok(draft)
+    }
+
+    /// The next dirty slices, round and round, up to a bound; and those that did not change.
+    fn slices(&mut self) -> Outcome<(Vec<(u8, RecordBatch)>, Vec<u8>)> {
+        for slice in self.trackers.take_touched() {
+            self.dirty[usize::from(slice)] = true;
+        }
+        let unchanged = (0..SLICES).filter(|slice| !self.dirty[usize::from(*slice)]).collect();
+        let mut slices = Vec::new();
+        let mut rows = 0;
+        for step in 0..SLICES {
+            let slice = (self.next_slice + step) % SLICES;
+            if !self.dirty[usize::from(slice)] {
+                continue;
+            }
+            if rows >= SLICE_ROWS_AN_EPOCH || slices.len() >= 4 {
+                self.next_slice = slice;
+                break;
+            }
+            let batch = self.trackers.snapshot(slice, self.watermark_us)?;
+            rows += batch.num_rows();
+            slices.push((slice, batch));
+            self.dirty[usize::from(slice)] = false;
+        }
+        Ok((slices, unchanged))
+    }
+}
+
+fn position<'a>(inputs: &'a Inputs, input: u32) -> (&'a str, i32) {
+    inputs.states.get(input as usize).map_or(("", 0), |state| {
+        (state.input.topic.as_ref(), state.input.partition)
+    })
+}
+
+fn dead_letters(
+    dead: &[DeadLetter],
+    inputs: &Inputs,
+    epoch: u64,
+) -> Result<RecordBatch, ArrowError> {
+    let mut source = StringDictionaryBuilder::<Int32Type>::new();
+    let mut topic = StringDictionaryBuilder::<Int32Type>::new();
+    let mut partition = Int32Builder::new();
+    let mut offset = Int64Builder::new();
+    let mut element = UInt32Builder::new();
+    let mut reason = StringDictionaryBuilder::<Int32Type>::new();
+    let mut detail = StringBuilder::new();
+    let mut sha256 = FixedSizeBinaryBuilder::new(32);
+    let mut ingest_time = TimestampMicrosecondBuilder::new();
+    let mut epochs = UInt64Builder::new();
+    for letter in dead {
+        let (name, number) = position(inputs, letter.input);
+        source.append_value(letter.source.map_or("unknown", model::vocabulary::Source::as_str));
+        topic.append_value(name);
+        partition.append_value(number);
+        offset.append_value(letter.offset);
+        element.append_value(letter.element);
+        reason.append_value(letter.reason.as_str());
+        detail.append_value(&letter.detail);
+        sha256.append_value(letter.payload_sha256)?;
+        ingest_time.append_option(letter.ingest_time_us);
+        epochs.append_value(epoch);
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(source.finish()),
+        Arc::new(topic.finish()),
+        Arc::new(partition.finish()),
+        Arc::new(offset.finish()),
+        Arc::new(element.finish()),
+        Arc::new(reason.finish()),
+        Arc::new(detail.finish()),
+        Arc::new(sha256.finish()),
+        Arc::new(ingest_time.finish().with_timezone("UTC")),
+        Arc::new(epochs.finish()),
+    ];
+    RecordBatch::try_new(schema::DEAD_LETTERS.arrow(), columns)
+}
+
+/// The ledger's rows of an epoch: inputs on which anything happened.
+fn ledger(inputs: &[InputRange], epoch: u64, now_us: i64) -> Result<RecordBatch, ArrowError> {
+    let mut topic = StringDictionaryBuilder::<Int32Type>::new();
+    let mut partition = Int32Builder::new();
+    let mut counts: [Int64Builder; 10] = std::array::from_fn(|_| Int64Builder::new());
+    let moved = |range: &&InputRange| range.end_offset != range.start_offset || range.elements > 0;
+    for range in inputs.iter().filter(moved) {
+        topic.append_value(&range.topic);
+        partition.append_value(range.partition);
+        let values = [
+            range.start_offset,
+            range.end_offset,
+            range.records,
+            range.gaps,
+            range.elements,
+            range.accepted,
+            range.duplicate,
+            range.late,
+            range.dead,
+            range.ignored,
+        ];
+        for (builder, value) in counts.iter_mut().zip(values) {
+            builder.append_value(value);
+        }
+    }
+    let topic = topic.finish();
+    let rows = topic.len();
+    let mut at = TimestampMicrosecondBuilder::new();
+    at.append_value_n(now_us, rows);
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(arrow_array::UInt64Array::from(vec![epoch; rows])),
+        Arc::new(topic),
+        Arc::new(partition.finish()),
+    ];
+    columns.extend(counts.map(|mut builder| Arc::new(builder.finish()) as ArrayRef));
+    columns.push(Arc::new(at.finish().with_timezone("UTC")));
+    RecordBatch::try_new(schema::LEDGER.arrow(), columns)
+}

@@ -1,0 +1,199 @@
+//! The inputs of a job: where each partition stands, its line of the ledger, its watermark.
+
+use std::sync::Arc;
+
+use model::manifest::InputRange;
+use model::record::Input;
+use model::time::SECOND_US;
+use normalize::Tally;
+
+/// Records may arrive this much out of order within a partition.
+pub(crate) const DISORDER_US: i64 = 5 * SECOND_US;
+
+/// One input and its progress in the epoch that is open.
+#[derive(Debug, Clone)]
+pub(crate) struct InputState {
+    pub(crate) input: Input,
+    /// This epoch's line so far.
+    pub(crate) range: InputRange,
+    /// Is read in this run: a file that was loaded, or a topic taken out of the configuration,
+    /// does not hold the watermark back.
+    pub(crate) live: bool,
+    /// Read to the end of what was there at the start (`--until-end`).
+    pub(crate) drained: bool,
+}
+
+/// All inputs of the job. The position of an input is its id in the process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inputs {
+    pub(crate) states: Vec<InputState>,
+    /// The same, as `normalize` wants them.
+    pub(crate) shared: Arc<Vec<Input>>,
+}
+
+impl Inputs {
+    /// From the head of the chain: all known, none live.
+    pub(crate) fn from_ranges(ranges: &[InputRange]) -> Self {
+        let mut inputs = Self::default();
+        for range in ranges {
+            inputs.states.push(InputState {
+                input: Input {
+                    topic: Arc::from(range.topic.as_str()),
+                    partition: range.partition,
+                    source: None,
+                    account: None,
+                },
+                range: next_range(range),
+                live: false,
+                drained: false,
+            });
+        }
+        inputs.share();
+        inputs
+    }
+
+    fn share(&mut self) {
+        self.shared = Arc::new(self.states.iter().map(|state| state.input.clone()).collect());
+    }
+
+    /// Makes an input live, known or new; gives its id and, where it is known, its next offset.
+    pub(crate) fn open(&mut self, input: Input) -> (u32, Option<i64>) {
+        let same = |state: &InputState| {
+            state.input.topic == input.topic && state.input.partition == input.partition
+        };
+        let found = self.states.iter().position(same);
+        let known = found.map(|at| self.states[at].range.end_offset);
+        let at = found.unwrap_or(self.states.len());
+        if found.is_none() {
+            let range = InputRange {
+                topic: input.topic.to_string(),
+                partition: input.partition,
+                ..InputRange::default()
+            };
+            self.states.push(InputState {
+                input: input.clone(),
+                range,
+                live: true,
+                drained: false,
+            });
+        }
+        self.states[at].input = input;
+        self.states[at].live = true;
+        self.share();
+        (u32::try_from(at).unwrap_or(u32::MAX), known)
+    }
+
+    /// Sets where an input starts: the ledger counts from here.
+    pub(crate) fn start_at(&mut self, input: u32, offset: i64) {
+        if let Some(state) = self.states.get_mut(input as usize) {
+            state.range.start_offset = offset;
+            state.range.end_offset = offset;
+        }
+    }
+
+    /// Enters what `normalize` counted.
+    pub(crate) fn tally(&mut self, tally: &Tally) {
+        let Some(state) = self.states.get_mut(tally.input as usize) else { return };
+        let range = &mut state.range;
+        let end = tally.last_offset + 1;
+        range.gaps += end - range.end_offset - tally.records;
+        range.end_offset = end;
+        range.records += tally.records;
+        range.elements += tally.elements;
+        range.ignored += tally.ignored;
+        range.dead += tally.dead;
+        let mark = tally.newest_ingest_us.map(|newest| newest - DISORDER_US);
+        range.watermark_us = range.watermark_us.max(mark);
+    }
+
+    /// The broker confirmed that an input is at its end: its watermark follows the clock.
+    pub(crate) fn at_end(&mut self, input: u32, next_offset: i64, checked_at_us: i64) {
+        let Some(state) = self.states.get_mut(input as usize) else { return };
+        if state.range.end_offset == next_offset {
+            let mark = Some(checked_at_us - DISORDER_US);
+            state.range.watermark_us = state.range.watermark_us.max(mark);
+        }
+    }
+
+    /// The job's watermark: the minimum over the live partitions, capped by the clock. `None`
+    /// while a partition has none; one that was read to its end without a record holds nothing.
+    pub(crate) fn watermark_us(&self, now_us: i64) -> Option<i64> {
+        let live = self.states.iter().filter(|state| state.live);
+        let holding = live.filter(|state| !state.drained || state.range.watermark_us.is_some());
+        let marks: Option<Vec<i64>> = holding.map(|state| state.range.watermark_us).collect();
+        marks?.into_iter().min().map(|mark| mark.min(now_us))
+    }
+
+    /// Closes the epoch: this epoch's lines, and the next epoch's begin.
+    pub(crate) fn take_ranges(&mut self) -> Vec<InputRange> {
+        let mut ranges = Vec::with_capacity(self.states.len());
+        for state in &mut self.states {
+            let next = next_range(&state.range);
+            ranges.push(std::mem::replace(&mut state.range, next));
+        }
+        ranges
+    }
+}
+
+/// The line of the epoch after this one, before anything was read.
+pub(crate) fn next_range(range: &InputRange) -> InputRange {
+    InputRange {
+        topic: range.topic.clone(),
+        partition: range.partition,
+        topic_id: range.topic_id.clone(),
+        start_offset: range.end_offset,
+        end_offset: range.end_offset,
+        watermark_us: range.watermark_us,
+        ..InputRange::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(first: i64, last: i64, records: i64, newest: i64) -> Tally {
+        Tally {
+            input: 0,
+            records,
+            first_offset: first,
+            last_offset: last,
+            elements: records,
+            events: records,
+            ignored: 0,
+            dead: 0,
+            newest_ingest_us: Some(newest),
+        }
+    }
+
+    fn input(topic: &str) -> Input {
+        Input { topic: Arc::from(topic), partition: 0, source: None, account: None }
+    }
+
+    #[test]
+    fn offsets_without_a_record_are_gaps() {
+        let mut inputs = Inputs::default();
+        inputs.open(input("t"));
+        inputs.start_at(0, 10);
+        inputs.tally(&tally(12, 20, 5, 0));
+        let range = &inputs.take_ranges()[0];
+        assert_eq!((range.start_offset, range.end_offset, range.gaps), (10, 21, 6));
+        assert_eq!(inputs.states[0].range.start_offset, 21);
+    }
+
+    #[test]
+    fn the_watermark_is_the_slowest_partitions_and_never_above_the_clock() {
+        let mut inputs = Inputs::default();
+        inputs.open(input("a"));
+        inputs.open(input("b"));
+        inputs.tally(&tally(0, 0, 1, 100 * SECOND_US));
+        assert_eq!(inputs.watermark_us(i64::MAX), None, "b has none yet");
+        inputs.at_end(1, 0, 60 * SECOND_US);
+        assert_eq!(inputs.watermark_us(i64::MAX), Some(55 * SECOND_US));
+        inputs.at_end(1, 7, 600 * SECOND_US);
+        assert_eq!(inputs.watermark_us(i64::MAX), Some(55 * SECOND_US), "records came between");
+        inputs.at_end(1, 0, 600 * SECOND_US);
+        assert_eq!(inputs.watermark_us(i64::MAX), Some(95 * SECOND_US));
+        assert_eq!(inputs.watermark_us(90 * SECOND_US), Some(90 * SECOND_US));
+    }
+}

@@ -1,0 +1,228 @@
+//! The ingest thread: partitions found and assigned, records read, ends reported.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use ingest::{Found, KafkaSource, Start, TailCheck, TailChecker};
+use model::record::Input;
+use model::time::SECOND_US;
+use regex::Regex;
+
+use super::flow::{Ingested, News, Shared};
+use super::inputs::Inputs;
+use crate::config::{FirstStart, Settings, TopicEntry};
+use crate::failure::{Failure, Outcome};
+
+/// Bytes of a raw batch.
+const BATCH_BYTES: usize = 1 << 20;
+/// Rest where nothing is there.
+const IDLE: Duration = Duration::from_millis(5);
+/// New partitions are looked for so often.
+const DISCOVERY_US: i64 = 30 * SECOND_US;
+/// Ends are asked for so often.
+const TAIL: Duration = Duration::from_millis(500);
+
+/// Offsets that the user set by hand (`--seek TOPIC/PARTITION=OFFSET`).
+pub(crate) type Seeks = BTreeMap<(String, i32), i64>;
+
+/// The job's Kafka side.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    source: KafkaSource,
+    entries: Vec<TopicEntry>,
+    first_start: FirstStart,
+    seeks: Seeks,
+    /// A copy of the core's inputs: ids agree because both open in the same order.
+    inputs: Inputs,
+    /// By input: read at least to here (`--until-end`).
+    targets: BTreeMap<u32, i64>,
+    positions: BTreeMap<u32, i64>,
+}
+
+impl Reader {
+    /// Connects, finds the partitions and assigns them.
+    pub(crate) fn connect(
+        settings: &Settings,
+        seeks: Seeks,
+        inputs: Inputs,
+    ) -> Outcome<(Self, Vec<(Input, i64)>)> {
+        let source = KafkaSource::connect(&settings.kafka)?;
+        let mut reader = Self {
+            source,
+            entries: settings.topics.clone(),
+            first_start: settings.first_start,
+            seeks,
+            inputs,
+            targets: BTreeMap::new(),
+            positions: BTreeMap::new(),
+        };
+        let found = reader.discover()?;
+        for entry in &settings.topics {
+            let Some(name) = &entry.name else { continue };
+            if !found.iter().any(|found| found.topic == *name) {
+                let brokers = settings.kafka.brokers.clone();
+                let topic = name.clone();
+                return Err(ingest::IngestError::MissingTopic { topic, brokers }.into());
+            }
+        }
+        if found.is_empty() {
+            return Err(Failure::usage("no topic fits [[topics]]: create one, or correct them"));
+        }
+        let opened = reader.open(found)?;
+        Ok((reader, opened))
+    }
+
+    fn discover(&self) -> Outcome<Vec<Found>> {
+        let patterns: Vec<Regex> = self.entries.iter().map(|entry| entry.pattern.clone()).collect();
+        Ok(self.source.discover(&patterns)?)
+    }
+
+    /// Assigns partitions that are not yet; gives them with their first offset.
+    fn open(&mut self, found: Vec<Found>) -> Outcome<Vec<(Input, i64)>> {
+        let mut starts = Vec::new();
+        let mut opened = Vec::new();
+        for part in found {
+            let topic: Arc<str> = Arc::from(part.topic.as_str());
+            let known = self.inputs.states.iter().any(|state| {
+                state.live && state.input.topic == topic && state.input.partition == part.partition
+            });
+            if known {
+                continue;
+            }
+            let entry = &self.entries[part.entry];
+            let input = Input {
+                topic,
+                partition: part.partition,
+                source: entry.source,
+                account: entry.account.as_deref().map(Arc::from),
+            };
+            let (id, stored) = self.inputs.open(input.clone());
+            let (_, high) = self.source.bounds(&part.topic, part.partition)?;
+            self.targets.insert(id, high);
+            let seek = self.seeks.remove(&(part.topic.clone(), part.partition));
+            let latest = (self.first_start == FirstStart::Latest).then_some(high);
+            let offset = seek.or(stored).or(latest);
+            starts.push(Start { topic: part.topic, partition: part.partition, offset, input: id });
+            opened.push((input, stored));
+        }
+        let first = self.source.assign(&starts)?;
+        for (start, offset) in starts.iter().zip(&first) {
+            self.positions.insert(start.input, *offset);
+        }
+        let known = |(input, stored): (Input, Option<i64>), first: &i64| {
+            // A jump forward is written into the ledger as a gap; a jump back starts anew.
+            (input, stored.map_or(*first, |stored| stored.min(*first)))
+        };
+        Ok(opened.into_iter().zip(&first).map(|(opened, first)| known(opened, first)).collect())
+    }
+
+    /// Reads until told to stop, or (`--until-end`) until every partition was read to its end.
+    pub(crate) fn run(
+        mut self,
+        raw: &Sender<Ingested>,
+        news: &Sender<News>,
+        shared: &Shared,
+    ) -> Outcome<()> {
+        let mut looked_us = shared.clock.now_us();
+        let mut told_us = looked_us;
+        while !shared.stopping() {
+            let polled = self.source.poll(BATCH_BYTES, IDLE)?;
+            for record in &polled.batch.records {
+                self.positions.insert(record.input, record.offset + 1);
+            }
+            for input in &polled.ended {
+                self.targets.remove(input);
+            }
+            let positions = &self.positions;
+            self.targets.retain(|input, target| positions.get(input).is_none_or(|at| at < target));
+            if !polled.batch.records.is_empty() || !polled.ended.is_empty() {
+                let inputs = Arc::clone(&self.inputs.shared);
+                let ingested = Ingested { batch: polled.batch, inputs, ended: polled.ended };
+                if raw.send(ingested).is_err() {
+                    return Ok(());
+                }
+            }
+            if shared.until_end && self.targets.is_empty() {
+                shared.stop.store(true, Ordering::SeqCst);
+            }
+            let now_us = shared.clock.now_us();
+            if now_us - looked_us >= DISCOVERY_US && !shared.until_end {
+                looked_us = now_us;
+                self.look(news);
+            }
+            if now_us - told_us >= 5 * SECOND_US {
+                told_us = now_us;
+                self.tell(shared);
+            }
+        }
+        self.tell(shared);
+        Ok(())
+    }
+
+    /// Looks for new partitions; a broker that does not answer is asked again later.
+    fn look(&mut self, news: &Sender<News>) {
+        let found = match self.discover() {
+            Ok(found) => found,
+            Err(failure) => {
+                tracing::warn!(error = %failure, "partitions were not looked for");
+                return;
+            }
+        };
+        match self.open(found) {
+            Ok(opened) if opened.is_empty() => {}
+            Ok(opened) => {
+                tracing::info!(n_partitions = opened.len(), "new partitions");
+                drop(news.send(News::Opened(opened)));
+            }
+            Err(failure) => tracing::warn!(error = %failure, "new partitions were not assigned"),
+        }
+    }
+
+    /// Writes the group's offsets of what is committed, for lag tools.
+    fn tell(&self, shared: &Shared) {
+        let mut offsets = Vec::new();
+        {
+            let counts = shared.telemetry.lock();
+            for ((topic, partition), state) in &counts.partitions {
+                if !topic.starts_with("file:") {
+                    offsets.push((topic.clone(), *partition, state.next_offset));
+                }
+            }
+        }
+        self.source.tell_offsets(&offsets);
+    }
+
+    /// The thread that asks for log ends.
+    pub(crate) fn tail(&self) -> TailChecker {
+        TailChecker::new(&self.source)
+    }
+}
+
+/// Asks for the ends of partitions whose end the consumer saw, until told to stop.
+pub(crate) fn watch_ends(
+    mut checker: TailChecker,
+    news: &Sender<News>,
+    shared: &Shared,
+) {
+    while !shared.stopping() {
+        std::thread::sleep(TAIL);
+        let board = {
+            let board = shared.board.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            board.clone()
+        };
+        for (input, (place, next_offset)) in board {
+            let (topic, partition) = (place.topic, place.partition);
+            let check = TailCheck { input, topic, partition, next_offset };
+            let checked_at_us = shared.clock.now_us();
+            if checker.at_end(&check, checked_at_us) {
+                let at_end = News::AtEnd { input, next_offset, checked_at_us };
+                if news.send(at_end).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! From the newest manifest to a running state: claim the chain, slices, then the segments after
+//! them, applied and never decided again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use commit::{Chain, Claim, CommitError, DataDir, TAKEOVER_US, read_segment};
+use model::clock::Clock;
+use model::keys::Id16;
+use model::manifest::{Manifest, StateSlice};
+use track::SLICES;
+
+use super::core::Core;
+use super::inputs::{Inputs, next_range};
+use super::trackers::Trackers;
+use super::committer::slice_name;
+use crate::failure::{Failure, Outcome};
+
+/// What to do where another process owns the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenOwned {
+    /// Fail, naming the owner, where it is alive; take over where it is not.
+    Refuse,
+    /// Stand by until it is released or stands still.
+    StandBy,
+}
+
+/// Waits until the chain may be taken over. An owner shows life by moving the head.
+pub(crate) fn claim(
+    chain: &mut Chain,
+    dir: &DataDir,
+    when: WhenOwned,
+    clock: &dyn Clock,
+    stop: &dyn Fn() -> bool,
+) -> Outcome<()> {
+    let mut since_us = clock.now_us();
+    let mut told = false;
+    loop {
+        let Claim::Owned { owner } = chain.claim() else { return Ok(()) };
+        if !told {
+            tracing::info!(%owner, "another process owns the data directory: watching its head");
+            told = true;
+        }
+        if stop() {
+            return Err(Failure::dependency("stopped while standing by"));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        if chain.refresh()? {
+            since_us = clock.now_us();
+            if when == WhenOwned::Refuse && matches!(chain.claim(), Claim::Owned { .. }) {
+                return Err(CommitError::Busy { path: dir.root().to_path_buf(), owner }.into());
+            }
+        }
+        if clock.now_us() - since_us >= TAKEOVER_US {
+            tracing::warn!(%owner, "its head stood still for 5 s: taking over");
+            return Ok(());
+        }
+    }
+}
+
+/// The empty manifest with which a process makes a chain its own.
+pub(crate) fn takeover(chain: &mut Chain, config_version: &str, now_us: i64) -> Outcome<()> {
+    let head = chain.head().cloned().unwrap_or_default();
+    let manifest = Manifest {
+        attempt: String::new(),
+        committed_at_us: now_us,
+        released: false,
+        config_version: config_version.to_owned(),
+        inputs: head.inputs.iter().map(next_range).collect(),
+        segments: Vec::new(),
+        ..head
+    };
+    Ok(chain.create(manifest)?)
+}
+
+/// State after the head of the chain.
+pub(crate) fn recover(
+    dir: &DataDir,
+    chain: &Chain,
+    threads: usize,
+) -> Outcome<(Core, BTreeMap<String, StateSlice>)> {
+    let head = chain.head().cloned().unwrap_or_default();
+    let state: BTreeMap<String, StateSlice> =
+        head.state.iter().map(|slice| (slice.slice.clone(), slice.clone())).collect();
+    let mut trackers = Trackers::new(threads);
+    let mut taken: BTreeMap<u8, u64> = BTreeMap::new();
+    for slice in 0..SLICES {
+        let Some(entry) = state.get(&slice_name(slice)) else { continue };
+        if !entry.file.path.is_empty() {
+            trackers.restore(slice, &read_segment(dir, &entry.file)?)?;
+        }
+        taken.insert(slice, entry.epoch);
+    }
+    let oldest = (0..SLICES).map(|slice| taken.get(&slice).copied().unwrap_or(0)).min();
+    let mut watermark_us = None;
+    let from = oldest.unwrap_or(0);
+    if from > 0 {
+        watermark_us = chain.read(from)?.and_then(|manifest| manifest.watermark_us);
+    }
+    for epoch in from + 1..=head.epoch {
+        let manifest = chain.read(epoch)?.ok_or_else(|| CommitError::Damaged {
+            path: chain.path(epoch),
+            what: format!("it is missing, and the state at {} needs it", head.epoch),
+        })?;
+        let behind = |slice: u8| taken.get(&slice).copied().unwrap_or(0) < epoch;
+        replay(dir, &mut trackers, &manifest, &behind, watermark_us)?;
+        watermark_us = manifest.watermark_us;
+    }
+    let mut core = Core::new(Inputs::from_ranges(&head.inputs), trackers, head.epoch);
+    core.watermark_us = head.watermark_us;
+    core.values = head.values;
+    // Slices older than the head were changed by the replay: they are written again in turn.
+    for slice in 0..SLICES {
+        let behind = taken.get(&slice).copied().unwrap_or(0) < head.epoch;
+        core.dirty[usize::from(slice)] = behind && head.epoch > 0;
+    }
+    Ok((core, state))
+}
+
+fn replay(
+    dir: &DataDir,
+    trackers: &mut Trackers,
+    manifest: &Manifest,
+    behind: &dyn Fn(u8) -> bool,
+    decided_by_us: Option<i64>,
+) -> Outcome<()> {
+    for file in &manifest.segments {
+        if file.table == "events" {
+            for batch in read_segment(dir, file)? {
+                for tracker in trackers.each() {
+                    tracker.replay(&batch, behind, decided_by_us)?;
+                }
+            }
+        }
+    }
+    for file in manifest.segments.iter().filter(|file| file.table == "duplicates") {
+        for batch in read_segment(dir, file)? {
+            let keys = batch.column_by_name("message_key");
+            let Some(keys) = keys.and_then(|keys| keys.as_fixed_size_binary_opt()) else {
+                continue;
+            };
+            for tracker in trackers.each() {
+                let ids = (0..keys.len()).filter_map(|row| Id16::from_slice(keys.value(row)));
+                tracker.replay_duplicates(ids, behind);
+            }
+        }
+    }
+    for tracker in trackers.each() {
+        tracker.replay_close(behind, manifest.watermark_us);
+    }
+    Ok(())
+}
+

@@ -1,0 +1,118 @@
+//! The exchange by message key: each tracker has its slices, all work on a batch at once.
+//!
+//! ```text
+//! batch ─┬─ rows of slices 0, 2, 4 … ─► tracker 0 (own thread) ─┬─► decisions in row order
+//!        └─ rows of slices 1, 3, 5 … ─► tracker 1 (this thread) ─┘
+//! ```
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use model::keys::Id16;
+use track::{Decision, EpochOutput, SLICES, TrackError, Tracker, slice_of};
+
+/// All slices, spread over a few trackers.
+#[derive(Debug)]
+pub(crate) struct Trackers {
+    trackers: Vec<Tracker>,
+}
+
+impl Trackers {
+    /// `threads` trackers, at least one.
+    pub(crate) fn new(threads: usize) -> Self {
+        let threads = u8::try_from(threads.clamp(1, usize::from(SLICES))).unwrap_or(1);
+        let mine = |tracker: u8| (0..SLICES).filter(move |slice| slice % threads == tracker);
+        Self { trackers: (0..threads).map(|tracker| Tracker::new(mine(tracker))).collect() }
+    }
+
+    fn owner(&mut self, slice: u8) -> &mut Tracker {
+        let at = usize::from(slice) % self.trackers.len();
+        &mut self.trackers[at]
+    }
+
+    /// Decides on all rows of a canonical batch, in row order.
+    pub(crate) fn decide(
+        &mut self,
+        batch: &RecordBatch,
+        watermark_us: Option<i64>,
+    ) -> Result<Vec<Decision>, TrackError> {
+        let shares = self.shares(batch)?;
+        let work = |(tracker, rows): (&mut Tracker, &Vec<u32>)| {
+            tracker.decide(batch, rows, watermark_us)
+        };
+        let decided: Vec<Result<Vec<Decision>, TrackError>> = std::thread::scope(|scope| {
+            let mut pairs = self.trackers.iter_mut().zip(&shares);
+            let here = pairs.next();
+            let there: Vec<_> = pairs.map(|pair| scope.spawn(move || work(pair))).collect();
+            let mut results: Vec<_> = here.map(work).into_iter().collect();
+            for thread in there {
+                let lost = TrackError::Snapshot { what: "a tracker thread panicked" };
+                results.push(thread.join().unwrap_or(Err(lost)));
+            }
+            results
+        });
+        let mut decisions = vec![Decision::New; batch.num_rows()];
+        for (rows, decided) in shares.iter().zip(decided) {
+            for (row, decision) in rows.iter().zip(decided?) {
+                decisions[*row as usize] = decision;
+            }
+        }
+        Ok(decisions)
+    }
+
+    fn shares(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, TrackError> {
+        let name = "message_key";
+        let keys = batch.column_by_name(name).and_then(|keys| keys.as_fixed_size_binary_opt());
+        let keys = keys.ok_or(TrackError::Column { name })?;
+        let mut shares = vec![Vec::with_capacity(keys.len()); self.trackers.len()];
+        for row in 0..keys.len() {
+            let key = Id16::from_slice(keys.value(row)).unwrap_or_default();
+            let owner = usize::from(slice_of(key)) % self.trackers.len();
+            shares[owner].push(u32::try_from(row).unwrap_or(u32::MAX));
+        }
+        Ok(shares)
+    }
+
+    /// Closes an epoch on all trackers.
+    pub(crate) fn close_epoch(
+        &mut self,
+        epoch: u64,
+        watermark_us: Option<i64>,
+        committed_at_us: i64,
+    ) -> Result<Vec<EpochOutput>, TrackError> {
+        let close = |tracker: &mut Tracker| {
+            tracker.close_epoch(epoch, watermark_us, committed_at_us)
+        };
+        self.trackers.iter_mut().map(close).collect()
+    }
+
+    /// Slices that changed since the last call.
+    pub(crate) fn take_touched(&mut self) -> Vec<u8> {
+        self.trackers.iter_mut().flat_map(Tracker::take_touched).collect()
+    }
+
+    /// One slice as rows.
+    pub(crate) fn snapshot(
+        &mut self,
+        slice: u8,
+        watermark_us: Option<i64>,
+    ) -> Result<RecordBatch, TrackError> {
+        self.owner(slice).snapshot(slice, watermark_us)
+    }
+
+    /// Puts a slice back.
+    pub(crate) fn restore(&mut self, slice: u8, batches: &[RecordBatch]) -> Result<(), TrackError> {
+        self.owner(slice).restore(slice, batches)
+    }
+
+    /// All trackers, for replay.
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut Tracker> {
+        self.trackers.iter_mut()
+    }
+
+    /// Messages held and the bytes of their tables.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let messages: usize = self.trackers.iter().map(Tracker::messages).sum();
+        let bytes: usize = self.trackers.iter().map(Tracker::bytes).sum();
+        (messages as u64, bytes as u64)
+    }
+}

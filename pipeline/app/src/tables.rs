@@ -1,0 +1,109 @@
+//! The tables of a data directory: the files of one lake manifest plus the segments after it, so
+//! that each row is there once and the newest commit is there too.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use commit::{Chain, CommitError, DataDir, read_segment};
+use model::manifest::{FileRef, Manifest};
+use model::schema;
+use window::TableSource;
+
+use crate::failure::Outcome;
+
+/// Name of the job's chain.
+pub(crate) const JOB: &str = "job";
+/// Name of the chain of windows and alerts.
+pub(crate) const AGGREGATE: &str = "aggregate";
+/// Name of the chain of Parquet files.
+pub(crate) const LAKE: &str = "lake";
+/// Key in the aggregate's values.
+pub(crate) const COMPLETE_THROUGH: &str = "complete_through_us";
+/// Key in the aggregate's values.
+pub(crate) const MATURITY: &str = "maturity";
+
+/// Opens a chain for reading only.
+pub(crate) fn reader(dir: &DataDir, name: &str) -> Result<Chain, CommitError> {
+    Chain::open(dir, name, "reader")
+}
+
+/// Segments of the epochs `from..=to` of a chain, by table. An epoch that is gone was collected:
+/// its rows are in the lake.
+pub(crate) fn segments(
+    chain: &Chain,
+    from: u64,
+    to: u64,
+) -> Result<BTreeMap<String, Vec<FileRef>>, CommitError> {
+    let mut tables: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
+    for epoch in from..=to {
+        for file in chain.read(epoch)?.into_iter().flat_map(|manifest| manifest.segments) {
+            tables.entry(file.table.clone()).or_default().push(file);
+        }
+    }
+    Ok(tables)
+}
+
+/// Every table of the directory as of now.
+pub(crate) fn sources(dir: &DataDir) -> Outcome<Vec<TableSource>> {
+    let lake = reader(dir, LAKE)?;
+    let head = lake.head().cloned().unwrap_or_default();
+    let mut files: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
+    let mut heads = Vec::new();
+    for name in [JOB, AGGREGATE] {
+        let chain = reader(dir, name)?;
+        let from = head.consumed.get(name).copied().unwrap_or(0) + 1;
+        for (table, more) in segments(&chain, from, chain.epoch())? {
+            files.entry(table).or_default().extend(more);
+        }
+        heads.push(chain.head().cloned().unwrap_or_default());
+    }
+    let mut sources = Vec::new();
+    for table in schema::tables() {
+        let mut source = TableSource {
+            name: table.name.clone(),
+            schema: table.arrow(),
+            parquet: parquet(dir, &head, &table.name),
+            segments: Vec::new(),
+        };
+        for file in files.remove(&table.name).unwrap_or_default() {
+            source.segments.extend(read_segment(dir, &file)?);
+        }
+        if table.name == "status" {
+            source.segments = vec![status(&heads[0], &heads[1])?];
+        }
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Vec<PathBuf> {
+    let of_table = head.files.iter().filter(|file| file.table == table);
+    of_table.map(|file| dir.root().join(&file.path)).collect()
+}
+
+fn status(job: &Manifest, aggregate: &Manifest) -> Outcome<RecordBatch> {
+    let number = |key: &str| aggregate.values.get(key);
+    let complete: Option<i64> = number(COMPLETE_THROUGH).and_then(|text| text.parse().ok());
+    let maturity: Option<f64> = number(MATURITY).and_then(|text| text.parse().ok());
+    let derived = |name: &str| matches!(name, "slo_windows" | "cost_windows" | "alerts");
+    let names: Vec<String> = schema::tables()
+        .iter()
+        .map(|table| table.name.clone())
+        .filter(|name| name != "status")
+        .collect();
+    let mark = |name: &String| {
+        if derived(name) { aggregate.watermark_us } else { job.watermark_us }
+    };
+    let marks: TimestampMicrosecondArray = names.iter().map(mark).collect();
+    let through: TimestampMicrosecondArray = names.iter().map(|_| complete).collect();
+    let shares: Float64Array = names.iter().map(|_| maturity).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(names)),
+        Arc::new(marks.with_timezone("UTC")),
+        Arc::new(through.with_timezone("UTC")),
+        Arc::new(shares),
+    ];
+    Ok(RecordBatch::try_new(schema::STATUS.arrow(), columns)?)
+}

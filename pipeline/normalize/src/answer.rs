@@ -1,0 +1,122 @@
+//! Records that a sender forwards: one JSON document or an array of them, and HTTP answers of
+//! services that call nobody back, as `{request, status, headers, body}`.
+
+use std::borrow::Cow;
+
+use model::time::parse_rfc3339;
+
+use crate::date;
+use crate::draft::{Dead, Elements, Place};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+
+/// Reads a record as documents and hands each to `read`; an error of one costs that one only.
+pub(crate) fn each_document(
+    text: &str,
+    out: &mut Emitter<'_>,
+    read: impl Fn(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
+) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(text);
+    let mut documents = Elements::default();
+    let is_list = cursor.kind() == Kind::Array;
+    if is_list {
+        cursor.array(|cursor| {
+            documents.push(cursor.raw()?);
+            Ok(())
+        })?;
+    } else {
+        documents.push(cursor.raw()?);
+    }
+    cursor.end()?;
+    if documents.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, document) in documents.iter().enumerate() {
+        let place = Place { parent: "", at: is_list.then_some(at) };
+        if let Err(dead) = read(document, place, out) {
+            out.dead(dead);
+        }
+    }
+    Ok(())
+}
+
+/// An HTTP answer and the request it answers; parts are JSON text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer<'a> {
+    pub(crate) request: Option<&'a str>,
+    pub(crate) status: Scalar<'a>,
+    pub(crate) headers: Option<&'a str>,
+    pub(crate) body: Option<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    /// Takes one of the answer's keys; false where the key is none of them.
+    pub(crate) fn field(&mut self, cursor: &mut Cursor<'a>, key: &str) -> Result<bool, Syntax> {
+        match key {
+            "request" => self.request = Some(cursor.raw()?),
+            "status" => self.status = cursor.scalar()?,
+            "headers" => self.headers = Some(cursor.raw()?),
+            "body" => self.body = Some(cursor.raw()?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A header of the answer, by name without case.
+    pub(crate) fn header(&self, name: &str) -> Scalar<'a> {
+        self.headers.map_or(Scalar::Missing, |headers| member(headers, name))
+    }
+
+    /// Time of the answer's `Date` header.
+    pub(crate) fn date_us(&self) -> Option<i64> {
+        date::parse_mail(self.header("date").text()?)
+    }
+
+    /// The body as JSON text: an object, or the text that a string holds.
+    pub(crate) fn body_text(&self) -> Cow<'a, str> {
+        let body = self.body.unwrap_or("null");
+        match Cursor::new(body).scalar() {
+            Ok(Scalar::Text(text)) => text,
+            _ => Cow::Borrowed(body),
+        }
+    }
+}
+
+/// A scalar member of an object's text, by name without case; missing where there is no object.
+pub(crate) fn member<'a>(object: &'a str, name: &str) -> Scalar<'a> {
+    let mut found = Scalar::Missing;
+    let read = Cursor::new(object).object_or_skip(|cursor, key| {
+        if key.eq_ignore_ascii_case(name) {
+            found = cursor.scalar()?;
+            return Ok(());
+        }
+        cursor.skip()
+    });
+    if read.is_ok() { found } else { Scalar::Missing }
+}
+
+/// The text of an object's member, whatever it is.
+pub(crate) fn part<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let read = Cursor::new(object).object_or_skip(|cursor, key| {
+        let value = cursor.raw()?;
+        if key == name {
+            found = Some(value);
+        }
+        Ok(())
+    });
+    if read.is_ok() { found } else { None }
+}
+
+/// A sender's own time: RFC 3339, or a Unix time whose size tells seconds from milliseconds.
+pub(crate) fn instant(text: &str) -> Option<i64> {
+    /// Seconds stay below this until the year 5138, milliseconds were above it from 1973 on.
+    const MILLIS_MIN: i64 = 100_000_000_000;
+    match text.parse::<i64>() {
+        Ok(number) if number.unsigned_abs() < MILLIS_MIN.unsigned_abs() => {
+            date::unix_seconds(number)
+        }
+        Ok(number) => date::unix_millis(number),
+        Err(_) => parse_rfc3339(text),
+    }
+}

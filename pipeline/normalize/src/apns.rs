@@ -1,0 +1,156 @@
+//! Apple Push Notification service: the sender's record of an answer, wrapped or as a flat line.
+//! <https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns>
+//!
+//! | HTTP status | canonical |
+//! |---|---|
+//! | 200 | accepted: Apple never tells more |
+//! | 400, 413 | rejected, final |
+//! | 403, 404, 405, 429, 5xx | failed, final |
+//! | 410 | undelivered, final: the device token is gone |
+//!
+//! Traps: the body of a 410 has the time at which the token was found dead, perhaps long before
+//! this push. It is the only time that Apple gives, so it is the event time, but never before
+//! `sent_at`, and not at all where it lies more than a day before the ingest time: a message of
+//! today must not count in last month's window. The device token is the recipient.
+
+use model::time::DAY_US;
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
+
+use crate::answer::{Answer, each_document, instant, member, part};
+use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Scalar};
+use crate::normalizer::Record;
+
+/// The flat line of a sender's log.
+#[derive(Debug, Default)]
+struct Line<'a> {
+    answer: Answer<'a>,
+    id: Scalar<'a>,
+    reason: Scalar<'a>,
+    timestamp: Scalar<'a>,
+    topic: Scalar<'a>,
+    token: Scalar<'a>,
+    sent_at: Scalar<'a>,
+}
+
+/// Reads one record.
+pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    each_document(record.value, out, element)
+}
+
+fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut line = Line::default();
+    let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
+        let slot = match key {
+            "apns_id" => &mut line.id,
+            "reason" => &mut line.reason,
+            "timestamp" => &mut line.timestamp,
+            "topic" => &mut line.topic,
+            "token_hash" | "device_token" | "token" => &mut line.token,
+            "sent_at" => &mut line.sent_at,
+            _ if line.answer.field(cursor, key)? => return Ok(()),
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    let is_line = line.id.is_present() || line.answer.headers.is_some();
+    if !is_object || !(is_line || line.answer.status.is_present()) {
+        return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
+    }
+    let body = line.answer.body_text();
+    if line.answer.body.is_some() {
+        take_present(&mut line.reason, member(&body, "reason"));
+        take_present(&mut line.timestamp, member(&body, "timestamp"));
+    }
+    emit(&line, place, out)
+}
+
+fn take_present<'a>(slot: &mut Scalar<'a>, value: Scalar<'_>) {
+    if value.is_present() {
+        *slot = match value {
+            Scalar::Text(text) => Scalar::Text(text.into_owned().into()),
+            Scalar::Number(digits) => Scalar::Text(digits.to_owned().into()),
+            _ => Scalar::Nested,
+        };
+    }
+}
+
+fn emit(line: &Line<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let request = line.answer.request.unwrap_or("null");
+    let request_headers = part(request, "headers").unwrap_or("null");
+    let ids = [
+        line.answer.header("apns-id"),
+        line.id.clone(),
+        member(request_headers, "apns-id"),
+        line.answer.header("apns-request-id"),
+    ];
+    let id = ids.iter().find_map(Scalar::text);
+    let id = id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/apns_id")))?;
+    let status = line.answer.status.whole();
+    let status =
+        status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
+    let reason = out.text(&line.reason);
+    let mut draft = Draft::new(id, Channel::PushApns, outcome(status, out));
+    draft.vendor_status = reason.or_else(|| line.answer.status.text());
+    draft.error_code = reason;
+    draft.error_class = class(status, reason);
+    let sent = [line.sent_at.clone(), member(request, "sent_at")];
+    let sent = sent.iter().find(|sent| sent.is_present()).unwrap_or(&Scalar::Missing);
+    draft.submit_time_us = out.time(sent, instant);
+    draft.event_time_us = dead_since(line, draft.submit_time_us, out);
+    draft.header_time_us = line.answer.date_us();
+    let topics = [line.topic.clone(), member(request_headers, "apns-topic")];
+    draft.sender = topics.iter().find_map(Scalar::text);
+    let tokens = [
+        line.token.clone(),
+        member(request, "device_token"),
+        member(request, "token"),
+        member(request, "path"),
+        member(request, "url"),
+    ];
+    let token = tokens.iter().find_map(Scalar::text);
+    draft.recipient = token.map(|token| token.rsplit('/').next().unwrap_or(token));
+    out.event(&draft);
+    Ok(())
+}
+
+/// The 410's time, where it can be this event's.
+fn dead_since(line: &Line<'_>, sent_us: Option<i64>, out: &mut Emitter<'_>) -> Option<i64> {
+    let time = out.time(&line.timestamp, instant)?;
+    match (sent_us, out.origin.ingest_time_us) {
+        (Some(sent), _) => Some(time.max(sent)),
+        (None, Some(ingest)) if time < ingest - DAY_US => None,
+        _ => Some(time),
+    }
+}
+
+fn outcome(status: i64, out: &mut Emitter<'_>) -> Outcome {
+    match status {
+        200 => Outcome::open(Status::Accepted),
+        400 | 413 => Outcome::settled(Status::Rejected),
+        403..=405 | 429 | 500..=599 => Outcome::settled(Status::Failed),
+        410 => Outcome::settled(Status::Undelivered),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+fn class(status: i64, reason: Option<&str>) -> Option<ErrorClass> {
+    Some(match (status, reason) {
+        (200, _) => return None,
+        (_, Some("BadDeviceToken" | "Unregistered" | "ExpiredToken")) | (410, _) => {
+            ErrorClass::UnknownRecipient
+        }
+        (_, Some("DeviceTokenNotForTopic" | "TopicDisallowed" | "BadTopic")) | (403, _) => {
+            ErrorClass::Configuration
+        }
+        (429, _) => ErrorClass::Throttled,
+        (400 | 404 | 405 | 413, _) => ErrorClass::InvalidRequest,
+        (500..=599, _) => ErrorClass::VendorInternal,
+        _ => return None,
+    })
+}

@@ -1,0 +1,476 @@
+//! From a draft to a row: times, ids, recipient, and what may not leave (P5).
+//!
+//! - A recipient becomes a token: keyed hash of the digits (one person, one token over vendors) or
+//!   of the user id or device token. Shown is the number without its last four digits.
+//! - Every free text is searched for the recipient; where it holds it, the token stands instead.
+//! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use model::dead_letter::DeadLetter;
+use model::event::{EventBatchBuilder, EventRow};
+use model::keys::{Id16, Keyring};
+use model::money::{self, Nanos};
+use model::time::MINUTE_US;
+use model::vocabulary::{DeadReason, PriceUnit, Source, TimeSource};
+
+use crate::counters::Counters;
+use crate::draft::{Dead, Draft, error_class, receipt_class, security};
+use crate::json::Scalar;
+use crate::normalizer::Tally;
+use crate::phone::{self, Number};
+
+/// How far ahead of the ingest time a vendor's clock may be.
+const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
+/// Shortest user id or token that is searched for: shorter ones would hit by chance.
+const PERSONAL_ID_MIN: usize = 6;
+/// Digits in a row that make a decoded WhatsApp id personal.
+const WAMID_DIGITS_MIN: usize = 7;
+/// `wamid:` and 32 hex digits.
+const WAMID_HASH_BYTES: usize = 38;
+
+/// What all elements of a record share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub(crate) source: Source,
+    /// Header's account, else the input's.
+    pub(crate) account: Option<&'a str>,
+    pub(crate) ingest_time_us: Option<i64>,
+    /// Where the ingest time comes from: broker or header.
+    pub(crate) ingest_clock: TimeSource,
+    pub(crate) payload_sha256: &'a [u8; 32],
+    pub(crate) verified: Option<bool>,
+    pub(crate) input: u32,
+    pub(crate) offset: i64,
+}
+
+/// Takes the elements of one record, in document order.
+#[derive(Debug)]
+pub(crate) struct Emitter<'a> {
+    pub(crate) origin: Origin<'a>,
+    pub(crate) keyring: &'a Keyring,
+    pub(crate) builder: &'a mut EventBatchBuilder,
+    pub(crate) dead: &'a mut Vec<DeadLetter>,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) tally: &'a mut Tally,
+    /// Running index of the next element.
+    pub(crate) element: u32,
+}
+
+/// A recipient, hashed.
+struct Recipient<'a> {
+    token: Id16,
+    number: Option<Number>,
+    id: &'a str,
+}
+
+impl<'a> Recipient<'a> {
+    fn new(text: &'a str, keyring: &Keyring) -> Self {
+        let number = Number::parse(text);
+        let hashed = number.as_ref().map_or(text, Number::digits);
+        Self { token: keyring.token.hash(&[hashed.as_bytes()]), number, id: text }
+    }
+
+    /// What must not appear in any text.
+    fn needle(&self) -> Option<&str> {
+        let (needle, shortest) = match &self.number {
+            Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
+            None => (self.id, PERSONAL_ID_MIN),
+        };
+        (needle.len() >= shortest).then_some(needle)
+    }
+}
+
+impl Emitter<'_> {
+    fn next_element(&mut self) -> u32 {
+        let element = self.element;
+        self.element = self.element.saturating_add(1);
+        self.tally.elements += 1;
+        element
+    }
+
+    /// An element that is recognised and no delivery event.
+    pub(crate) fn ignored(&mut self, kind: &'static str) {
+        self.next_element();
+        self.tally.ignored += 1;
+        *self.counters.ignored.entry((Some(self.origin.source), kind)).or_insert(0) += 1;
+    }
+
+    /// An element that cannot be read.
+    pub(crate) fn dead(&mut self, dead: Dead) {
+        let element = self.next_element();
+        self.tally.dead += 1;
+        self.dead.push(DeadLetter {
+            source: Some(self.origin.source),
+            input: self.origin.input,
+            offset: self.origin.offset,
+            element,
+            reason: dead.reason,
+            detail: dead.detail,
+            payload_sha256: *self.origin.payload_sha256,
+            ingest_time_us: self.origin.ingest_time_us,
+        });
+    }
+
+    /// A dead letter for a part of the payload.
+    pub(crate) fn dead_at(&mut self, reason: DeadReason, path: impl Into<String>) {
+        self.dead(Dead::new(reason, path));
+    }
+
+    /// Text of an optional field; another type is counted.
+    pub(crate) fn text<'s>(&mut self, field: &'s Scalar<'_>) -> Option<&'s str> {
+        self.counters.unreadable_fields += u64::from(field.is_unreadable());
+        field.text()
+    }
+
+    /// A time in an optional field; what cannot be read is counted.
+    pub(crate) fn time(
+        &mut self,
+        field: &Scalar<'_>,
+        parse: impl Fn(&str) -> Option<i64>,
+    ) -> Option<i64> {
+        let text = self.text(field)?;
+        let time = parse(text);
+        self.counters.unreadable_fields += u64::from(time.is_none());
+        time
+    }
+
+    /// Billable parts; vendors write 0 where they do not know yet.
+    pub(crate) fn segments(&mut self, field: &Scalar<'_>) -> Option<u16> {
+        let text = self.text(field)?;
+        let parts = text.parse().ok();
+        self.counters.unreadable_fields += u64::from(parts.is_none());
+        parts.filter(|parts| *parts > 0)
+    }
+
+    /// A price, made positive.
+    pub(crate) fn price(&mut self, field: &Scalar<'_>) -> Option<Nanos> {
+        let text = self.text(field)?;
+        let Some(parsed) = money::parse(text) else {
+            self.counters.unreadable_fields += 1;
+            return None;
+        };
+        self.counters.rounded_prices += u64::from(parsed.rounded);
+        Some(Nanos(parsed.nanos.0.abs()))
+    }
+
+    /// A delivery event.
+    pub(crate) fn event(&mut self, draft: &Draft<'_>) {
+        let element = self.next_element();
+        self.tally.events += 1;
+        let recipient = draft.recipient.map(|text| Recipient::new(text, self.keyring));
+        let (event_time_us, event_time_source) = self.event_time(draft);
+        let submit_time_us = self.submit_time(draft);
+        let message_key = self.message_key(draft);
+        let mut upper = [0; 3];
+        let mut network = [0; 7];
+        let number = recipient.as_ref().and_then(|recipient| recipient.number.as_ref());
+        let country = number.and_then(Number::region).or(draft.mcc.and_then(phone::mcc_country));
+        let mut row = EventRow {
+            event_id: self.event_id(draft, message_key),
+            source: self.origin.source,
+            account: draft.account.or(self.origin.account),
+            message_id: draft.message_id,
+            message_key,
+            logical_id: draft.logical_id,
+            channel: draft.channel,
+            status: draft.status,
+            is_final: draft.is_final,
+            receipt_class: receipt_class(self.origin.source, draft.channel),
+            vendor_status: draft.vendor_status,
+            error_code: draft.error_code,
+            error_class: error_class(draft),
+            event_time_us,
+            submit_time_us,
+            ingest_time_us: self.origin.ingest_time_us,
+            event_time_source,
+            recipient_token: recipient.as_ref().map(|recipient| recipient.token),
+            token_key_id: recipient.as_ref().map(|_| self.keyring.token_key_id),
+            recipient_prefix: number.and_then(Number::prefix),
+            country,
+            mcc: draft.mcc,
+            mnc: draft.mnc,
+            carrier: draft.carrier.or_else(|| network_name(draft, &mut network)),
+            sender: draft.sender,
+            traffic_class: draft.traffic_class,
+            campaign: draft.campaign,
+            segments: draft.segments,
+            security: security(draft.channel),
+            price: draft.price,
+            price_unit: draft.price.map_or(PriceUnit::None, |_| draft.price_unit),
+            currency: draft.currency.and_then(|currency| upper_case(currency, &mut upper)),
+            payload_sha256: self.origin.payload_sha256,
+            verified: self.origin.verified,
+            verified_reason: self.origin.verified.map(|_| "header"),
+            input: self.origin.input,
+            offset: self.origin.offset,
+            element,
+        };
+        let mut hashed_id = [0; WAMID_HASH_BYTES];
+        if draft.message_id.starts_with("wamid.") {
+            row.message_id = private_wamid(draft.message_id, self.keyring, &mut hashed_id);
+        }
+        match recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token) {
+            Some((needle, token)) => self.push_scrubbed(&mut row, needle, token),
+            None => self.builder.push(&row),
+        }
+    }
+
+    fn message_key(&self, draft: &Draft<'_>) -> Id16 {
+        let source = self.origin.source.as_str().as_bytes();
+        let id = draft.message_id.as_bytes();
+        self.keyring.message.hash(&[source, id, draft.key_part.as_bytes()])
+    }
+
+    /// Hash of what identifies the event; receive times and headers do not enter.
+    fn event_id(&self, draft: &Draft<'_>, message_key: Id16) -> Id16 {
+        let source = self.origin.source.as_str().as_bytes();
+        if draft.event_parts.is_empty() {
+            let time = draft.event_time_us.unwrap_or(i64::MIN).to_be_bytes();
+            let status = draft.vendor_status.unwrap_or(draft.status.as_str());
+            let code = draft.error_code.unwrap_or("");
+            let parts: [&[u8]; 5] =
+                [source, &message_key.0, status.as_bytes(), code.as_bytes(), &time];
+            return self.keyring.message.hash(&parts);
+        }
+        let mut parts: [&[u8]; 8] = [&[]; 8];
+        parts[0] = source;
+        parts[1] = b"event";
+        let used = draft.event_parts.len().min(6);
+        parts[2..2 + used].copy_from_slice(&draft.event_parts[..used]);
+        self.keyring.message.hash(&parts[..2 + used])
+    }
+
+    /// The vendor's time, else a header's, else the ingest time; never far ahead of the latter.
+    fn event_time(&mut self, draft: &Draft<'_>) -> (Option<i64>, Option<TimeSource>) {
+        let vendor = if draft.is_local_time { TimeSource::VendorLocal } else { TimeSource::Vendor };
+        let ingest = self.origin.ingest_time_us;
+        let told = match (draft.event_time_us, draft.header_time_us) {
+            (Some(time), _) => Some((time, vendor)),
+            (None, Some(time)) => Some((time, TimeSource::Header)),
+            (None, None) => None,
+        };
+        match (told, ingest) {
+            (Some((time, _)), Some(ingest)) if time > ingest.saturating_add(AHEAD_MAX_US) => {
+                self.counters.replaced_event_times += 1;
+                (Some(ingest), Some(TimeSource::Replaced))
+            }
+            (Some((time, source)), _) => (Some(time), Some(source)),
+            (None, Some(ingest)) => (Some(ingest), Some(self.origin.ingest_clock)),
+            (None, None) => (None, None),
+        }
+    }
+
+    fn submit_time(&mut self, draft: &Draft<'_>) -> Option<i64> {
+        let submit = draft.submit_time_us?;
+        match self.origin.ingest_time_us {
+            Some(ingest) if submit > ingest.saturating_add(AHEAD_MAX_US) => {
+                self.counters.dropped_submit_times += 1;
+                None
+            }
+            _ => Some(submit),
+        }
+    }
+
+    /// Pushes the row with the token in every text that holds the recipient.
+    fn push_scrubbed(&mut self, row: &mut EventRow<'_>, needle: &str, token: Id16) {
+        let core = needle.get(core_start(needle)..).unwrap_or(needle);
+        let holds = |text: Option<&str>| text.is_some_and(|text| find(text, core).is_some());
+        let texts = [
+            Some(row.message_id),
+            row.account,
+            row.logical_id,
+            row.vendor_status,
+            row.error_code,
+            row.carrier,
+            row.sender,
+            row.campaign,
+        ];
+        if !texts.into_iter().any(holds) {
+            self.builder.push(row);
+            return;
+        }
+        let token = token.hex();
+        let clean: [Option<String>; 8] =
+            texts.map(|text| text.map(|text| replace(text, needle, &token)));
+        self.counters.scrubbed_texts +=
+            texts.into_iter().map(|text| u64::from(holds(text))).sum::<u64>();
+        let [message_id, account, logical_id, vendor_status, error_code, carrier, sender, campaign] =
+            &clean;
+        self.builder.push(&EventRow {
+            message_id: message_id.as_deref().unwrap_or(""),
+            account: account.as_deref(),
+            logical_id: logical_id.as_deref(),
+            vendor_status: vendor_status.as_deref(),
+            error_code: error_code.as_deref(),
+            carrier: carrier.as_deref(),
+            sender: sender.as_deref(),
+            campaign: campaign.as_deref(),
+            ..row.clone()
+        });
+    }
+}
+
+/// Where a number's national part begins at the latest: calling codes have at most three digits,
+/// and somebody may write the number without. Ids and short numbers are searched whole.
+fn core_start(needle: &str) -> usize {
+    let is_number = needle.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { needle.len().saturating_sub(phone::PERSONAL_DIGITS_MIN).min(3) } else { 0 }
+}
+
+/// The text with the token where the recipient stood, with or without its calling code.
+fn replace(text: &str, needle: &str, token: &str) -> String {
+    let start = core_start(needle);
+    let (head, core) = needle.split_at(start);
+    let mut out = String::with_capacity(text.len() + token.len());
+    let mut rest = text;
+    while let Some(at) = find(rest, core) {
+        let before = rest.get(..at).unwrap_or("");
+        let shared = before
+            .bytes()
+            .rev()
+            .zip(head.bytes().rev())
+            .take_while(|(left, right)| left == right)
+            .count();
+        out.push_str(before.get(..at - shared).unwrap_or(""));
+        out.push_str(token);
+        rest = rest.get(at + core.len()..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out
+}
+
+#[inline]
+fn find(text: &str, needle: &str) -> Option<usize> {
+    if text.len() < needle.len() {
+        return None;
+    }
+    memchr::memmem::find(text.as_bytes(), needle.as_bytes())
+}
+
+/// `219-10` from MCC and MNC: what the event says where it names no carrier.
+fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b str> {
+    let (mcc, mnc) = (draft.mcc?.as_bytes(), draft.mnc?.as_bytes());
+    let end = 4 + mnc.len();
+    buffer.get_mut(..3)?.copy_from_slice(mcc.get(..3)?);
+    *buffer.get_mut(3)? = b'-';
+    buffer.get_mut(4..end)?.copy_from_slice(mnc);
+    std::str::from_utf8(buffer.get(..end)?).ok()
+}
+
+/// An ISO 4217 code in upper case; anything but three letters is none.
+fn upper_case<'b>(currency: &str, buffer: &'b mut [u8; 3]) -> Option<&'b str> {
+    buffer.copy_from_slice(currency.as_bytes().get(..3).filter(|_| currency.len() == 3)?);
+    buffer.make_ascii_uppercase();
+    let letters = buffer.iter().all(u8::is_ascii_uppercase);
+    if letters { std::str::from_utf8(buffer).ok() } else { None }
+}
+
+/// Splits `21910` into MCC and MNC; unknown (zeros) and misspelled ones are `None`.
+pub(crate) fn split_network(code: &str) -> Option<(&str, &str)> {
+    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || !matches!(code.len(), 5 | 6) || code.starts_with("000") {
+        return None;
+    }
+    Some(code.split_at(3))
+}
+
+/// A network code that is digits and not zero.
+pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
+    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
+}
+
+/// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
+fn private_wamid<'b>(id: &'b str, keyring: &Keyring, buffer: &'b mut [u8; 38]) -> &'b str {
+    if !decoded_holds_number(id.get("wamid.".len()..).unwrap_or("")) {
+        return id;
+    }
+    let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
+    buffer[..6].copy_from_slice(b"wamid:");
+    for (at, byte) in hash.0.iter().enumerate() {
+        buffer[6 + 2 * at] = HEX[usize::from(byte >> 4)];
+        buffer[7 + 2 * at] = HEX[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(buffer).unwrap_or("wamid:")
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Accepts any padding and trailing bits: a damaged id still must not leak its number.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn decoded_holds_number(text: &str) -> bool {
+    // 192 characters hold 144 bytes, twice the length of any id seen; a longer one is hashed.
+    let (mut encoded, mut decoded) = ([0; 192], [0; 192]);
+    if text.len() > encoded.len() {
+        return true;
+    }
+    let mut used = 0;
+    for byte in text.bytes() {
+        encoded[used] = match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => byte,
+            _ => break,
+        };
+        used += 1;
+    }
+    if used % 4 == 1 {
+        used -= 1;
+    }
+    let length = LENIENT.decode_slice(&encoded[..used], &mut decoded).unwrap_or(0);
+    let mut run = 0;
+    decoded[..length].iter().any(|byte| {
+        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
+        run >= WAMID_DIGITS_MIN
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wamid_that_holds_a_number_is_hashed_even_when_damaged() {
+        let keyring = Keyring::demo();
+        for id in [
+            "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0QjAwRDNEQUMyQzI3NDRCAA==",
+            "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
+            "wamid.HBgMOTE5NzE2MzEzNzEzFQIA!ERgSN0Y0Q",
+        ] {
+            let mut buffer = [0; WAMID_HASH_BYTES];
+            let shown = private_wamid(id, &keyring, &mut buffer);
+            assert!(shown.starts_with("wamid:") && shown.len() == WAMID_HASH_BYTES, "{id}");
+        }
+        let mut buffer = [0; WAMID_HASH_BYTES];
+        assert_eq!(private_wamid("wamid.EXAMPLE1", &keyring, &mut buffer), "wamid.EXAMPLE1");
+    }
+
+    #[test]
+    fn a_recipient_is_replaced_with_and_without_its_calling_code() {
+        let number = "447700900143";
+        assert_eq!(replace("a-447700900143-b", number, "T"), "a-T-b");
+        assert_eq!(replace("call 07700900143!", number, "T"), "call 0T!");
+        assert_eq!(replace("447700900143447700900143", number, "T"), "TT");
+        assert_eq!(replace("nothing", number, "T"), "nothing");
+        assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
+    }
+
+    #[test]
+    fn networks_and_currencies_are_split_and_folded() {
+        assert_eq!(split_network("21910"), Some(("219", "10")));
+        assert_eq!(split_network("310090"), Some(("310", "090")));
+        assert_eq!(split_network("00000"), None);
+        assert_eq!(split_network("2191a"), None);
+        assert_eq!(upper_case("usd", &mut [0; 3]), Some("USD"));
+        assert_eq!(upper_case("euros", &mut [0; 3]), None);
+        assert_eq!(upper_case("é1", &mut [0; 3]), None);
+    }
+}

@@ -1,0 +1,427 @@
+//! Infobip: delivery and seen reports of SMS, MMS, RCS, WhatsApp, Viber and the Messages API.
+//! <https://www.infobip.com/docs/api>
+//!
+//! | `status.groupId` / `groupName` | canonical |
+//! |---|---|
+//! | 0 OK or ACCEPTED | accepted |
+//! | 1 PENDING | sent; id 26 PENDING_ACCEPTED accepted |
+//! | 2 UNDELIVERABLE | undelivered, final |
+//! | 3 DELIVERED | id 5 (handset) delivered, final; id 2 (operator) and anything else sent |
+//! | 4 EXPIRED | expired, final; id 29 (no receipt came) unknown, final; id 87 rejected, final |
+//! | 5 REJECTED | rejected, final |
+//! | – with `seenAt` | read, final |
+//!
+//! Traps: a seen report has no status at all; one URL may receive reports, seen reports and
+//! inbound messages; `DELIVERED` alone proves nothing, so without an id or name that says handset
+//! it counts as sent; offsets have no colon; failover reuses the id for its SMS leg, so the key
+//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API.
+//!
+//! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
+//! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports
+//! without `channel` cannot be told from it). A seen report without any of these is `unknown`.
+//! `price.pricePerMessage` is the price of one part, so its unit is `segment`.
+
+use model::time::parse_rfc3339;
+use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
+
+use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::emit::{Emitter, split_network};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::Record;
+use crate::words::{self, Folded};
+
+/// One report.
+#[derive(Debug, Default)]
+struct Report<'a> {
+    message_id: Scalar<'a>,
+    status: Option<Group<'a>>,
+    error: Option<Group<'a>>,
+    price: Price<'a>,
+    to: Scalar<'a>,
+    sender: Scalar<'a>,
+    sent_at: Scalar<'a>,
+    done_at: Scalar<'a>,
+    seen_at: Scalar<'a>,
+    parts: Scalar<'a>,
+    network: Scalar<'a>,
+    callback_data: Scalar<'a>,
+    campaign: Scalar<'a>,
+    channel: Scalar<'a>,
+    event: Scalar<'a>,
+    has_contact: bool,
+    has_rcs_field: bool,
+    is_inbound: bool,
+    /// Fields whose value was no object where one belongs.
+    unreadable: u64,
+    /// The element was no object.
+    is_damaged: bool,
+}
+
+/// `status` or `error`.
+#[derive(Debug, Default)]
+struct Group<'a> {
+    group_id: Scalar<'a>,
+    group_name: Scalar<'a>,
+    id: Scalar<'a>,
+    name: Scalar<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Price<'a> {
+    per_message: Scalar<'a>,
+    currency: Scalar<'a>,
+    has_traffic_type: bool,
+}
+
+/// What the record's outermost object is.
+#[derive(Debug, Default)]
+struct Envelope<'a> {
+    reports: Elements<Report<'a>>,
+    has_results: bool,
+    is_usage: bool,
+}
+
+/// Reads one record.
+pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(record.value);
+    let mut envelope = Envelope::default();
+    let mut single = None;
+    match cursor.kind() {
+        Kind::Array => {
+            envelope.has_results = true;
+            reports(&mut cursor, &mut envelope.reports)?;
+        }
+        _ => single = Some(outermost(&mut cursor, &mut envelope)?),
+    }
+    cursor.end()?;
+    if envelope.has_results {
+        emit_reports(&envelope.reports, single.is_some(), out);
+        return Ok(());
+    }
+    match single {
+        Some(report) if !report.is_damaged && is_report(&report) => {
+            emit(&report, Place { parent: "", at: None }, out)
+        }
+        Some(_) if envelope.is_usage => out.ignored("billing_usage"),
+        _ => return Err(Dead::new(DeadReason::Envelope, "/results")),
+    }
+    Ok(())
+}
+
+fn is_report(report: &Report<'_>) -> bool {
+    report.message_id.is_present() && (report.status.is_some() || report.seen_at.is_present())
+        || report.is_inbound
+}
+
+/// The outermost object: an envelope, or a report without one.
+fn outermost<'a>(
+    cursor: &mut Cursor<'a>,
+    envelope: &mut Envelope<'a>,
+) -> Result<Report<'a>, Syntax> {
+    let mut single = Report::default();
+    let is_object = cursor.object_or_skip(|cursor, key| match key {
+        "results" if cursor.kind() == Kind::Array => {
+            envelope.has_results = true;
+            reports(cursor, &mut envelope.reports)
+        }
+        "requestId" | "response" | "failureMessage" => {
+            envelope.is_usage = true;
+            cursor.skip()
+        }
+        _ => field(cursor, key, &mut single),
+    })?;
+    single.is_damaged = !is_object;
+    Ok(single)
+}
+
+fn reports<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Report<'a>>) -> Result<(), Syntax> {
+    cursor.array(|cursor| {
+        let mut report = Report::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
+        report.is_damaged = !is_object;
+        into.push(report);
+        Ok(())
+    })
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "messageId" => &mut report.message_id,
+        "to" | "destination" => &mut report.to,
+        "sender" | "from" => &mut report.sender,
+        "sentAt" => &mut report.sent_at,
+        "doneAt" => &mut report.done_at,
+        "seenAt" => &mut report.seen_at,
+        "messageCount" | "smsCount" => &mut report.parts,
+        "mccMnc" => &mut report.network,
+        "callbackData" => &mut report.callback_data,
+        "campaignReferenceId" => &mut report.campaign,
+        "channel" => &mut report.channel,
+        "event" => &mut report.event,
+        "status" => return group(cursor, &mut report.status, &mut report.unreadable),
+        "error" => return group(cursor, &mut report.error, &mut report.unreadable),
+        "price" => return price(cursor, &mut report.price, &mut report.unreadable),
+        "contact" => {
+            report.has_contact = true;
+            return cursor.skip();
+        }
+        "interactionType" | "conversation" => {
+            report.has_rcs_field = true;
+            return cursor.skip();
+        }
+        "receivedAt" => {
+            report.is_inbound = true;
+            return cursor.skip();
+        }
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn group<'a>(
+    cursor: &mut Cursor<'a>,
+    into: &mut Option<Group<'a>>,
+    unreadable: &mut u64,
+) -> Result<(), Syntax> {
+    if cursor.is_null() {
+        return cursor.skip();
+    }
+    let mut group = Group::default();
+    let is_object = cursor.object_or_skip(|cursor, key| {
+        let slot = match key {
+            "groupId" => &mut group.group_id,
+            "groupName" => &mut group.group_name,
+            "id" => &mut group.id,
+            "name" => &mut group.name,
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    *unreadable += u64::from(!is_object);
+    *into = Some(group);
+    Ok(())
+}
+
+fn price<'a>(
+    cursor: &mut Cursor<'a>,
+    price: &mut Price<'a>,
+    unreadable: &mut u64,
+) -> Result<(), Syntax> {
+    if cursor.is_null() {
+        return cursor.skip();
+    }
+    let is_object = cursor.object_or_skip(|cursor, key| {
+        match key {
+            "pricePerMessage" => price.per_message = cursor.scalar()?,
+            "currency" => price.currency = cursor.scalar()?,
+            "trafficType" => {
+                price.has_traffic_type = true;
+                cursor.skip()?;
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    *unreadable += u64::from(!is_object);
+    Ok(())
+}
+
+fn emit_reports(reports: &Elements<Report<'_>>, in_object: bool, out: &mut Emitter<'_>) {
+    if reports.len() == 0 {
+        out.ignored("empty");
+    }
+    let parent = if in_object { "/results" } else { "" };
+    for (at, report) in reports.iter().enumerate() {
+        emit(report, Place { parent, at: Some(at) }, out);
+    }
+}
+
+/// The status's most specific word: its name, else its group's, else a number.
+fn vendor_word<'r>(report: &'r Report<'_>) -> Option<&'r str> {
+    let status = report.status.as_ref()?;
+    let words = [&status.name, &status.group_name, &status.id, &status.group_id];
+    words.into_iter().find_map(Scalar::text)
+}
+
+fn emit(report: &Report<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    if report.is_damaged {
+        return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+    }
+    if let Some(kind) = other_kind(report) {
+        return out.ignored(kind);
+    }
+    let seen = report.seen_at.text();
+    let word = vendor_word(report);
+    let Some(message_id) = report.message_id.text() else {
+        let reason = match (word, seen) {
+            (None, None) => DeadReason::UnknownVariant,
+            _ => DeadReason::MissingId,
+        };
+        return out.dead_at(reason, format!("{place}/messageId"));
+    };
+    if word.is_none() && seen.is_none() {
+        return out.dead_at(DeadReason::MissingStatus, format!("{place}/status"));
+    }
+    event(report, message_id, word, out);
+}
+
+fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Emitter<'_>) {
+    out.counters.unreadable_fields += report.unreadable;
+    let told_channel = out.text(&report.channel);
+    let channel = told_channel.map_or_else(|| shape_channel(report, word), words::channel);
+    let outcome = match (&report.status, word) {
+        (Some(status), Some(_)) => outcome(status, out),
+        _ => Outcome::settled(Status::Read),
+    };
+    let is_seen = word.is_none();
+    let time_field = if is_seen { &report.seen_at } else { &report.done_at };
+    let event_time_us = out.time(time_field, parse_rfc3339);
+    let status_id = report.status.as_ref().and_then(|status| status.id.text()).or(word);
+    let time_bytes = event_time_us.unwrap_or(i64::MIN).to_be_bytes();
+    let event_parts: [&[u8]; 4] = [
+        message_id.as_bytes(),
+        told_channel.unwrap_or("").as_bytes(),
+        status_id.unwrap_or("seenAt").as_bytes(),
+        &time_bytes,
+    ];
+    let mut draft = Draft::new(message_id, channel, outcome);
+    draft.event_parts = &event_parts;
+    if channel == Channel::Sms && told_channel.is_some() {
+        draft.key_part = "sms";
+    }
+    draft.vendor_status = word.or_else(|| report.event.text());
+    draft.event_time_us = event_time_us;
+    draft.submit_time_us = out.time(&report.sent_at, parse_rfc3339);
+    if let Some(error) = &report.error {
+        (draft.error_code, draft.error_class) = error_of(error, word, outcome, out);
+    }
+    draft.recipient = out.text(&report.to);
+    draft.sender = out.text(&report.sender);
+    draft.logical_id = out.text(&report.callback_data);
+    draft.campaign = out.text(&report.campaign);
+    draft.segments = out.segments(&report.parts);
+    if let Some(code) = out.text(&report.network).filter(|code| *code != "0") {
+        let network = split_network(code);
+        out.counters.unreadable_fields += u64::from(network.is_none());
+        (draft.mcc, draft.mnc) = network.unzip();
+    }
+    draft.price = out.price(&report.price.per_message);
+    draft.price_unit = PriceUnit::Segment;
+    draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
+    out.event(&draft);
+}
+
+/// Reports that are no delivery: inbound messages and the Messages API's other events.
+fn other_kind(report: &Report<'_>) -> Option<&'static str> {
+    if report.is_inbound && report.status.is_none() {
+        return Some("inbound");
+    }
+    match report.event.text() {
+        Some("MO" | "INBOUND" | "MESSAGE") => Some("inbound"),
+        Some("TYPING_STARTED" | "TYPING_STOPPED") => Some("typing"),
+        _ => None,
+    }
+}
+
+fn shape_channel(report: &Report<'_>, word: Option<&str>) -> Channel {
+    if report.has_rcs_field || report.price.has_traffic_type {
+        Channel::Rcs
+    } else if report.has_contact {
+        Channel::Whatsapp
+    } else if word.is_none() {
+        Channel::Unknown
+    } else {
+        Channel::Sms
+    }
+}
+
+fn outcome(status: &Group<'_>, out: &mut Emitter<'_>) -> Outcome {
+    let group = status.group_id.whole().or_else(|| {
+        let folded = Folded::new(status.group_name.text()?);
+        group_number(folded.as_str())
+    });
+    let id = status.id.whole();
+    let name = status.name.text().unwrap_or("");
+    match (group, id) {
+        (Some(0), _) => Outcome::open(Status::Accepted),
+        (Some(1), Some(26)) => Outcome::open(Status::Accepted),
+        (Some(1), _) => Outcome::open(Status::Sent),
+        (Some(2), _) => Outcome::settled(Status::Undelivered),
+        (Some(3), Some(5)) => Outcome::settled(Status::Delivered),
+        (Some(3), None) if name == "DELIVERED_TO_HANDSET" => Outcome::settled(Status::Delivered),
+        (Some(3), _) => Outcome::open(Status::Sent),
+        (Some(4), Some(29)) => Outcome::settled(Status::Unknown),
+        (Some(4), Some(87)) => Outcome::settled(Status::Rejected),
+        (Some(4), _) => Outcome::settled(Status::Expired),
+        (Some(5), _) => Outcome::settled(Status::Rejected),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+fn group_number(name: &str) -> Option<i64> {
+    match name {
+        "ok" | "accepted" => Some(0),
+        "pending" => Some(1),
+        "undeliverable" => Some(2),
+        "delivered" => Some(3),
+        "expired" => Some(4),
+        "rejected" => Some(5),
+        _ => None,
+    }
+}
+
+/// Code and class of an error; the class follows the words of its name, then of the status's.
+fn error_of<'r>(
+    error: &'r Group<'_>,
+    status: Option<&str>,
+    outcome: Outcome,
+    out: &mut Emitter<'_>,
+) -> (Option<&'r str>, Option<ErrorClass>) {
+    let code = out.text(&error.id).or_else(|| error.name.text());
+    let code = code.filter(|code| !matches!(*code, "0" | "NO_ERROR"));
+    let Some(code) = code else {
+        let failed = outcome.1 && !outcome.0.is_delivered();
+        return (None, status.filter(|_| failed).and_then(class_of_name));
+    };
+    let by_name = error.name.text().and_then(class_of_name);
+    (Some(code), by_name.or_else(|| status.and_then(class_of_name)))
+}
+
+fn class_of_name(name: &str) -> Option<ErrorClass> {
+    const WORDS: [(&str, ErrorClass); 24] = [
+        ("UNKNOWN_SUBSCRIBER", ErrorClass::UnknownRecipient),
+        ("UNIDENTIFIED_SUBSCRIBER", ErrorClass::UnknownRecipient),
+        ("UNKNOWN_USER", ErrorClass::UnknownRecipient),
+        ("INVALID_DESTINATION", ErrorClass::UnknownRecipient),
+        ("ABSENT_SUBSCRIBER", ErrorClass::Unreachable),
+        ("SUBSCRIBER_BUSY", ErrorClass::Unreachable),
+        ("MEMORYCAPACITYEXCEEDED", ErrorClass::Unreachable),
+        ("DELIVERY_FAILURE", ErrorClass::Unreachable),
+        ("OPT_OUT", ErrorClass::OptedOut),
+        ("UNSUBSCRIBED", ErrorClass::OptedOut),
+        ("DND", ErrorClass::OptedOut),
+        ("SPAM", ErrorClass::Spam),
+        ("FLOODING", ErrorClass::Throttled),
+        ("CONGESTION", ErrorClass::Throttled),
+        ("LIMIT", ErrorClass::Throttled),
+        ("BLACKLIST", ErrorClass::Blocked),
+        ("BLOCKED", ErrorClass::Blocked),
+        ("BARRED", ErrorClass::Blocked),
+        ("ILLEGAL_SUBSCRIBER", ErrorClass::Blocked),
+        ("REJECTED_OPERATOR", ErrorClass::Blocked),
+        ("NOT_PROVISIONED", ErrorClass::NotCapable),
+        ("NOT_SUPPORTED", ErrorClass::NotCapable),
+        ("CREDITS", ErrorClass::Configuration),
+        ("SYSTEM_FAILURE", ErrorClass::VendorInternal),
+    ];
+    if name.contains("EXPIRED") && name != "EXPIRED_DLR_UNKNOWN" {
+        return Some(ErrorClass::Expired);
+    }
+    let upper = name.to_ascii_uppercase();
+    WORDS.iter().find(|(word, _)| upper.contains(word)).map(|(_, class)| *class)
+}

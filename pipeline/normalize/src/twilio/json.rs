@@ -1,0 +1,260 @@
+//! Twilio's JSON: Message resources, their lists, Event Streams, usage records.
+
+use model::time::parse_rfc3339;
+use model::vocabulary::{DeadReason, PriceUnit};
+
+use crate::date;
+use crate::draft::{Dead, Draft, Elements, Place};
+use crate::emit::{Emitter, network_digits};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+
+use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome};
+
+/// Prefix of the types of delivery events.
+const MESSAGE_TYPE: &str = "com.twilio.messaging.message.";
+
+/// A Message resource, or an event with its data.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    sid: Scalar<'a>,
+    status: Scalar<'a>,
+    account: Scalar<'a>,
+    to: Scalar<'a>,
+    from: Scalar<'a>,
+    service: Scalar<'a>,
+    direction: Scalar<'a>,
+    error_code: Scalar<'a>,
+    segments: Scalar<'a>,
+    media: Scalar<'a>,
+    price: Scalar<'a>,
+    currency: Scalar<'a>,
+    created: Scalar<'a>,
+    sent: Scalar<'a>,
+    updated: Scalar<'a>,
+    timestamp: Scalar<'a>,
+    mcc: Scalar<'a>,
+    mnc: Scalar<'a>,
+    event_type: Scalar<'a>,
+    event_id: Scalar<'a>,
+    envelope_time: Scalar<'a>,
+    is_event: bool,
+    is_damaged: bool,
+}
+
+#[derive(Debug, Default)]
+struct Page<'a> {
+    items: Elements<Item<'a>>,
+    /// Path of the list, where there is one.
+    list: Option<&'static str>,
+    usage_records: usize,
+    is_usage: bool,
+}
+
+/// Reads a JSON record.
+pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(text);
+    let mut page = Page::default();
+    let mut single = Item::default();
+    if cursor.kind() == Kind::Array {
+        page.list = Some("");
+        items(&mut cursor, &mut page.items)?;
+    } else {
+        cursor.object(|cursor, key| match key {
+            "messages" if cursor.kind() == Kind::Array => {
+                page.list = Some("/messages");
+                items(cursor, &mut page.items)
+            }
+            "usage_records" if cursor.kind() == Kind::Array => {
+                page.is_usage = true;
+                cursor.array(|cursor| {
+                    page.usage_records += 1;
+                    cursor.skip()
+                })
+            }
+            _ => field(cursor, key, &mut single),
+        })?;
+    }
+    cursor.end()?;
+    emit_page(&page, &single, out)
+}
+
+fn emit_page(page: &Page<'_>, single: &Item<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    if page.is_usage {
+        (0..page.usage_records.max(1)).for_each(|_| out.ignored("usage"));
+        return Ok(());
+    }
+    let Some(parent) = page.list else {
+        emit(single, Place { parent: "", at: None }, out);
+        return Ok(());
+    };
+    if page.items.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, item) in page.items.iter().enumerate() {
+        emit(item, Place { parent, at: Some(at) }, out);
+    }
+    Ok(())
+}
+
+fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
+    cursor.array(|cursor| {
+        let mut item = Item::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
+        item.is_damaged = !is_object;
+        into.push(item);
+        Ok(())
+    })
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "data" => {
+            cursor.object_or_skip(|cursor, key| data_field(cursor, key, item))?;
+            return Ok(());
+        }
+        "specversion" => {
+            item.is_event = true;
+            return cursor.skip();
+        }
+        "sid" => &mut item.sid,
+        "status" => &mut item.status,
+        "account_sid" => &mut item.account,
+        "to" => &mut item.to,
+        "from" => &mut item.from,
+        "messaging_service_sid" => &mut item.service,
+        "direction" => &mut item.direction,
+        "error_code" => &mut item.error_code,
+        "num_segments" => &mut item.segments,
+        "num_media" => &mut item.media,
+        "price" => &mut item.price,
+        "price_unit" => &mut item.currency,
+        "date_created" => &mut item.created,
+        "date_sent" => &mut item.sent,
+        "date_updated" => &mut item.updated,
+        "type" => &mut item.event_type,
+        "id" => &mut item.event_id,
+        "time" => &mut item.envelope_time,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "messageSid" => &mut item.sid,
+        "messageStatus" => &mut item.status,
+        "accountSid" => &mut item.account,
+        "to" => &mut item.to,
+        "from" => &mut item.from,
+        "messagingServiceSid" => &mut item.service,
+        "errorCode" => &mut item.error_code,
+        "numberOfSegments" => &mut item.segments,
+        "timestamp" => &mut item.timestamp,
+        "dateUpdated" => &mut item.updated,
+        "mcc" => &mut item.mcc,
+        "mnc" => &mut item.mnc,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    if item.is_damaged {
+        return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+    }
+    if item.is_event || item.event_type.is_present() {
+        return emit_streamed(item, place, out);
+    }
+    let inbound = item.direction.text() == Some("inbound");
+    if inbound || item.status.text().is_some_and(is_inbound) {
+        return out.ignored("inbound");
+    }
+    match (item.sid.text(), item.status.text()) {
+        (None, None) => out.dead_at(DeadReason::UnknownVariant, format!("{place}/sid")),
+        (None, Some(_)) => out.dead_at(DeadReason::MissingId, format!("{place}/sid")),
+        (Some(_), None) => out.dead_at(DeadReason::MissingStatus, format!("{place}/status")),
+        (Some(id), Some(word)) => resource(item, id, word, out),
+    }
+}
+
+/// RFC 2822 in the resource, RFC 3339 in the bulk export.
+fn resource_time(text: &str) -> Option<i64> {
+    date::parse_mail(text).or_else(|| parse_rfc3339(text))
+}
+
+fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
+    let created = out.time(&item.created, resource_time);
+    let sent = out.time(&item.sent, resource_time);
+    let updated = out.time(&item.updated, resource_time);
+    let time = updated.or(sent).or(created);
+    let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
+    let code = out.text(&item.error_code).filter(|code| *code != "0");
+    let event_parts: [&[u8]; 6] = [
+        b"resource",
+        id.as_bytes(),
+        word.as_bytes(),
+        code.unwrap_or("").as_bytes(),
+        &time_bytes,
+        item.price.text().unwrap_or("").as_bytes(),
+    ];
+    let mut draft = draft(item, id, word, out);
+    draft.event_parts = &event_parts;
+    draft.event_time_us = time;
+    draft.submit_time_us = created;
+    draft.price = out.price(&item.price);
+    draft.price_unit = PriceUnit::Message;
+    draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
+    out.event(&draft);
+}
+
+fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'_>) -> Draft<'i> {
+    let (to, from) = (out.text(&item.to), out.text(&item.from));
+    let media = item.media.text().is_some_and(|media| media != "0");
+    let mut draft = Draft::new(id, channel_of(to, from, id, media), outcome(word, out));
+    draft.account = out.text(&item.account);
+    draft.vendor_status = Some(word);
+    draft.error_code = out.text(&item.error_code).filter(|code| *code != "0");
+    draft.error_class = draft.error_code.and_then(class_of_code);
+    draft.recipient = to.map(address);
+    draft.sender = from.or_else(|| item.service.text());
+    draft.segments = out.segments(&item.segments);
+    draft
+}
+
+fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let Some(event_type) = item.event_type.text() else {
+        return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
+    };
+    let Some(typed) = event_type.strip_prefix(MESSAGE_TYPE) else {
+        if event_type.starts_with("com.twilio.") {
+            return out.ignored("other_event");
+        }
+        return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
+    };
+    let Some(id) = item.sid.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/data/messageSid"));
+    };
+    let word = match item.status.text() {
+        Some(told) if told.eq_ignore_ascii_case(typed) => told,
+        Some(told) if known_outcome(typed).is_none() => told,
+        told => {
+            out.counters.contradictions += u64::from(told.is_some());
+            typed
+        }
+    };
+    let event_id = item.event_id.text().unwrap_or("");
+    let time = out.time(&item.timestamp, parse_rfc3339);
+    let time = time.or_else(|| out.time(&item.updated, parse_rfc3339));
+    let time = time.or_else(|| out.time(&item.envelope_time, parse_rfc3339));
+    let event_parts: [&[u8]; 2] = [b"stream", event_id.as_bytes()];
+    let mut draft = draft(item, id, word, out);
+    if !event_id.is_empty() {
+        draft.event_parts = &event_parts;
+    }
+    draft.event_time_us = time;
+    draft.mcc = out.text(&item.mcc).and_then(|code| network_digits(code, 3));
+    draft.mnc = out.text(&item.mnc).and_then(|code| network_digits(code, 3));
+    out.event(&draft);
+}

@@ -1,0 +1,366 @@
+//! WhatsApp Cloud API: `statuses` of webhooks, with or without their envelope.
+//! <https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks>
+//!
+//! | `status` | canonical |
+//! |---|---|
+//! | sent | sent |
+//! | delivered | delivered, final (not sent where the chat was open: only `read` comes) |
+//! | read, played | read, final |
+//! | failed | final: 132000–132016 (templates) rejected, 131026 undelivered, else failed |
+//! | deleted, warning, anything else | unknown |
+//!
+//! Traps: ids are base64 around the recipient's number (see `emit`); `recipient_id` has no `+`
+//! and is empty for users with a name, then `recipient_user_id` names them; in groups the
+//! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
+//! there is no amount, pricing only names a category; BSPs add a `billing-event` change.
+
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
+
+use crate::date;
+use crate::draft::{Dead, Draft, Elements, Outcome};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::Record;
+use crate::words;
+
+/// A leaf of a webhook, with the entry and change that it stands in.
+#[derive(Debug)]
+struct Leaf<'a> {
+    kind: LeafKind<'a>,
+    entry: usize,
+    change: usize,
+    at: usize,
+}
+
+#[derive(Debug)]
+enum LeafKind<'a> {
+    Status(Report<'a>),
+    Other(&'static str),
+    Damaged,
+}
+
+#[derive(Debug, Default)]
+struct Report<'a> {
+    id: Scalar<'a>,
+    status: Scalar<'a>,
+    timestamp: Scalar<'a>,
+    recipient: Scalar<'a>,
+    recipient_user: Scalar<'a>,
+    participant: Scalar<'a>,
+    callback_data: Scalar<'a>,
+    category: Scalar<'a>,
+    origin: Scalar<'a>,
+    code: Scalar<'a>,
+    sender: Option<usize>,
+}
+
+/// What a record holds, in the shape it came in.
+#[derive(Debug, Default)]
+struct Webhook<'a> {
+    leaves: Elements<Leaf<'a>>,
+    entry_ids: Elements<Scalar<'a>>,
+    /// One a `value` object: the business' number.
+    senders: Elements<Scalar<'a>>,
+    shape: Shape,
+    entry: usize,
+    change: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Shape {
+    #[default]
+    Unknown,
+    Envelope,
+    Value,
+    Statuses,
+}
+
+/// Reads one record.
+pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    if record.value.is_empty() {
+        // `hub.mode=subscribe`: Meta checks the address.
+        out.ignored("handshake");
+        return Ok(());
+    }
+    let mut cursor = Cursor::new(record.value);
+    let mut hook = Webhook::default();
+    let mut single = Report::default();
+    if cursor.kind() == Kind::Array {
+        hook.shape = Shape::Statuses;
+        statuses(&mut cursor, &mut hook)?;
+    } else {
+        hook.senders.push(Scalar::Missing);
+        cursor.object(|cursor, key| outermost(cursor, key, &mut hook, &mut single))?;
+    }
+    cursor.end()?;
+    if hook.shape == Shape::Unknown {
+        if !(single.id.is_present() && single.status.is_present()) {
+            return Err(Dead::new(DeadReason::Envelope, "/entry"));
+        }
+        hook.shape = Shape::Statuses;
+        hook.leaves.push(Leaf { kind: LeafKind::Status(single), entry: 0, change: 0, at: 0 });
+    }
+    if hook.leaves.len() == 0 {
+        out.ignored("empty");
+    }
+    for leaf in hook.leaves.iter() {
+        emit(&hook, leaf, out);
+    }
+    Ok(())
+}
+
+fn outermost<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    hook: &mut Webhook<'a>,
+    single: &mut Report<'a>,
+) -> Result<(), Syntax> {
+    match key {
+        "entry" if cursor.kind() == Kind::Array => {
+            hook.shape = Shape::Envelope;
+            cursor.array(|cursor| entry(cursor, hook))
+        }
+        "messaging_product" | "statuses" | "messages" | "metadata" => {
+            if hook.shape == Shape::Unknown {
+                hook.shape = Shape::Value;
+            }
+            value_field(cursor, key, hook)
+        }
+        // Of a status without envelope; inside a value they mean something else.
+        _ => report_field(cursor, key, single),
+    }
+}
+
+fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
+    hook.entry = hook.entry_ids.len();
+    hook.change = 0;
+    hook.entry_ids.push(Scalar::Missing);
+    let is_object = cursor.object_or_skip(|cursor, key| match key {
+        "id" => {
+            let id = cursor.scalar()?;
+            if let Some(slot) = hook.entry_ids.last_mut() {
+                *slot = id;
+            }
+            Ok(())
+        }
+        "changes" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
+            change(cursor, hook)?;
+            hook.change += 1;
+            Ok(())
+        }),
+        _ => cursor.skip(),
+    })?;
+    if !is_object {
+        push(hook, LeafKind::Damaged, 0);
+    }
+    Ok(())
+}
+
+fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
+    let before = hook.leaves.len();
+    let mut is_other_field = false;
+    hook.senders.push(Scalar::Missing);
+    let is_object = cursor.object_or_skip(|cursor, key| match key {
+        "field" => {
+            is_other_field = cursor.scalar()?.text().is_some_and(|field| field != "messages");
+            Ok(())
+        }
+        "value" => {
+            cursor.object_or_skip(|cursor, key| value_field(cursor, key, hook))?;
+            Ok(())
+        }
+        _ => cursor.skip(),
+    })?;
+    if hook.leaves.len() == before {
+        let kind = match (is_object, is_other_field) {
+            (false, _) => LeafKind::Damaged,
+            (true, true) => LeafKind::Other("other_field"),
+            (true, false) => LeafKind::Other("no_status"),
+        };
+        push(hook, kind, 0);
+    }
+    Ok(())
+}
+
+fn value_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    hook: &mut Webhook<'a>,
+) -> Result<(), Syntax> {
+    match key {
+        "statuses" if cursor.kind() == Kind::Array => statuses(cursor, hook),
+        "messages" if cursor.kind() == Kind::Array => {
+            let mut at = 0;
+            cursor.array(|cursor| {
+                push(hook, LeafKind::Other("inbound"), at);
+                at += 1;
+                cursor.skip()
+            })
+        }
+        "metadata" => {
+            cursor.object_or_skip(|cursor, key| match key {
+                "display_phone_number" => {
+                    let sender = cursor.scalar()?;
+                    if let Some(slot) = hook.senders.last_mut() {
+                        *slot = sender;
+                    }
+                    Ok(())
+                }
+                _ => cursor.skip(),
+            })?;
+            Ok(())
+        }
+        _ => cursor.skip(),
+    }
+}
+
+fn push<'a>(hook: &mut Webhook<'a>, kind: LeafKind<'a>, at: usize) {
+    let leaf = Leaf { kind, entry: hook.entry, change: hook.change, at };
+    hook.leaves.push(leaf);
+}
+
+fn statuses<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
+    let mut at = 0;
+    cursor.array(|cursor| {
+        let mut report = Report { sender: hook.senders.len().checked_sub(1), ..Report::default() };
+        let is_object =
+            cursor.object_or_skip(|cursor, key| report_field(cursor, key, &mut report))?;
+        let kind = if is_object { LeafKind::Status(report) } else { LeafKind::Damaged };
+        push(hook, kind, at);
+        at += 1;
+        Ok(())
+    })
+}
+
+fn report_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    report: &mut Report<'a>,
+) -> Result<(), Syntax> {
+    let slot = match key {
+        "id" => &mut report.id,
+        "status" => &mut report.status,
+        "timestamp" => &mut report.timestamp,
+        "recipient_id" => &mut report.recipient,
+        "recipient_user_id" => &mut report.recipient_user,
+        "recipient_participant_id" => &mut report.participant,
+        "biz_opaque_callback_data" => &mut report.callback_data,
+        "pricing" => return inner(cursor, "category", &mut report.category),
+        "conversation" => {
+            cursor.object_or_skip(|cursor, key| match key {
+                "origin" => inner(cursor, "type", &mut report.origin),
+                _ => cursor.skip(),
+            })?;
+            return Ok(());
+        }
+        "errors" if cursor.kind() == Kind::Array => {
+            let mut is_first = true;
+            return cursor.array(|cursor| {
+                if !std::mem::take(&mut is_first) {
+                    return cursor.skip();
+                }
+                inner(cursor, "code", &mut report.code)
+            });
+        }
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+/// One scalar of an object; the rest is skipped.
+fn inner<'a>(cursor: &mut Cursor<'a>, wanted: &str, slot: &mut Scalar<'a>) -> Result<(), Syntax> {
+    cursor.object_or_skip(|cursor, key| {
+        if key == wanted {
+            *slot = cursor.scalar()?;
+            return Ok(());
+        }
+        cursor.skip()
+    })?;
+    Ok(())
+}
+
+fn path(hook: &Webhook<'_>, leaf: &Leaf<'_>) -> String {
+    let Leaf { entry, change, at, .. } = leaf;
+    match hook.shape {
+        Shape::Envelope => format!("/entry/{entry}/changes/{change}/value/statuses/{at}"),
+        Shape::Value => format!("/statuses/{at}"),
+        Shape::Statuses | Shape::Unknown => format!("/{at}"),
+    }
+}
+
+fn emit(hook: &Webhook<'_>, leaf: &Leaf<'_>, out: &mut Emitter<'_>) {
+    let report = match &leaf.kind {
+        LeafKind::Other(kind) => return out.ignored(kind),
+        LeafKind::Damaged => return out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
+        LeafKind::Status(report) => report,
+    };
+    match (report.id.text(), report.status.text()) {
+        (None, None) => out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
+        (None, _) => out.dead_at(DeadReason::MissingId, path(hook, leaf) + "/id"),
+        (_, None) => out.dead_at(DeadReason::MissingStatus, path(hook, leaf) + "/status"),
+        (Some(id), Some(word)) => event(hook, leaf.entry, report, (id, word), out),
+    }
+}
+
+fn event(
+    hook: &Webhook<'_>,
+    entry: usize,
+    report: &Report<'_>,
+    (id, word): (&str, &str),
+    out: &mut Emitter<'_>,
+) {
+    let code = out.text(&report.code).filter(|code| *code != "0");
+    let mut draft = Draft::new(id, Channel::Whatsapp, outcome(word, code, out));
+    let participant = out.text(&report.participant).unwrap_or("");
+    let event_parts: [&[u8]; 3] = [id.as_bytes(), word.as_bytes(), participant.as_bytes()];
+    draft.event_parts = &event_parts;
+    draft.account = hook.entry_ids.get(entry).and_then(Scalar::text);
+    draft.vendor_status = Some(word);
+    draft.error_code = code;
+    draft.error_class = code.and_then(class_of_code);
+    draft.event_time_us = out
+        .time(&report.timestamp, |text| date::unix_seconds(model::time::digits(text.as_bytes())?));
+    draft.recipient = Some(participant)
+        .filter(|participant| !participant.is_empty())
+        .or_else(|| out.text(&report.recipient))
+        .or_else(|| report.recipient_user.text());
+    let sender = report.sender.and_then(|at| hook.senders.get(at));
+    draft.sender = sender.and_then(Scalar::text);
+    draft.logical_id = out.text(&report.callback_data);
+    let category = report.category.text().or_else(|| report.origin.text());
+    draft.traffic_class = words::meta_category(category.unwrap_or(""));
+    out.event(&draft);
+}
+
+fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
+    match word {
+        "sent" => Outcome::open(Status::Sent),
+        "delivered" => Outcome::settled(Status::Delivered),
+        "read" | "played" => Outcome::settled(Status::Read),
+        "failed" => Outcome::settled(match code.and_then(|code| code.parse::<u32>().ok()) {
+            Some(132_000..=132_016) => Status::Rejected,
+            Some(131_026) => Status::Undelivered,
+            _ => Status::Failed,
+        }),
+        _ => {
+            let is_known = matches!(word, "deleted" | "warning");
+            out.counters.unknown_statuses += u64::from(!is_known);
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+fn class_of_code(code: &str) -> Option<ErrorClass> {
+    Some(match code.parse::<u32>().ok()? {
+        131_026 => ErrorClass::NotCapable,
+        131_050 => ErrorClass::OptedOut,
+        131_049 | 130_429 | 131_056 | 131_048 | 80_007 => ErrorClass::Throttled,
+        130_472 | 368 => ErrorClass::Blocked,
+        470 | 131_047 | 131_051 | 131_053 | 131_021 => ErrorClass::InvalidRequest,
+        132_000..=132_016 => ErrorClass::InvalidRequest,
+        131_042 | 131_031 => ErrorClass::Configuration,
+        131_016 => ErrorClass::VendorInternal,
+        _ => return None,
+    })
+}

@@ -1,0 +1,66 @@
+//! Vendors' words, compared without case and without allocation.
+
+use model::vocabulary::{Channel, TrafficClass};
+
+/// Longest word that any table holds.
+const WORD_BYTES_MAX: usize = 40;
+
+/// A word in lower case, on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folded {
+    bytes: [u8; WORD_BYTES_MAX],
+    len: usize,
+}
+
+impl Folded {
+    /// Folds ASCII; a longer word than any table holds becomes the empty one.
+    pub(crate) fn new(word: &str) -> Self {
+        let mut folded = Self { bytes: [0; WORD_BYTES_MAX], len: 0 };
+        if let Some(bytes) = folded.bytes.get_mut(..word.len()) {
+            bytes.copy_from_slice(word.as_bytes());
+            bytes.make_ascii_lowercase();
+            folded.len = word.len();
+        }
+        folded
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.bytes.get(..self.len).unwrap_or(&[])).unwrap_or("")
+    }
+}
+
+/// Channel of the words that vendors use for it.
+pub(crate) fn channel(word: &str) -> Channel {
+    match Folded::new(word).as_str() {
+        "sms" => Channel::Sms,
+        "mms" => Channel::Mms,
+        "rcs" => Channel::Rcs,
+        "whatsapp" => Channel::Whatsapp,
+        "viber" | "viber_bm" | "viber_bot" | "viber_service" => Channel::Viber,
+        "messenger" | "facebook" => Channel::Messenger,
+        "imessage" | "apple_mb" | "apple_messages" => Channel::Imessage,
+        "push_apns" | "apns" => Channel::PushApns,
+        "push_fcm" | "fcm" => Channel::PushFcm,
+        "push_web" | "webpush" | "web_push" => Channel::PushWeb,
+        "push" | "mobile_push" => Channel::Push,
+        "in_app" | "inapp" | "in-app" => Channel::InApp,
+        "voice" => Channel::Voice,
+        "email" => Channel::Email,
+        _ => Channel::Unknown,
+    }
+}
+
+/// Traffic class of Meta's pricing categories, whichever vendor relays them.
+pub(crate) fn meta_category(category: &str) -> TrafficClass {
+    match category {
+        "authentication" | "authentication-international" | "authentication_international" => {
+            TrafficClass::Otp
+        }
+        "utility" => TrafficClass::Transactional,
+        "marketing" | "marketing_lite" => TrafficClass::Marketing,
+        "service" | "referral_conversion" | "general_purpose_ai" | "user_initiated" => {
+            TrafficClass::Conversation
+        }
+        _ => TrafficClass::Unknown,
+    }
+}

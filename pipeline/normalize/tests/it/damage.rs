@@ -1,0 +1,153 @@
+//! Method: break valid payloads at random. Nothing may panic, every element stays accounted for
+//! (`run` checks it), and damage inside one element's values spares its neighbours.
+
+use model::vocabulary::Source;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::fixtures::{Case, files, lines, run};
+
+#[derive(Debug, Clone)]
+enum Damage {
+    Flip(Index, u8),
+    Delete(Index, u8),
+    Insert(Index, Vec<u8>),
+    Cut(Index),
+    Repeat(Index, u8),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let token = prop::sample::select(vec![
+        "{", "}", "[", "]", "\"", ",", ":", "null", "\\u", "1e99", "%", "&",
+    ]);
+    prop_oneof![
+        (any::<Index>(), any::<u8>()).prop_map(|(at, bits)| Damage::Flip(at, bits)),
+        (any::<Index>(), any::<u8>()).prop_map(|(at, length)| Damage::Delete(at, length)),
+        (any::<Index>(), token).prop_map(|(at, text)| Damage::Insert(at, text.into())),
+        any::<Index>().prop_map(Damage::Cut),
+        (any::<Index>(), any::<u8>()).prop_map(|(at, length)| Damage::Repeat(at, length)),
+    ]
+}
+
+fn apply(bytes: &mut Vec<u8>, damage: &Damage) {
+    if bytes.is_empty() {
+        return;
+    }
+    match damage {
+        Damage::Flip(at, bits) => {
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+        }
+        Damage::Delete(at, length) => {
+            let at = at.index(bytes.len());
+            bytes.drain(at..(at + usize::from(*length)).min(bytes.len()));
+        }
+        Damage::Insert(at, text) => {
+            let at = at.index(bytes.len());
+            bytes.splice(at..at, text.iter().copied());
+        }
+        Damage::Cut(at) => bytes.truncate(at.index(bytes.len())),
+        Damage::Repeat(at, length) => {
+            let at = at.index(bytes.len());
+            let part = bytes[at..(at + usize::from(*length)).min(bytes.len())].to_vec();
+            bytes.splice(at..at, part);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn broken_payloads_never_panic_and_lose_no_element(
+        file in any::<Index>(),
+        damages in prop::collection::vec(damage(), 1..4),
+    ) {
+        let files = files();
+        let (source, path) = &files[file.index(files.len())];
+        let mut case = Case::file(path);
+        for damage in &damages {
+            apply(&mut case.value, damage);
+        }
+        let normalized = run(Some(*source), &[case]);
+        prop_assert!(normalized.tallies[0].elements >= 1);
+    }
+
+    #[test]
+    fn any_bytes_are_at_worst_dead_letters(
+        source in prop::sample::select(Source::ALL),
+        bytes in prop::collection::vec(any::<u8>(), 0..64),
+        text in "[\\[\\]{}\":,a-z0-9=&%]{0,64}",
+    ) {
+        run(Some(source), &[Case::value(bytes), Case::value(text)]);
+    }
+
+    #[test]
+    fn damage_inside_an_elements_values_spares_its_neighbours(
+        key in prop::sample::select(KEYS),
+        value in prop::sample::select(VALUES),
+    ) {
+        let whole = report("b", None);
+        let broken = report("b", Some((key, value)));
+        let batch = |middle: &str| {
+            format!(r#"{{"results":[{},{middle},{}]}}"#, report("a", None), report("c", None))
+        };
+        let expected = lines(&run(Some(Source::Infobip), &[Case::value(batch(&whole))]));
+        let actual = lines(&run(Some(Source::Infobip), &[Case::value(batch(&broken))]));
+        for (at, id) in [(0, "a"), (2, "c")] {
+            let found = actual.iter().find(|line| line["message_id"] == id);
+            let mut found = found.expect("a neighbour is lost").clone();
+            found["payload_sha256"] = expected[at]["payload_sha256"].clone();
+            prop_assert_eq!(&found, &expected[at]);
+        }
+    }
+}
+
+const KEYS: &[&str] = &[
+    "messageId",
+    "to",
+    "sender",
+    "sentAt",
+    "doneAt",
+    "messageCount",
+    "mccMnc",
+    "callbackData",
+    "price",
+    "status",
+    "error",
+    "channel",
+    "event",
+    "seenAt",
+    "contact",
+    "campaignReferenceId",
+];
+const VALUES: &[&str] = &[
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[[[{}]]]",
+    "\"\"",
+    "\"x\"",
+    "-1",
+    "1e999",
+    "\"\\ud800\"",
+    "123456789012345678901234567890",
+    "{\"id\":{},\"groupId\":[]}",
+    "\"\\u0000\"",
+];
+
+fn report(id: &str, damage: Option<(&str, &str)>) -> String {
+    let mut report = serde_json::json!({
+        "messageId": id, "to": "447700900143", "sender": "InfoSMS",
+        "sentAt": "2026-11-20T12:00:00.000+0000", "doneAt": "2026-11-20T12:00:02.000+0000",
+        "messageCount": 2, "mccMnc": "23410",
+        "price": {"pricePerMessage": 0.01, "currency": "EUR"},
+        "status": {"groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET"},
+        "error": {"groupId": 0, "id": 0, "name": "NO_ERROR"},
+    });
+    let Some((key, value)) = damage else { return report.to_string() };
+    report.as_object_mut().unwrap().remove(key);
+    let text = report.to_string();
+    format!("{},\"{key}\":{value}}}", &text[..text.len() - 1])
+}

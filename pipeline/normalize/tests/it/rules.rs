@@ -1,0 +1,130 @@
+//! Rules that hold for every source: time, identity, origin, accounting.
+
+use std::sync::Arc;
+
+use model::record::Input;
+use model::vocabulary::Source;
+use serde_json::json;
+
+use crate::fixtures::{Case, batch, input, lines, normalizer, run};
+
+const DELIVERED: &str = r#"{"results":[{"messageId":"m","to":"447700900143","status":{"groupId":3,
+    "id":5,"name":"DELIVERED_TO_HANDSET"},"sentAt":"2026-11-20T12:00:00.000+0000",
+    "doneAt":"2026-11-20T12:00:02.000+0000"}]}"#;
+
+fn one(case: Case) -> serde_json::Value {
+    lines(&run(Some(Source::Infobip), &[case])).remove(0)
+}
+
+#[test]
+fn kafkas_time_wins_over_the_header_and_names_its_clock() {
+    let callback = Case::value("MessageSid=SM1&MessageStatus=sent")
+        .header("received-at", "2026-11-20T12:00:01Z")
+        .ingested("2026-11-20T12:00:05Z");
+    let line = lines(&run(Some(Source::Twilio), &[callback])).remove(0);
+    assert_eq!(line["event_time"], "2026-11-20T12:00:05.000000Z");
+    assert_eq!(line["event_time_source"], "broker");
+    assert_eq!(line["ingest_time"], line["event_time"]);
+}
+
+#[test]
+fn times_far_ahead_of_ingest_are_replaced_or_dropped_and_counted() {
+    let mut normalizer = normalizer();
+    let cases = [
+        Case::value(DELIVERED).ingested("2026-11-20T11:50:00Z"),
+        Case::value(DELIVERED).ingested("2026-11-20T11:55:02Z"),
+    ];
+    let inputs = [input(Some(Source::Infobip))];
+    let normalized = normalizer.batch(&batch(&cases), &inputs).unwrap();
+    let lines = lines(&normalized);
+    assert_eq!(lines[0]["event_time"], "2026-11-20T11:50:00.000000Z");
+    assert_eq!(lines[0]["event_time_source"], "replaced");
+    assert_eq!(lines[0]["submit_time"], json!(null));
+    assert_eq!(lines[1]["event_time_source"], "vendor", "exactly 5 min ahead is allowed");
+    assert_eq!(normalizer.counters().replaced_event_times, 1);
+    assert_eq!(normalizer.counters().dropped_submit_times, 1);
+}
+
+#[test]
+fn a_redelivered_event_keeps_its_id_whatever_the_headers_say() {
+    let first = one(Case::value(DELIVERED).ingested("2026-11-20T12:00:03Z"));
+    let again = Case::value(DELIVERED).ingested("2026-11-20T13:00:03Z").header("account", "other");
+    let again = one(again);
+    assert_eq!(first["event_id"], again["event_id"]);
+    assert_eq!(first["message_key"], again["message_key"]);
+    let later = one(Case::value(DELIVERED.replace("12:00:02", "12:00:04")));
+    assert_ne!(first["event_id"], later["event_id"], "another fact has another id");
+    assert_eq!(first["message_key"], later["message_key"]);
+}
+
+#[test]
+fn one_person_has_one_token_over_vendors() {
+    let infobip = one(Case::value(DELIVERED));
+    let twilio = "MessageSid=SM1&MessageStatus=sent&To=whatsapp%3A%2B447700900143";
+    let twilio = lines(&run(Some(Source::Twilio), &[Case::value(twilio)])).remove(0);
+    assert_eq!(infobip["recipient_token"], twilio["recipient_token"]);
+    assert_ne!(infobip["message_key"], twilio["message_key"]);
+}
+
+#[test]
+fn the_header_names_source_and_account_before_the_input_does() {
+    let case = Case::value(DELIVERED).header("Source", "infobip").header("account", "A");
+    let configured = Input { account: Some(Arc::from("B")), ..input(Some(Source::Twilio)) };
+    let mut normalizer = normalizer();
+    let normalized = normalizer.batch(&batch(&[case]), &[configured.clone()]).unwrap();
+    assert_eq!(lines(&normalized)[0]["account"], "A");
+    let case = Case::value("MessageSid=SM1&MessageStatus=sent");
+    let normalized = normalizer.batch(&batch(&[case]), &[configured]).unwrap();
+    assert_eq!(lines(&normalized)[0]["account"], "B");
+}
+
+#[test]
+fn records_without_a_readable_source_or_text_are_one_dead_letter() {
+    let reason = |source, case: Case| {
+        let normalized = run(source, &[case]);
+        assert_eq!(normalized.tallies[0].elements, 1);
+        let dead = &normalized.dead[0];
+        (dead.reason.as_str(), dead.detail.clone(), dead.source)
+    };
+    let unknown = reason(None, Case::value("{}"));
+    assert_eq!((unknown.0, unknown.2), ("unknown_source", None));
+    let misnamed = reason(Some(Source::Fcm), Case::value("{}").header("source", "carrierpigeon"));
+    assert_eq!((misnamed.0, misnamed.2), ("unknown_source", None));
+    let later = reason(Some(Source::Sinch), Case::value("{}"));
+    assert_eq!((later.0, later.2), ("unknown_source", Some(Source::Sinch)));
+    let bytes = reason(Some(Source::Infobip), Case::value(b"{\"a\":\"\xff\"}".to_vec()));
+    assert_eq!((bytes.0, bytes.1.as_str()), ("not_utf8", "byte 6"));
+    let large = reason(Some(Source::Infobip), Case::value(vec![b' '; (16 << 20) + 1]));
+    assert_eq!(large.0, "too_large");
+}
+
+#[test]
+fn tombstones_are_ignored_and_every_input_has_its_own_tally() {
+    let mut raw = batch(&[
+        Case { tombstone: true, ..Case::default() },
+        Case::value(DELIVERED).ingested("2026-11-20T12:00:03Z"),
+        Case::value("x"),
+    ]);
+    raw.records[1].input = 1;
+    let inputs = [input(Some(Source::Infobip)), input(Some(Source::Infobip))];
+    let normalized = normalizer().batch(&raw, &inputs).unwrap();
+    let [first, second] = &normalized.tallies[..] else { panic!("two inputs occur") };
+    assert_eq!((first.input, first.records, first.ignored, first.dead), (0, 2, 1, 1));
+    assert_eq!((first.first_offset, first.last_offset), (0, 2));
+    assert_eq!((second.input, second.events), (1, 1));
+    assert_eq!(second.newest_ingest_us, model::time::parse_rfc3339("2026-11-20T12:00:03Z"));
+}
+
+#[test]
+fn keys_stand_in_schema_order_and_counts_are_kept() {
+    let mut normalizer = normalizer();
+    let value = DELIVERED.replace("\"id\":5", "\"id\":5.5").replace("12:00:02.000", "soon");
+    let raw = batch(&[Case::value(value)]);
+    let normalized = normalizer.batch(&raw, &[input(Some(Source::Infobip))]).unwrap();
+    let line = &lines(&normalized)[0];
+    let keys: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
+    let names: Vec<_> =
+        model::event::CANONICAL_SCHEMA.fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(keys, names);
+    assert_eq!(normalizer.counters().unreadable_fields, 1);
+}

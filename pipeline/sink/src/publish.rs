@@ -1,0 +1,36 @@
+//! The public directory: files for everyone else's tools, there after their manifest, for good.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::SinkError;
+
+/// A file to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicFile {
+    /// Table.
+    pub table: String,
+    /// Date of its rows, `YYYY-MM-DD`.
+    pub date: String,
+    /// Name, unique in the table.
+    pub name: String,
+}
+
+/// Links `from` to `public/<table>/date=<date>/<name>`; does nothing where it is there already, so
+/// it can be repeated after a crash.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn publish(from: &Path, public: &Path, file: &PublicFile) -> Result<(), SinkError> {
+    let directory = public.join(&file.table).join(format!("date={}", file.date));
+    fs::create_dir_all(&directory).map_err(SinkError::io("make directory", &directory))?;
+    let target = directory.join(&file.name);
+    match fs::hard_link(from, &target) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(SinkError::io("publish", &target)(error)),
+    }
+    let handle = File::open(&directory).map_err(SinkError::io("open", &directory))?;
+    handle.sync_all().map_err(SinkError::io("fsync", &directory))
+}

@@ -1,0 +1,6 @@
+//! Checks of the repository itself: the shape of its sources, who may know whom, generated pages.
+//! Servers and the oracle are driven from Python; see `tests/run`.
+
+mod drift;
+mod edges;
+mod tree;

@@ -1,0 +1,167 @@
+"""`sendtally demo`: alone, without a network, within a minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import kafka
+import pytest
+import sendtally
+
+START_S = 60.0
+FIRES_S, RESOLVES_S = 180.0, 360.0
+ENDS_S = 5.0
+
+
+@dataclass
+class Demo:
+    """A demonstration that runs."""
+
+    process: sendtally.Process
+    data: Path
+    base: str
+    began: float
+
+    def windows(self) -> list[dict[str, object]]:
+        """Rows of /v1/windows; none while the server is not up."""
+        try:
+            return rows_of(sendtally.get_json(f"{self.base}/v1/windows?window_s=60"))
+        except OSError:
+            return []
+
+    def alerts(self) -> list[dict[str, object]]:
+        """Rows of /v1/alerts."""
+        return rows_of(sendtally.get_json(f"{self.base}/v1/alerts?after=0"))
+
+    def left(self, limit: float) -> float:
+        """Seconds until a time after the start."""
+        return max(1.0, self.began + limit - time.monotonic())
+
+
+def rows_of(answer: object) -> list[dict[str, object]]:
+    """The list inside an answer, whatever it is called."""
+    if isinstance(answer, list):
+        return answer
+    assert isinstance(answer, dict)
+    return next((value for value in answer.values() if isinstance(value, list)), [])
+
+
+def start(data: Path, seed: int, log: Path) -> Iterator[Demo]:
+    """Starts the demonstration on a free port and kills it at the end."""
+    listen = f"127.0.0.1:{kafka.free_ports(1)[0]}"
+    arguments = ["demo", "--data", str(data), "--listen", listen, "--seed", str(seed)]
+    began = time.monotonic()
+    with sendtally.running(*arguments, log=log) as process:
+        yield Demo(process, data, f"http://{listen}", began)
+
+
+@pytest.fixture(scope="module")
+def demo(work: Path) -> Iterator[Demo]:
+    """One demonstration for all cases of this module."""
+    yield from start(work / "demo", 11, work / "demo.log")
+
+
+def has_enough(demo: Demo) -> bool:
+    """Windows of at least four channels and eight carriers."""
+    rows = demo.windows()
+    channels = {row["channel"] for row in rows}
+    return len(channels) >= 4 and len({row["carrier"] for row in rows} - {None}) >= 8
+
+
+def states(demo: Demo) -> set[object]:
+    """States that alerts have reached."""
+    return {row["to_state"] for row in demo.alerts()}
+
+
+def total_by_sql(data: Path) -> int:
+    """Messages of day windows, by `sendtally sql`."""
+    query = "select cast(sum(total) as bigint) as n from slo_windows where window_s = 86400"
+    done = sendtally.call("sql", query, "--data", data, "--format", "csv").expect(0)
+    return int(done.out.split()[-1] or 0)
+
+
+def test_windows_of_four_channels_and_eight_carriers_within_a_minute(demo: Demo) -> None:
+    sendtally.wait_until(lambda: has_enough(demo), demo.left(START_S), "windows to be shown")
+    assert sendtally.get(f"{demo.base}/healthz")
+    assert demo.base.removeprefix("http://") in demo.process.text(), "the address is not printed"
+
+
+def test_the_windows_move(demo: Demo) -> None:
+    before = json.dumps(demo.windows(), sort_keys=True)
+    sendtally.wait_until(
+        lambda: json.dumps(demo.windows(), sort_keys=True) != before, 30, "windows to move")
+
+
+def test_it_talks_to_itself_only(demo: Demo) -> None:
+    assert demo.process.popen.poll() is None
+    links = Path(f"/proc/{demo.process.popen.pid}/fd").iterdir()
+    sockets = {os.readlink(link) for link in links if link.is_symlink()}
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    remote = [line[2] for line in table if f"socket:[{line[9]}]" in sockets]
+    outside = [one for one in remote if not one.startswith(("0100007F", "00000000"))]
+    assert remote and not outside, outside
+
+
+@pytest.mark.slow
+def test_an_alert_fires_and_resolves(demo: Demo) -> None:
+    sendtally.wait_until(lambda: "firing" in states(demo), demo.left(FIRES_S), "an alert")
+    sendtally.wait_until(lambda: "resolved" in states(demo), demo.left(RESOLVES_S), "its end")
+
+
+def test_ctrl_c_ends_it_and_it_goes_on_from_there(demo: Demo, work: Path) -> None:
+    began = time.monotonic()
+    code = demo.process.end(signal.SIGINT)
+    assert code == 0, demo.process.text()[-3000:]
+    assert time.monotonic() - began <= ENDS_S, "Ctrl-C took longer than 5 s"
+    before = total_by_sql(demo.data)
+    assert before > 0
+    for again in start(demo.data, 11, work / "demo-again.log"):
+        sendtally.wait_until(again.windows, START_S, "windows after the restart")
+        time.sleep(15)
+        shown = {key_of(row): row for row in again.windows()}
+        assert again.process.end(signal.SIGINT) == 0, again.process.text()[-3000:]
+    assert total_by_sql(demo.data) >= before, "counts fell"
+    compare_with_sql(demo.data, shown)
+
+
+def key_of(row: dict[str, object]) -> tuple[object, ...]:
+    """Window and series of a row; times without their notation."""
+    start_text = "".join(c for c in str(row["window_start"]) if c.isdigit())[:14]
+    names = ("source", "channel", "carrier", "country", "traffic_class")
+    return (start_text, *(row.get(name) for name in names))
+
+
+def compare_with_sql(data: Path, shown: dict[tuple[object, ...], dict[str, object]]) -> None:
+    """Rows that the API showed are those of `sql`, unless a later revision changed them."""
+    query = "select * from slo_windows where window_s = 60"
+    done = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0)
+    text = done.out.strip()
+    listed = json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines())
+    stored = {key_of(row): row for row in listed}
+    same = 0
+    for key, row in shown.items():
+        assert key in stored, f"the API showed {key}, sql does not"
+        if row.get("revision") == stored[key].get("revision"):
+            assert (row["total"], row["delivered"]) == (
+                stored[key]["total"], stored[key]["delivered"]), key
+            same += 1
+    assert same > 0, "no row of the same revision to compare"
+
+
+@pytest.mark.slow
+def test_another_seed_gives_other_numbers(work: Path) -> None:
+    totals = []
+    for seed in (21, 22):
+        for demo in start(work / f"demo-{seed}", seed, work / f"demo-{seed}.log"):
+            sendtally.wait_until(lambda d=demo: has_enough(d), START_S, "windows")
+            demo.process.end(signal.SIGINT)
+        query = "select source, carrier, country, delivered, total from slo_windows " \
+                "where window_s = 86400 order by 1, 2, 3"
+        totals.append(sendtally.call("sql", query, "--data", work / f"demo-{seed}").expect(0).out)
+    assert totals[0] != totals[1]

@@ -1,0 +1,120 @@
+"""The pipeline against the oracle, `verify`, and other people's readers on the public files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import kafka
+import oracle
+import polars
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+import pytest
+import sendtally
+from chdb import session
+from conftest import Drained, Traffic, make_traffic
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="module")
+def five_days(work: Path) -> Iterator[Traffic]:
+    """Few events over five days: the horizon closes messages, late finals revise them."""
+    with kafka.Kafka() as node:
+        yield make_traffic(node, "horizon.yaml", 60_000, 0.15, work / "five-days-log")
+
+
+def test_everything_equals_the_oracle(drained: Drained) -> None:
+    drained.traffic.check(drained.data)
+
+
+def test_taking_in_nothing_new_changes_nothing(drained: Drained) -> None:
+    sendtally.call("run", "--config", drained.config, "--until-end").expect(0)
+    drained.traffic.check(drained.data)
+
+
+def test_the_horizon_of_72_hours_equals_the_oracle(five_days: Traffic, work: Path) -> None:
+    data = work / "five-days"
+    config = sendtally.Config(data, five_days.server.brokers).write()
+    sendtally.call("run", "--config", config, "--until-end").expect(0)
+    closed = five_days.expected.execute(
+        "SELECT count(*) FILTER (closed_by = 'horizon'), count(*) FROM message").fetchone()
+    assert closed and 0 < closed[0] < closed[1]
+    five_days.check(data)
+
+
+def test_manifests_are_contiguous_and_balanced(drained: Drained) -> None:
+    check_chain(drained.data)
+
+
+def check_chain(data: Path) -> None:
+    """Offsets of the job's manifests are contiguous and each line's equations hold."""
+    ends: dict[tuple[str, int], int] = {}
+    for path in sorted((data / "chains" / "job").glob("*.json")):
+        for line in json.loads(path.read_text())["inputs"]:
+            place = (line["topic"], line["partition"])
+            start, end = line["start_offset"], line["end_offset"]
+            assert ends.get(place, start) == start, f"{path.name} {place}: gap or overlap"
+            assert end - start == line["records"] + line["gaps"], f"{path.name} {place}"
+            parts = ("accepted", "duplicate", "late", "dead", "ignored")
+            assert line["elements"] == sum(line[part] for part in parts), f"{path.name} {place}"
+            ends[place] = end
+
+
+def test_sql_gives_the_newest_revisions(drained: Drained) -> None:
+    drained.traffic.check(drained.data)
+    answer = sendtally.call("sql", "select count(*) as n, sum(total) as t from slo_windows "
+                            "where window_s = 3600", "--data", drained.data, "--format", "json")
+    answer.expect(0)
+    rows = [json.loads(line) for line in answer.out.splitlines() if line.strip(" []\n,")] \
+        if not answer.out.lstrip().startswith("[") else json.loads(answer.out)
+    wanted = drained.traffic.expected.execute(
+        "SELECT sum(total)::BIGINT FROM slo_window WHERE window_s = 3600").fetchone()
+    assert wanted and int(rows[0]["t"]) == wanted[0], answer.out
+
+
+def test_verify_agrees(drained: Drained) -> None:
+    sendtally.call("verify", "--data", drained.data).expect(0)
+
+
+@pytest.mark.parametrize("kind", ["a segment", "a public file"])
+def test_verify_tells_a_tampered_file(drained: Drained, tmp_path: Path, kind: str) -> None:
+    data = tmp_path / "tampered"
+    shutil.copytree(drained.data, data)
+    tamper(data, kind)
+    answer = sendtally.call("verify", "--data", data)
+    answer.expect(1)
+    assert answer.out.strip() or answer.err.strip(), "says nothing about the difference"
+
+
+def tamper(data: Path, kind: str) -> None:
+    """Changes one file so that it still can be read."""
+    if kind == "a segment":
+        path = max((data / "segments").rglob("*.arrow"), key=lambda one: one.stat().st_size)
+        with pa.OSFile(str(path)) as source:
+            table = pyarrow.ipc.open_stream(source).read_all()
+        with pyarrow.ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table.slice(1))
+        return
+    path = next((data / "public" / "slo_windows").rglob("*.parquet"))
+    table = pyarrow.parquet.read_table(path, partitioning=None)
+    at = table.schema.get_field_index("delivered")
+    more = pa.array([value + 1 for value in table["delivered"].to_pylist()], pa.int64())
+    pyarrow.parquet.write_table(table.set_column(at, table.schema.field(at), more), path)
+
+
+@pytest.mark.parametrize("table", oracle.TABLES)
+def test_others_read_the_public_files_as_they_are(drained: Drained, table: str) -> None:
+    files = f"{drained.data}/public/{table}/**/*.parquet"
+    connection = oracle.connect()
+    duck = connection.execute(f"SELECT count(*) FROM read_parquet('{files}')").fetchone()
+    assert duck
+    frame = polars.scan_parquet(files, hive_partitioning=True)
+    assert frame.select(polars.len()).collect().item() == duck[0]
+    clickhouse = session.Session()
+    counted = clickhouse.query(f"SELECT count() FROM file('{files}', Parquet)", "CSV")
+    assert int(str(counted).strip()) == duck[0]

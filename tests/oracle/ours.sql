@@ -1,0 +1,51 @@
+-- What the pipeline published, in the oracle's shape. `parquet(name)` lists a table's files.
+-- Of revised tables the newest revision of each key.
+
+CREATE OR REPLACE VIEW our_event AS
+SELECT
+    topic, partition, "offset", element, source, message_key, event_id, status, is_final, channel,
+    carrier, country, traffic_class, error_code, segments, price, price_unit, currency,
+    CASE WHEN source IN ('twilio', 'whatsapp', 'cloudevents') THEN vendor_status END
+        AS vendor_status,
+    epoch_us(event_time) AS time_us,
+    epoch_us(submit_time) AS submit_us,
+    epoch_us(ingest_time) AS ingest_time_us,
+    event_time_source,
+    disposition
+FROM parquet_events;
+
+CREATE OR REPLACE VIEW our_message AS
+SELECT
+    message_key, source, channel, carrier, country, traffic_class,
+    epoch_us(cohort_time) AS cohort_us,
+    outcome,
+    epoch_us(outcome_time) AS outcome_us,
+    is_final, closed_by,
+    epoch_us(read_time) AS read_us,
+    error_code, segments, events, latency_ms, latency_broker_ms
+FROM parquet_messages
+QUALIFY row_number() OVER (PARTITION BY message_key ORDER BY revision DESC) = 1;
+
+CREATE OR REPLACE VIEW our_slo_window AS
+SELECT * REPLACE (window_s::BIGINT AS window_s), epoch_us(window_start) AS window_us
+FROM parquet_slo_windows
+QUALIFY total <> 0 AND row_number() OVER (
+    PARTITION BY window_s, window_start, source, channel, carrier, country, traffic_class
+    ORDER BY revision DESC) = 1;
+
+CREATE OR REPLACE VIEW our_cost_window AS
+SELECT * REPLACE (window_s::BIGINT AS window_s), epoch_us(window_start) AS window_us
+FROM parquet_cost_windows
+QUALIFY messages <> 0 AND row_number() OVER (
+    PARTITION BY window_s, window_start, source, channel, carrier, country, traffic_class,
+    currency, kind ORDER BY revision DESC) = 1;
+
+CREATE OR REPLACE VIEW our_charge AS
+SELECT * FROM parquet_charges
+QUALIFY row_number() OVER (PARTITION BY charge_id ORDER BY revision DESC) = 1;
+
+-- Our message keys by the oracle's messages: an event stands at a position that the log knows.
+CREATE OR REPLACE TABLE key_of AS
+SELECT DISTINCT e.source, e.message_id, o.message_key
+FROM our_event AS o
+JOIN event AS e USING (topic, partition, "offset", element);
