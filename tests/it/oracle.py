@@ -244,7 +244,8 @@ def ledger_sums(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "SELECT count(DISTINCT event_no), count(*) - count(DISTINCT event_no), 0 FROM event"
     ).fetchone()
     actual = connection.execute(
-        "SELECT sum(accepted)::BIGINT, sum(duplicate)::BIGINT, sum(late)::BIGINT FROM parquet_ledger"
+        "SELECT sum(accepted)::BIGINT, sum(duplicate)::BIGINT, sum(late)::BIGINT "
+        "FROM parquet_ledger"
     ).fetchone()
     if expected != actual:
         lines.append(f"ledger: accepted, duplicate, late: expected {expected}, got {actual}")

@@ -49,6 +49,10 @@ class Answer:
         assert not missing, f"stderr does not say {missing}: {shown}"
         return self
 
+    def rows(self) -> list[dict[str, object]]:
+        """Rows of `sql --format json`: one object a line."""
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
 
 def call(*arguments: str | Path, timeout: float = COMMAND_TIMEOUT_S, **env: str) -> Answer:
     """Runs a command to its end."""

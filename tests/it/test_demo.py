@@ -141,9 +141,7 @@ def compare_with_sql(data: Path, shown: dict[tuple[object, ...], dict[str, objec
     """Rows that the API showed are those of `sql`, unless a later revision changed them."""
     query = "select * from slo_windows where window_s = 60"
     done = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0)
-    text = done.out.strip()
-    listed = json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines())
-    stored = {key_of(row): row for row in listed}
+    stored = {key_of(row): row for row in done.rows()}
     same = 0
     for key, row in shown.items():
         assert key in stored, f"the API showed {key}, sql does not"

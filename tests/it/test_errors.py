@@ -18,8 +18,8 @@ from conftest import Traffic, make_traffic
 
 needs_servers = pytest.mark.servers
 GONE_S = 60.0 if os.environ.get("SENDTALLY_SLOW") != "0" else 20.0
-SMS = ('{"results":[{"messageId":"m-%d","to":"4917055512345","sentAt":"2026-03-02T23:50:00.000+0000",'
-       '"doneAt":"2026-03-02T23:50:01.000+0000","messageCount":1,"status":{"groupId":3,'
+SMS = ('{"results":[{"messageId":"m-%d","to":"4917055512345",'
+       '"sentAt":"2026-03-02T23:50:00.000+0000","doneAt":"2026-03-02T23:50:01.000+0000","messageCount":1,"status":{"groupId":3,'
        '"groupName":"DELIVERED","id":5,"name":"DELIVERED_TO_HANDSET"}}]}\n')
 
 

@@ -69,12 +69,10 @@ def test_sql_gives_the_newest_revisions(drained: Drained) -> None:
     drained.traffic.check(drained.data)
     answer = sendtally.call("sql", "select count(*) as n, sum(total) as t from slo_windows "
                             "where window_s = 3600", "--data", drained.data, "--format", "json")
-    answer.expect(0)
-    rows = [json.loads(line) for line in answer.out.splitlines() if line.strip(" []\n,")] \
-        if not answer.out.lstrip().startswith("[") else json.loads(answer.out)
+    rows = answer.expect(0).rows()
     wanted = drained.traffic.expected.execute(
         "SELECT sum(total)::BIGINT FROM slo_window WHERE window_s = 3600").fetchone()
-    assert wanted and int(rows[0]["t"]) == wanted[0], answer.out
+    assert wanted and rows[0]["t"] == wanted[0], answer.out
 
 
 def test_verify_agrees(drained: Drained) -> None:

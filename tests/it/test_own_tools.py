@@ -25,7 +25,8 @@ NUMBER = "+4917055512345"
 def row(at: int, variant: str, message: str, status: str, **facts: object) -> str:
     """A line of log.csv; times in seconds after T0."""
     values: dict[str, object] = dict.fromkeys(HEADER.split(","), "")
-    seconds = {key: int(facts.pop(key)) for key in ("ingest", "event", "submit") if key in facts}
+    seconds = {key: int(str(facts.pop(key))) for key in ("ingest", "event", "submit")
+               if key in facts}
     values |= {
         "row_id": at, "topic": "t", "partition": at % 2, "offset": at // 2, "element": 0,
         "ingest_time_us": T0 + seconds["ingest"] * S, "source": variant.split(".")[0],

@@ -34,7 +34,7 @@ def records(brokers: str, topic: str) -> Iterator[Message]:
 
 
 def categories(value: bytes) -> list[str | None]:
-    """Pricing category of each status of a WhatsApp record, by its element; none of a broken one."""
+    """Pricing category of each status of a WhatsApp record, by element; none of a broken one."""
     try:
         body = json.loads(value)
     except ValueError:
@@ -54,9 +54,10 @@ def write_categories(brokers: str, topics: list[str], out: Path) -> Path:
         writer = csv.writer(file)
         for topic in topics:
             for message in records(brokers, topic):
-                if b"whatsapp_business_account" not in message.value()[:60]:
+                value = message.value() or b""
+                if b"whatsapp_business_account" not in value[:60]:
                     continue
-                for element, category in enumerate(categories(message.value())):
+                for element, category in enumerate(categories(value)):
                     if category is not None:
                         writer.writerow([topic, message.partition(), message.offset(), element,
                                          category])

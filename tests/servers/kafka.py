@@ -240,10 +240,9 @@ class Kafka:
             "isolation.level": "read_uncommitted",
         })
         try:
+            places = [(t, p) for t, count in self.topics().items() for p in range(count)]
             return {
-                (topic, partition): client.get_watermark_offsets(TopicPartition(topic, partition))[1]
-                for topic, count in self.topics().items()
-                for partition in range(count)
+                place: client.get_watermark_offsets(TopicPartition(*place))[1] for place in places
             }
         finally:
             client.close()

@@ -254,7 +254,10 @@ fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
         Protocol::Plaintext | Protocol::Ssl => None,
         Protocol::SaslPlaintext | Protocol::SaslSsl => {
             let missing = |key: &str| {
-                Failure::usage(format!("[kafka] {key} is missing: {} needs it", raw.security_protocol))
+                Failure::usage(format!(
+                    "[kafka] {key} is missing: {} needs it",
+                    raw.security_protocol
+                ))
             };
             Some(Sasl {
                 mechanism: raw.sasl_mechanism.clone().ok_or_else(|| missing("sasl_mechanism"))?,
@@ -280,7 +283,9 @@ fn password(file: Option<&Path>) -> Outcome<String> {
         return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
     }
     std::env::var("SENDTALLY_KAFKA_PASSWORD").map_err(|_| {
-        Failure::usage("no Kafka password: set [kafka] sasl_password_file or SENDTALLY_KAFKA_PASSWORD")
+        Failure::usage(
+            "no Kafka password: set [kafka] sasl_password_file or SENDTALLY_KAFKA_PASSWORD",
+        )
     })
 }
 

@@ -130,9 +130,9 @@ impl Lake {
                 newest.insert(name, epoch.epoch);
             }
         }
-        let gathered = limit.zip(oldest_us).is_some_and(|(limit, oldest)| {
-            limit - oldest >= self.publish_after_us.max(SECOND_US)
-        });
+        let gathered = limit
+            .zip(oldest_us)
+            .is_some_and(|(limit, oldest)| limit - oldest >= self.publish_after_us.max(SECOND_US));
         let due = rows > 0 && (drain || gathered || rows >= ROLL_ROWS);
         let head = self.head();
         let up_to = |name: &str| {

@@ -105,6 +105,13 @@ pub struct EventRow<'a> {
     pub element: u32,
 }
 
+/// Takes a column's values and leaves room for as many: the next batch is like this one, and
+/// growing by doubling would copy every value once more.
+fn take_reserved<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    std::mem::replace(values, room)
+}
+
 /// A dictionary column whose words are a closed list: pushes an index, hashes nothing.
 #[derive(Debug)]
 struct Words {
@@ -122,7 +129,7 @@ impl Words {
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let keys = Int32Array::from(std::mem::take(&mut self.keys));
+        let keys = Int32Array::from(take_reserved(&mut self.keys));
         Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&self.words))?))
     }
 }
@@ -321,11 +328,11 @@ impl EventBatchBuilder {
     pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
         let times = |values: &mut Vec<Option<i64>>| -> ArrayRef {
-            let array = TimestampMicrosecondArray::from(std::mem::take(values));
+            let array = TimestampMicrosecondArray::from(take_reserved(values));
             Arc::new(array.with_timezone("UTC"))
         };
-        let price = Decimal128Array::from(std::mem::take(&mut self.price));
-        let (topic, partition) = positions(inputs, &std::mem::take(&mut self.input))?;
+        let price = Decimal128Array::from(take_reserved(&mut self.price));
+        let (topic, partition) = positions(inputs, &take_reserved(&mut self.input))?;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.event_id.finish()),
             self.source.finish()?,
@@ -345,7 +352,7 @@ impl EventBatchBuilder {
             times(&mut self.ingest_time),
             self.event_time_source.finish()?,
             Arc::new(self.recipient_token.finish()),
-            Arc::new(UInt16Array::from(std::mem::take(&mut self.token_key_id))),
+            Arc::new(UInt16Array::from(take_reserved(&mut self.token_key_id))),
             Arc::new(self.recipient_prefix.finish()),
             self.country.finish(),
             Arc::new(self.mcc.finish()),
@@ -354,7 +361,7 @@ impl EventBatchBuilder {
             self.sender.finish(),
             self.traffic_class.finish()?,
             self.campaign.finish(),
-            Arc::new(UInt16Array::from(std::mem::take(&mut self.segments))),
+            Arc::new(UInt16Array::from(take_reserved(&mut self.segments))),
             self.security.finish()?,
             Arc::new(price.with_precision_and_scale(18, 9)?),
             self.price_unit.finish()?,
@@ -364,8 +371,8 @@ impl EventBatchBuilder {
             self.verified_reason.finish(),
             topic,
             partition,
-            Arc::new(Int64Array::from(std::mem::take(&mut self.offset))),
-            Arc::new(UInt32Array::from(std::mem::take(&mut self.element))),
+            Arc::new(Int64Array::from(take_reserved(&mut self.offset))),
+            Arc::new(UInt32Array::from(take_reserved(&mut self.element))),
         ];
         RecordBatch::try_new(Arc::clone(&CANONICAL_SCHEMA), columns)
     }

@@ -10,6 +10,9 @@ pub const ONE: i128 = 1_000_000_000;
 /// Largest absolute value of `Decimal128(18, 9)`.
 pub const MAX: i128 = 999_999_999_999_999_999;
 
+/// Longest mantissa that is read: far beyond any price, and it fits on the stack.
+const MANTISSA_BYTES_MAX: usize = 60;
+
 /// An amount in nano units of its currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Nanos(pub i128);
@@ -31,7 +34,7 @@ pub fn parse(text: &str) -> Option<Parsed> {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
         None => (text, 0),
     };
-    if !(-60..=60).contains(&exponent) || mantissa.len() > 60 {
+    if !(-60..=60).contains(&exponent) || mantissa.len() > MANTISSA_BYTES_MAX {
         return None;
     }
     let (negative, digits) = match mantissa.as_bytes().first()? {
@@ -43,16 +46,17 @@ pub fn parse(text: &str) -> Option<Parsed> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let mut all = Vec::with_capacity(whole.len() + fraction.len());
-    for byte in whole.bytes().chain(fraction.bytes()) {
+    let mut all = [0; MANTISSA_BYTES_MAX];
+    for (slot, byte) in all.iter_mut().zip(whole.bytes().chain(fraction.bytes())) {
         if !byte.is_ascii_digit() {
             return None;
         }
-        all.push(byte - b'0');
+        *slot = byte - b'0';
     }
+    let all = all.get(..whole.len() + fraction.len())?;
     // Digits kept: those left of the point after the exponent moved it, plus SCALE.
     let point = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(SCALE);
-    let (value, rounded) = keep_digits(&all, point)?;
+    let (value, rounded) = keep_digits(all, point)?;
     if value > MAX {
         return None;
     }

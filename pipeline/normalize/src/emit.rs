@@ -13,7 +13,7 @@ use model::event::{EventBatchBuilder, EventRow};
 use model::keys::{Id16, Keyring};
 use model::money::{self, Nanos};
 use model::time::MINUTE_US;
-use model::vocabulary::{DeadReason, PriceUnit, Source, TimeSource};
+use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, TimeSource};
 
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, error_class, receipt_class, security};
@@ -65,9 +65,23 @@ struct Recipient<'a> {
     id: &'a str,
 }
 
+/// Recipients of this channel are telephone numbers; elsewhere digits are somebody's user id, of
+/// which no prefix may be shown.
+const fn has_numbers(channel: Channel) -> bool {
+    !matches!(
+        channel,
+        Channel::PushApns
+            | Channel::PushFcm
+            | Channel::PushWeb
+            | Channel::Push
+            | Channel::InApp
+            | Channel::Messenger
+    )
+}
+
 impl<'a> Recipient<'a> {
-    fn new(text: &'a str, keyring: &Keyring) -> Self {
-        let number = Number::parse(text);
+    fn new(text: &'a str, channel: Channel, keyring: &Keyring) -> Self {
+        let number = if has_numbers(channel) { Number::parse(text) } else { None };
         let hashed = number.as_ref().map_or(text, Number::digits);
         Self { token: keyring.token.hash(&[hashed.as_bytes()]), number, id: text }
     }
@@ -107,7 +121,7 @@ impl Emitter<'_> {
             offset: self.origin.offset,
             element,
             reason: dead.reason,
-            detail: dead.detail,
+            detail: if dead.detail.is_empty() { "/".to_owned() } else { dead.detail },
             payload_sha256: *self.origin.payload_sha256,
             ingest_time_us: self.origin.ingest_time_us,
         });
@@ -159,7 +173,8 @@ impl Emitter<'_> {
     pub(crate) fn event(&mut self, draft: &Draft<'_>) {
         let element = self.next_element();
         self.tally.events += 1;
-        let recipient = draft.recipient.map(|text| Recipient::new(text, self.keyring));
+        let recipient =
+            draft.recipient.map(|text| Recipient::new(text, draft.channel, self.keyring));
         let (event_time_us, event_time_source) = self.event_time(draft);
         let submit_time_us = self.submit_time(draft);
         let message_key = self.message_key(draft);

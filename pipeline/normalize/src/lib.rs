@@ -51,5 +51,7 @@ mod cloudevents;
 
 pub mod text;
 
+pub mod explain;
+
 pub use counters::Counters;
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};

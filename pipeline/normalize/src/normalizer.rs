@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::dead_letter::DeadLetter;
 use model::event::EventBatchBuilder;
+use model::fault::Domain;
 use model::keys::Keyring;
 use model::record::{Headers, Input, RawBatch, RawRecord, RecordView};
 use model::time;
@@ -101,6 +102,16 @@ pub enum NormalizeError {
     /// The columns do not fit together.
     #[error("build the canonical batch")]
     Build(#[from] ArrowError),
+}
+
+impl NormalizeError {
+    /// Going on would lose the batch.
+    #[must_use]
+    pub const fn domain(&self) -> Domain {
+        match self {
+            Self::Build(_) => Domain::Protect,
+        }
+    }
 }
 
 impl Normalizer {

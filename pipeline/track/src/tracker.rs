@@ -229,8 +229,10 @@ impl Tracker {
 
     /// The slices of this tracker that changed since they were last asked for here.
     pub fn take_touched(&mut self) -> Vec<u8> {
-        let touched = self.slices.iter_mut().filter(|(_, table)| std::mem::take(&mut table.touched));
-        touched.map(|(slice, _)| *slice).collect()
+        let touched = |(slice, table): (&u8, &mut Slice)| {
+            std::mem::take(&mut table.touched).then_some(*slice)
+        };
+        self.slices.iter_mut().filter_map(touched).collect()
     }
 
     /// One slice as rows, after dropping what is older than 35 days.

@@ -208,6 +208,3 @@ fn stamp_row(stamp: &Stamp) -> Result<RecordBatch, WindowError> {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

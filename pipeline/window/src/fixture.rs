@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch,
+    StringArray,
 };
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -44,6 +45,10 @@ fn strict(column: &ArrayRef, field: &Field) -> ArrayRef {
         DataType::Int64 => {
             let counts = column.as_primitive::<Int64Type>().iter();
             Arc::new(counts.map(|count| count.or(Some(0))).collect::<Int64Array>())
+        }
+        DataType::Binary => {
+            let bytes = column.as_binary::<i32>().iter().map(|bytes| bytes.or(Some(&[])));
+            Arc::new(bytes.collect::<BinaryArray>())
         }
         DataType::Boolean => {
             let truths = column.as_boolean().iter().map(|truth| truth.or(Some(false)));

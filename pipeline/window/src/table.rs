@@ -95,9 +95,13 @@ fn stored_rows(
 }
 
 /// A path as URL. Spelled out here, because DataFusion reads `*`, `?` and `[` in a path as a
-/// pattern of many files.
+/// pattern of many files. It also reads a missing file as no rows, which would be a wrong answer:
+/// an error here.
 fn file_url(path: &Path) -> Result<ListingTableUrl> {
     let path = std::path::absolute(path).map_err(DataFusionError::IoError)?;
+    if !path.is_file() {
+        return Err(DataFusionError::Execution(format!("{} is no file", path.display())));
+    }
     let mut url = String::from("file://");
     for byte in path.to_string_lossy().bytes() {
         match byte {

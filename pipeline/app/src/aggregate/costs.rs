@@ -84,8 +84,7 @@ impl Costs {
         let (score_at, expected_at) = (at("score")?, at("expected")?);
         let (length_at, start_at) = (at("window_s")?, at("window_start")?);
         let mut texts = Vec::new();
-        for name in
-            ["source", "channel", "carrier", "country", "traffic_class", "currency", "kind"]
+        for name in ["source", "channel", "carrier", "country", "traffic_class", "currency", "kind"]
         {
             texts.push(at(name)?);
         }

@@ -271,7 +271,12 @@ impl Aggregate {
         }
     }
 
-    fn try_commit(&mut self, step: &Step, released: bool, snapshot: bool) -> Result<(), CommitError> {
+    fn try_commit(
+        &mut self,
+        step: &Step,
+        released: bool,
+        snapshot: bool,
+    ) -> Result<(), CommitError> {
         let attempt = random_hex()?;
         let epoch = self.chain.epoch() + 1;
         let mut segments = Vec::new();

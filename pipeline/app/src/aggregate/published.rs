@@ -89,9 +89,11 @@ impl Published {
     pub(crate) fn answer(&self, query: &WindowQuery) -> WindowsAnswer {
         self.read(|view| {
             let of_length = (query.window_s, i64::MIN)..=(query.window_s, i64::MAX);
-            let newest = view.windows.range(of_length).rev().filter(|((_, start), _)| {
-                query.admits_start(*start)
-            });
+            let newest = view
+                .windows
+                .range(of_length)
+                .rev()
+                .filter(|((_, start), _)| query.admits_start(*start));
             let rows = newest.flat_map(|(_, rows)| rows.values());
             let admitted = rows.filter(|row| query.admits_series(&row.key()));
             // One more than the limit, and whole windows: `newest` cuts on a window's border.
@@ -131,7 +133,8 @@ pub(crate) fn load(dir: &DataDir, published: &Published) -> Outcome<()> {
     let mut tables = sources(dir)?;
     tables.retain(|table| wanted.contains(&table.name.as_str()));
     let session = Session::open(tables)?;
-    let newest = format!("SELECT * FROM slo_windows ORDER BY window_start DESC LIMIT {WINDOWS_HELD}");
+    let newest =
+        format!("SELECT * FROM slo_windows ORDER BY window_start DESC LIMIT {WINDOWS_HELD}");
     for batch in session.query(&newest)? {
         published.windows(&batch)?;
     }
@@ -249,4 +252,3 @@ fn alert_rows(batch: &RecordBatch) -> Outcome<Vec<AlertRow>> {
     });
     Ok(rows.collect())
 }
-

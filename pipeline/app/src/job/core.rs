@@ -16,7 +16,7 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 use model::dead_letter::DeadLetter;
@@ -51,6 +51,15 @@ pub(crate) struct Draft {
     /// When each batch's oldest record was appended, and how many records it had.
     pub(crate) appended: Vec<(i64, u64)>,
     pub(crate) released: bool,
+}
+
+/// Whose watermark an epoch closes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The inputs'.
+    Inputs,
+    /// This one: files have a rule of their own.
+    Fixed(Option<i64>),
 }
 
 /// The job's state in memory.
@@ -166,10 +175,12 @@ impl Core {
         Ok(())
     }
 
-    /// Closes the open epoch at this processing time; `watermark_us` overrides the inputs' own
-    /// (files have a rule of their own).
-    pub(crate) fn close(&mut self, now_us: i64, watermark_us: Option<i64>) -> Outcome<Draft> {
-        let mark = watermark_us.or_else(|| self.inputs.watermark_us(now_us));
+    /// Closes the open epoch at this processing time.
+    pub(crate) fn close(&mut self, now_us: i64, mark: Mark) -> Outcome<Draft> {
+        let mark = match mark {
+            Mark::Inputs => self.inputs.watermark_us(now_us),
+            Mark::Fixed(mark) => mark,
+        };
         self.watermark_us = self.watermark_us.max(mark);
         let mut tables = std::mem::take(&mut self.tables);
         for output in self.trackers.close_epoch(self.epoch, self.watermark_us, now_us)? {
@@ -240,9 +251,10 @@ impl Core {
 }
 
 fn position<'a>(inputs: &'a Inputs, input: u32) -> (&'a str, i32) {
-    inputs.states.get(input as usize).map_or(("", 0), |state| {
-        (state.input.topic.as_ref(), state.input.partition)
-    })
+    inputs
+        .states
+        .get(input as usize)
+        .map_or(("", 0), |state| (state.input.topic.as_ref(), state.input.partition))
 }
 
 fn dead_letters(

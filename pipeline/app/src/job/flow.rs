@@ -11,7 +11,7 @@ use model::record::{Input, RawBatch};
 use normalize::{Normalized, Normalizer};
 
 use super::committer::Committer;
-use super::core::{Core, Draft};
+use super::core::{Core, Draft, Mark};
 use crate::failure::{Failure, Outcome};
 use crate::telemetry::Telemetry;
 
@@ -261,8 +261,7 @@ impl CoreLoop<'_> {
         }
         let moved: Vec<u32> = done.normalized.tallies.iter().map(|tally| tally.input).collect();
         self.core.accept(done.normalized, done.bytes)?;
-        let mut board =
-            self.shared.board.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut board = self.shared.board.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for input in moved {
             board.remove(&input);
         }
@@ -277,7 +276,7 @@ impl CoreLoop<'_> {
 
     /// False where the committer is gone: it failed and says why itself.
     fn close(&mut self, now_us: i64, released: bool) -> Outcome<bool> {
-        let mut draft = self.core.close(now_us, None)?;
+        let mut draft = self.core.close(now_us, Mark::Inputs)?;
         draft.released = released;
         self.report(&draft);
         Ok(self.drafts.send(draft).is_ok())

@@ -202,11 +202,7 @@ impl Reader {
 }
 
 /// Asks for the ends of partitions whose end the consumer saw, until told to stop.
-pub(crate) fn watch_ends(
-    mut checker: TailChecker,
-    news: &Sender<News>,
-    shared: &Shared,
-) {
+pub(crate) fn watch_ends(mut checker: TailChecker, news: &Sender<News>, shared: &Shared) {
     while !shared.stopping() {
         std::thread::sleep(TAIL);
         let board = {

@@ -12,10 +12,10 @@ use model::keys::Id16;
 use model::manifest::{Manifest, StateSlice};
 use track::SLICES;
 
+use super::committer::slice_name;
 use super::core::Core;
 use super::inputs::{Inputs, next_range};
 use super::trackers::Trackers;
-use super::committer::slice_name;
 use crate::failure::{Failure, Outcome};
 
 /// What to do where another process owns the chain.
@@ -152,4 +152,3 @@ fn replay(
     }
     Ok(())
 }
-

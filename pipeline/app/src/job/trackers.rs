@@ -36,9 +36,8 @@ impl Trackers {
         watermark_us: Option<i64>,
     ) -> Result<Vec<Decision>, TrackError> {
         let shares = self.shares(batch)?;
-        let work = |(tracker, rows): (&mut Tracker, &Vec<u32>)| {
-            tracker.decide(batch, rows, watermark_us)
-        };
+        let work =
+            |(tracker, rows): (&mut Tracker, &Vec<u32>)| tracker.decide(batch, rows, watermark_us);
         let decided: Vec<Result<Vec<Decision>, TrackError>> = std::thread::scope(|scope| {
             let mut pairs = self.trackers.iter_mut().zip(&shares);
             let here = pairs.next();
@@ -79,9 +78,8 @@ impl Trackers {
         watermark_us: Option<i64>,
         committed_at_us: i64,
     ) -> Result<Vec<EpochOutput>, TrackError> {
-        let close = |tracker: &mut Tracker| {
-            tracker.close_epoch(epoch, watermark_us, committed_at_us)
-        };
+        let close =
+            |tracker: &mut Tracker| tracker.close_epoch(epoch, watermark_us, committed_at_us);
         self.trackers.iter_mut().map(close).collect()
     }
 

@@ -1,5 +1,13 @@
 //! Tests of `normalize` from outside: fixtures, published samples, damage, privacy, rules.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on must fail, with the place"
+)]
+
 mod damage;
 mod fixtures;
 mod golden;

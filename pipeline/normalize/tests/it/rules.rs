@@ -67,11 +67,22 @@ fn one_person_has_one_token_over_vendors() {
 }
 
 #[test]
+fn a_user_id_of_digits_is_no_number() {
+    let event = r#"{"id":"e","source":"s","type":"t","data":{"message_id":"u-441234567890",
+        "channel":"inapp","recipient_ref":"441234567890","status":"read"}}"#;
+    let line = lines(&run(Some(Source::Cloudevents), &[Case::value(event)])).remove(0);
+    assert_eq!(line["recipient_prefix"], json!(null));
+    assert_eq!(line["country"], json!(null));
+    let token = line["recipient_token"].as_str().unwrap();
+    assert_eq!(line["message_id"], format!("u-{token}"));
+}
+
+#[test]
 fn the_header_names_source_and_account_before_the_input_does() {
     let case = Case::value(DELIVERED).header("Source", "infobip").header("account", "A");
     let configured = Input { account: Some(Arc::from("B")), ..input(Some(Source::Twilio)) };
     let mut normalizer = normalizer();
-    let normalized = normalizer.batch(&batch(&[case]), &[configured.clone()]).unwrap();
+    let normalized = normalizer.batch(&batch(&[case]), std::slice::from_ref(&configured)).unwrap();
     assert_eq!(lines(&normalized)[0]["account"], "A");
     let case = Case::value("MessageSid=SM1&MessageStatus=sent");
     let normalized = normalizer.batch(&batch(&[case]), &[configured]).unwrap();
@@ -127,4 +138,19 @@ fn keys_stand_in_schema_order_and_counts_are_kept() {
         model::event::CANONICAL_SCHEMA.fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(keys, names);
     assert_eq!(normalizer.counters().unreadable_fields, 1);
+}
+
+#[test]
+fn explanations_name_real_columns_of_the_recognised_variant() {
+    let explained = normalize::explain::explain(Source::Infobip, DELIVERED.as_bytes()).unwrap();
+    assert_eq!(explained.variant, "delivery or seen report");
+    assert!(explained.columns.contains(&("event_time", "doneAt, of a seen report seenAt")));
+    for (source, path) in crate::fixtures::files() {
+        let case = Case::file(&path);
+        let Some(explained) = normalize::explain::explain(source, &case.value) else { continue };
+        for (column, _) in explained.columns {
+            let known = model::event::CANONICAL_SCHEMA.field_with_name(column).is_ok();
+            assert!(known, "{source} {}: {column}", explained.variant);
+        }
+    }
 }

@@ -1,1 +1,197 @@
-//! x
+//! Messages with hand-computed outcomes: each test is one rule of DESIGN.md.
+
+use model::sketch::{bucket, representative_ms};
+
+use super::*;
+use crate::fixture::{csv, lines, rows};
+
+/// 2026-01-04T00:00:00Z: 72 h after the start of 2026.
+const WATERMARK_US: i64 = 1_767_225_600_000_000 + 72 * 3_600_000_000;
+
+/// Events in short: `(event, message, status, final, event time, clock, more JSON)`; times are
+/// seconds after 2026-01-01T00:00:00, ingested a second later.
+type Short =
+    (&'static str, &'static str, &'static str, bool, &'static str, &'static str, &'static str);
+
+fn table(events: &[Short]) -> TableSource {
+    let line = |(event, key, status, is_final, second, clock, more): &Short| {
+        let separator = if more.is_empty() { "" } else { "," };
+        format!(
+            r#"{{"event_id":"{event}","message_key":"{key}","status":"{status}",
+                "is_final":{is_final},"event_time":"2026-01-01T00:00:{second}Z",
+                "event_time_source":"{clock}"{separator}{more}}}"#
+        )
+    };
+    let text: Vec<String> = events.iter().map(line).collect();
+    let batch = rows(&schema::EVENTS.arrow(), &text.join("\n"));
+    TableSource {
+        name: "stored".to_owned(),
+        schema: schema::EVENTS.arrow(),
+        parquet: Vec::new(),
+        segments: vec![batch],
+    }
+}
+
+fn found(events: &[Short], watermark_us: i64, columns: &[&str]) -> String {
+    csv(&recompute_messages(table(events), watermark_us).unwrap(), columns)
+}
+
+#[test]
+fn the_outcome_is_the_maximum_whatever_the_order() {
+    let mut events = [
+        ("01", "0a", "read", true, "09", "vendor", ""),
+        ("02", "0a", "sent", false, "01", "vendor", ""),
+        ("03", "0a", "failed", true, "02", "vendor", r#""error_code":"5""#),
+        // Two of equal rank: the earlier stands, with its error.
+        ("05", "0b", "failed", true, "07", "vendor", r#""error_code":"9""#),
+        ("04", "0b", "failed", true, "06", "vendor", r#""error_code":"8","error_class":"spam""#),
+        // Equal times: the smaller id stands.
+        ("07", "0c", "undelivered", true, "06", "vendor", r#""error_code":"2""#),
+        ("06", "0c", "undelivered", true, "06", "vendor", r#""error_code":"1""#),
+        // Final beats rank.
+        ("09", "0d", "delivered", false, "01", "vendor", ""),
+        ("0a", "0d", "expired", true, "02", "vendor", ""),
+        // Late events count in nothing.
+        ("0b", "0d", "read", true, "03", "vendor", r#""disposition":"late""#),
+        ("0c", "0e", "read", true, "03", "vendor", r#""disposition":"late""#),
+    ];
+    let shown =
+        ["outcome", "outcome_time", "is_final", "closed_by", "error_class", "error_code", "events"];
+    let expected = "
+        read,2026-01-01T00:00:09.000000Z,true,event,none,,3
+        failed,2026-01-01T00:00:06.000000Z,true,event,spam,8,2
+        undelivered,2026-01-01T00:00:06.000000Z,true,event,none,1,2
+        expired,2026-01-01T00:00:02.000000Z,true,event,none,,2";
+    assert_eq!(found(&events, 0, &shown), lines(expected));
+    events.reverse();
+    assert_eq!(found(&events, 0, &shown), lines(expected));
+}
+
+#[test]
+fn dimensions_come_from_the_highest_event_that_gives_one() {
+    let events = [
+        (
+            "01",
+            "0a",
+            "sent",
+            false,
+            "01",
+            "vendor",
+            r#""channel":"sms","carrier":"low","country":"DE","traffic_class":"otp""#,
+        ),
+        ("02", "0a", "delivered", true, "02", "vendor", r#""carrier":"high""#),
+        ("03", "0b", "sent", false, "01", "vendor", ""),
+    ];
+    let shown = ["source", "channel", "carrier", "country", "traffic_class"];
+    assert_eq!(found(&events, 0, &shown), "twilio,sms,high,DE,otp\ntwilio,unknown,,,unknown\n");
+}
+
+#[test]
+fn the_horizon_closes_by_watermark_exactly() {
+    let events = [
+        ("01", "0a", "sent", false, "00", "vendor", r#""error_code":"7""#),
+        ("02", "0b", "sent", false, "01", "vendor", ""),
+        ("03", "0c", "delivered", true, "00", "vendor", ""),
+    ];
+    let shown = ["outcome", "outcome_time", "is_final", "closed_by"];
+    let expected = "
+        unknown,2026-01-04T00:00:00.000000Z,true,horizon
+        sent,2026-01-01T00:00:01.000000Z,false,
+        delivered,2026-01-01T00:00:00.000000Z,true,event";
+    assert_eq!(found(&events, WATERMARK_US, &shown), lines(expected));
+    let before = found(&events[..1], WATERMARK_US - 1, &shown);
+    assert_eq!(before, "sent,2026-01-01T00:00:00.000000Z,false,\n");
+}
+
+#[test]
+fn cohort_time_and_latency_follow_the_clocks() {
+    let submit = r#""submit_time":"2026-01-01T00:00:02Z","ingest_time":"2026-01-01T00:00:04Z""#;
+    let ingest = r#""ingest_time":"2026-01-01T00:00:05Z""#;
+    let later = r#""ingest_time":"2026-01-01T00:00:08Z""#;
+    let events = [
+        // a: from a submit time, though an event is earlier.
+        ("01", "0a", "sent", false, "01", "vendor", ""),
+        ("02", "0a", "delivered", true, "05.5009", "vendor", submit),
+        // b: from an earlier event below delivered.
+        ("03", "0b", "queued", false, "01", "vendor", ""),
+        ("04", "0b", "delivered", true, "03", "vendor", ""),
+        // c: delivered alone gives a cohort and no latency; d: nor does a read.
+        ("05", "0c", "delivered", true, "03", "vendor", ""),
+        ("06", "0d", "sent", false, "01", "vendor", ""),
+        ("07", "0d", "read", true, "09", "vendor", ""),
+        // e: the delivered event's clock is not the vendor's.
+        ("08", "0e", "sent", false, "01", "vendor", ""),
+        ("09", "0e", "delivered", true, "04", "broker", ingest),
+        // f: an assumed zone counts as not the vendor's.
+        ("0a", "0f", "sent", false, "01", "vendor_local", ""),
+        ("0b", "0f", "delivered", true, "02", "vendor", ""),
+        // g: no vendor time at all: earliest ingest.
+        ("0c", "10", "sent", false, "05", "broker", ingest),
+        ("0d", "10", "delivered", true, "08", "broker", later),
+        // h: negative, floored: 1 us below zero is -1 ms.
+        ("0e", "11", "delivered", true, "01.999999", "vendor", submit),
+    ];
+    let shown = ["cohort_time", "latency_ms", "latency_broker_ms"];
+    let expected = "
+        2026-01-01T00:00:02.000000Z,3500,
+        2026-01-01T00:00:01.000000Z,2000,
+        2026-01-01T00:00:03.000000Z,,
+        2026-01-01T00:00:01.000000Z,,
+        2026-01-01T00:00:01.000000Z,,3000
+        2026-01-01T00:00:01.000000Z,,1000
+        2026-01-01T00:00:05.000000Z,,3000
+        2026-01-01T00:00:02.000000Z,-1,";
+    assert_eq!(found(&events, 0, &shown), lines(expected));
+}
+
+#[test]
+fn windows_count_each_message_once() {
+    let proof = r#""receipt_class":"handset","channel":"sms""#;
+    let submit = r#""channel":"sms","submit_time":"2026-01-01T00:00:00Z""#;
+    let events = [
+        ("01", "0a", "sent", false, "00", "vendor", proof),
+        ("02", "0a", "delivered", true, "02", "vendor", proof),
+        ("03", "0b", "read", true, "01", "vendor", proof),
+        ("04", "0c", "failed", true, "01", "vendor", proof),
+        ("05", "0d", "canceled", true, "01", "vendor", proof),
+        ("06", "0e", "sent", false, "01", "vendor", proof),
+        ("07", "0f", "accepted", true, "01", "vendor", proof),
+        ("08", "10", "delivered", true, "05", "broker", submit),
+        ("09", "11", "expired", true, "05", "vendor", proof),
+    ];
+    let slo = recompute_slo(table(&events), 0).unwrap();
+    let shown = [
+        "window_s",
+        "window_start",
+        "total",
+        "delivered",
+        "read",
+        "failed",
+        "expired",
+        "canceled",
+        "unknown",
+        "pending",
+        "delivery_rate",
+        "latency_n",
+        "latency_broker_n",
+        "maturity",
+    ];
+    let first = csv(&[slo.slice(0, 1)], &shown);
+    assert_eq!(
+        first,
+        "60,2026-01-01T00:00:00.000000Z,8,3,1,1,1,1,1,1,0.42857142857142855,1,1,\
+        0.875\n"
+    );
+    assert_eq!(slo.num_rows(), 4);
+    let value = representative_ms(bucket(2_000));
+    assert_eq!(csv(&[slo.slice(0, 1)], &["p50_ms", "p99_ms"]), format!("{value:?},{value:?}\n"));
+    let horizon = recompute_slo(table(&events), i64::MAX / 2).unwrap();
+    assert_eq!(csv(&[horizon.slice(0, 1)], &["unknown", "pending", "maturity"]), "2,0,1.0\n");
+}
+
+#[test]
+fn no_events_give_no_messages() {
+    let empty = TableSource::empty(&schema::EVENTS);
+    assert!(recompute_messages(empty.clone(), 0).unwrap().iter().all(|b| b.num_rows() == 0));
+    assert_eq!(recompute_slo(empty, 0).unwrap().num_rows(), 0);
+}

@@ -1,1 +1,36 @@
-//! x
+//! The files in `queries/` are what this module generates, and they do what they say.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn path(dialect: Dialect) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../queries").join(dialect.file_name())
+}
+
+#[test]
+fn files_in_queries_are_up_to_date() {
+    for dialect in Dialect::ALL {
+        let wanted = page(dialect);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path(dialect), &wanted).unwrap();
+        }
+        let found = std::fs::read_to_string(path(dialect)).unwrap_or_default();
+        assert!(found == wanted, "{}: BLESS=1 cargo test -p window", dialect.file_name());
+    }
+}
+
+#[test]
+fn every_revised_table_has_a_view_and_carried_columns_are_carried() {
+    let page = page(Dialect::DataFusion);
+    for name in ["messages", "slo_windows", "charges", "cost_windows"] {
+        assert!(page.contains(&format!("VIEW {name} AS")), "{name}");
+    }
+    assert_eq!(page.matches("CREATE").count(), 4, "append-only tables need none");
+    for table in schema::tables().into_iter().filter(|table| is_revised(table)) {
+        for column in table.columns.iter().filter(|column| column.carried) {
+            let carried = format!("last_value(\"{}\")", column.name);
+            assert!(newest(table, Dialect::DataFusion).contains(&carried), "{carried}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The command line: what can be asked, each with an example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Delivery, SLO and cost of messages, from every vendor's events.
+#[derive(Debug, Parser)]
+#[command(name = "sendtally", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything in one process: an embedded broker and simulated traffic.
+    #[command(after_help = "Example: sendtally demo --seed 7")]
+    Demo(DemoArgs),
+    /// The pipeline on a real Kafka.
+    #[command(after_help = "Example: sendtally run --config sendtally.toml")]
+    Run(RunArgs),
+    /// Raw payloads to canonical JSON lines.
+    #[command(after_help = "Example: sendtally normalize --source twilio callbacks.txt")]
+    Normalize(NormalizeArgs),
+    /// Files into a data directory, through the same code as Kafka records.
+    #[command(after_help = "Example: sendtally load --source infobip reports.jsonl --data DIR")]
+    Load(LoadArgs),
+    /// SQL over the tables, read-only.
+    #[command(after_help = "Example: sendtally sql \"SELECT channel, sum(total) FROM slo_windows \
+                            WHERE window_s = 60 GROUP BY channel\" --data DIR")]
+    Sql(SqlArgs),
+    /// Online anomaly scores of a CSV series, each from the past only.
+    #[command(after_help = "Example: sendtally score --time-column time --value-column cost a.csv")]
+    Score(ScoreArgs),
+    /// SLO objectives.
+    #[command(subcommand)]
+    Slo(SloCommand),
+    /// Recomputes outcomes, windows and the ledger from stored events.
+    #[command(after_help = "Example: sendtally verify --data DIR")]
+    Verify(VerifyArgs),
+    /// Realistic vendor traffic with known truth.
+    #[command(after_help = "Example: sendtally simulate --scenario demo.yaml --seed 1 --rate 100 \
+                            --events 100000 --out DIR")]
+    Simulate(SimulateArgs),
+    /// Prints what is generated from schemas/*.toml.
+    #[command(after_help = "Example: sendtally schemas --markdown > schemas/README.md")]
+    Schemas(SchemasArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Data directory; a started demo goes on where it was.
+    #[arg(long, default_value = "sendtally-demo")]
+    pub(crate) data: PathBuf,
+    /// Address of page and API.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+    /// Seed of the traffic.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Events a second; bounded, because the embedded broker forgets old records.
+    #[arg(long, default_value_t = 150.0)]
+    pub(crate) rate: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Configuration file.
+    #[arg(long)]
+    pub(crate) config: PathBuf,
+    /// Check configuration, Kafka and topics, and end.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Read what is there now, publish everything, and end.
+    #[arg(long)]
+    pub(crate) until_end: bool,
+    /// Go on from an offset by hand: TOPIC/PARTITION=OFFSET; what is jumped over is in the ledger.
+    #[arg(long, value_name = "TOPIC/PARTITION=OFFSET")]
+    pub(crate) seek: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shape {
+    /// Each file is one payload.
+    #[arg(long)]
+    pub(crate) whole: bool,
+    /// Each line is a Kafka record: {"headers":{…},"value":"…"}.
+    #[arg(long, conflicts_with = "whole")]
+    pub(crate) records: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NormalizeArgs {
+    /// Source of records that name none.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    /// Exit 1 where there was a dead letter.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print which field each column came from instead.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value = "events")]
+    pub(crate) table: NormalizeTable,
+    /// Files; standard input where there is none.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NormalizeTable {
+    Events,
+    Charges,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Source of records that name none.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
+    /// Data directory.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Files.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// One statement.
+    pub(crate) query: String,
+    /// Data directory.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Output.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: SqlFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SqlFormat {
+    Table,
+    Csv,
+    Json,
+    Arrow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// Column with RFC 3339 times, or `YYYY-MM-DD hh:mm:ss` (UTC), or Unix seconds.
+    #[arg(long)]
+    pub(crate) time_column: String,
+    /// Column with numbers.
+    #[arg(long)]
+    pub(crate) value_column: String,
+    /// The series.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SloCommand {
+    /// Validates objectives and tells which tiers can fire.
+    #[command(after_help = "Example: sendtally slo check queries/objectives/delivery-rate.yaml")]
+    Check {
+        /// OpenSLO files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Data directory.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Scenario, YAML.
+    #[arg(long)]
+    pub(crate) scenario: PathBuf,
+    /// Seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Events per simulated second.
+    #[arg(long, default_value_t = 100.0)]
+    pub(crate) rate: f64,
+    /// Events in all.
+    #[arg(long)]
+    pub(crate) events: u64,
+    /// Partitions of a topic.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: u32,
+    /// `kafka`, or a directory for records and logs.
+    #[arg(long)]
+    pub(crate) out: String,
+    /// Bootstrap servers, with `--out kafka`.
+    #[arg(long)]
+    pub(crate) brokers: Option<String>,
+    /// Directory of the logs, with `--out kafka`.
+    #[arg(long)]
+    pub(crate) log: Option<PathBuf>,
+    /// Configuration whose [kafka] is used, with `--out kafka`, for logins.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemasArgs {
+    /// The documentation of columns.
+    #[arg(long, conflicts_with = "clickhouse")]
+    pub(crate) markdown: bool,
+    /// ClickHouse's CREATE TABLE statements.
+    #[arg(long)]
+    pub(crate) clickhouse: bool,
+}

@@ -1,0 +1,176 @@
+//! `sendtally load`: files into a data directory, through the same code as Kafka records.
+//!
+//! A file is the hash of its bytes: loaded twice, it counts once. The files of one call are judged
+//! together: lateness against the watermark before, the horizon against their newest time.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
+use ingest::{FileShape, read_file};
+use model::clock::{Clock, SystemClock};
+use model::keys::Keyring;
+use model::record::{Input, RawBatch};
+use normalize::{Normalized, Normalizer, Settings};
+
+use super::{note, shape, source};
+use crate::aggregate::{Aggregate, Alerting, Published};
+use crate::cli::LoadArgs;
+use crate::config;
+use crate::failure::{Failure, Outcome};
+use crate::job::committer::Committer;
+use crate::job::core::{Core, Mark};
+use crate::job::recover::{WhenOwned, claim, recover, takeover};
+use crate::lake::Lake;
+use crate::tables::JOB;
+use crate::telemetry::Telemetry;
+
+/// Raw bytes of one epoch of a load.
+const EPOCH_BYTES: usize = 64 << 20;
+
+pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let source = source(args.source.as_deref())?;
+    for file in &args.files {
+        if !file.is_file() {
+            return Err(Failure::usage(format!("{} is no file", file.display())));
+        }
+    }
+    let dir = DataDir::open(&args.data)?;
+    let owner = format!("load-{}-{}", std::process::id(), &random_hex()?[..12]);
+    let mut chain = Chain::open(&dir, JOB, &owner)?;
+    claim(&mut chain, &dir, WhenOwned::Refuse, clock.as_ref(), &|| false)?;
+    takeover(&mut chain, "load", clock.now_us())?;
+    let (core, state) = recover(&dir, &chain, 1)?;
+    let committer = Committer {
+        dir: dir.clone(),
+        chain,
+        state,
+        config_version: "load".to_owned(),
+        clock: Arc::clone(&clock),
+        telemetry: Arc::new(Telemetry::default()),
+        draining: true,
+    };
+    let normalizer = Normalizer::new(Settings { keyring: keyring(&dir)? });
+    let before = core.watermark_us;
+    let mut loader = Loader { core, committer, normalizer, clock, before, newest: None };
+    for file in &args.files {
+        loader.file(file, shape(&args.shape), source)?;
+    }
+    loader.finish(&dir, &owner)
+}
+
+/// The configured key, else the directory's own, made on the first load.
+pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
+    if std::env::var_os("SENDTALLY_KEY").is_some() {
+        return config::keyring(None, 0);
+    }
+    let path = dir.root().join("key");
+    if !path.exists() {
+        let secret = format!("{}{}\n", random_hex()?, random_hex()?);
+        publish_absent(&path, secret.as_bytes(), &random_hex()?)?;
+        note(&format!("made a random token key in {}", path.display()));
+    }
+    config::keyring(Some(&path), 0)
+}
+
+struct Loader {
+    core: Core,
+    committer: Committer,
+    normalizer: Normalizer,
+    clock: Arc<dyn Clock>,
+    /// Watermark before this load.
+    before: Option<i64>,
+    /// Newest time of its files.
+    newest: Option<i64>,
+}
+
+impl Loader {
+    fn file(
+        &mut self,
+        path: &Path,
+        shape: FileShape,
+        source: Option<model::vocabulary::Source>,
+    ) -> Outcome<()> {
+        let topic = format!("file:{}", digest_file(path)?);
+        let done = format!("loaded:{topic}");
+        if self.core.values.contains_key(&done) {
+            note(&format!("{} was loaded before: nothing to do", path.display()));
+            return Ok(());
+        }
+        let input = Input { topic: Arc::from(topic.as_str()), partition: 0, source, account: None };
+        let (id, known) = self.core.inputs.open(input);
+        let from = known.unwrap_or(0);
+        let file_mark = self.newest_time(path, shape, id)?;
+        let records = read_file(path, shape, id, |batch| self.batch(batch, from, file_mark))?;
+        self.newest = self.newest.max(file_mark);
+        self.core.values.insert(done, records.to_string());
+        note(&format!("{}: {records} records", path.display()));
+        Ok(())
+    }
+
+    /// A file's watermark: its newest `received-at`, else its newest vendor time.
+    fn newest_time(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<Option<i64>> {
+        let (mut received, mut vendor) = (None, None);
+        let inputs = Arc::clone(&self.core.inputs.shared);
+        let mut settings_normalizer = std::mem::replace(
+            &mut self.normalizer,
+            Normalizer::new(Settings { keyring: Keyring::demo() }),
+        );
+        let result = read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
+            let normalized = settings_normalizer.batch(&batch, &inputs)?;
+            for tally in &normalized.tallies {
+                received = received.max(tally.newest_ingest_us);
+            }
+            vendor = vendor.max(newest_event(&normalized));
+            Ok(())
+        });
+        self.normalizer = settings_normalizer;
+        result?;
+        Ok(received.or(vendor))
+    }
+
+    fn batch(&mut self, mut batch: RawBatch, from: i64, file_mark: Option<i64>) -> Outcome<()> {
+        batch.records.retain(|record| record.offset >= from);
+        let untold: Vec<usize> = (0..batch.records.len())
+            .filter(|at| batch.view(&batch.records[*at]).headers.get("received-at").is_none())
+            .collect();
+        for at in untold {
+            batch.records[at].ingest_time_us = file_mark;
+        }
+        let normalized = self.normalizer.batch(&batch, &self.core.inputs.shared)?;
+        self.core.accept(normalized, batch.bytes.len())?;
+        if self.core.bytes() >= EPOCH_BYTES {
+            self.close(Mark::Fixed(self.before), false)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, mark: Mark, released: bool) -> Outcome<()> {
+        let mut draft = self.core.close(self.clock.now_us(), mark)?;
+        draft.released = released;
+        self.committer.commit(&draft)
+    }
+
+    /// The last epoch, windows and files; everything is published.
+    fn finish(mut self, dir: &DataDir, owner: &str) -> Outcome<()> {
+        self.close(Mark::Fixed(self.before.max(self.newest)), false)?;
+        let now_us = self.clock.now_us();
+        let published = Arc::new(Published::default());
+        let mut aggregate = Aggregate::open(dir, owner, Alerting::open(&[])?, published, now_us)?;
+        aggregate.release(true)?;
+        let mut lake = Lake::open(dir, owner, 0, self.clock.as_ref())?;
+        while lake.step(true, self.clock.as_ref())? {}
+        lake.release(self.clock.as_ref())?;
+        let mark = self.core.watermark_us;
+        self.close(Mark::Fixed(mark), true)
+    }
+}
+
+fn newest_event(normalized: &Normalized) -> Option<i64> {
+    let times = normalized.events.column_by_name("event_time")?;
+    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.iter().flatten().max()
+}

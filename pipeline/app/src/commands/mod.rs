@@ -1,0 +1,81 @@
+//! One module a command.
+
+mod demo;
+
+mod load;
+
+mod normalize;
+
+mod run;
+
+mod schemas;
+
+mod score;
+
+mod simulate;
+
+mod slo;
+
+mod sql;
+
+mod verify;
+
+use std::io::Write;
+
+use crate::cli::Command;
+use crate::failure::{Failure, Outcome};
+
+/// Runs a command.
+pub(crate) fn dispatch(command: Command) -> Outcome<()> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Normalize(args) => normalize::run(&args),
+        Command::Load(args) => load::run(&args),
+        Command::Sql(args) => sql::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Slo(command) => slo::run(&command),
+        Command::Verify(args) => verify::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Schemas(args) => schemas::run(&args),
+    }
+}
+
+/// Standard output, locked and buffered.
+fn stdout() -> std::io::BufWriter<std::io::StdoutLock<'static>> {
+    std::io::BufWriter::new(std::io::stdout().lock())
+}
+
+/// A closed pipe (`| head`) is no failure of ours.
+fn written(result: std::io::Result<()>) -> Outcome<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::dependency(format!("cannot write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One line on standard error; that it may be closed does not matter.
+fn note(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// A source by its word.
+fn source(word: Option<&str>) -> Outcome<Option<model::vocabulary::Source>> {
+    let Some(word) = word else { return Ok(None) };
+    let source = model::vocabulary::Source::parse(word);
+    source.map(Some).ok_or_else(|| {
+        let known = model::vocabulary::Source::WORDS.join(", ");
+        Failure::usage(format!("--source `{word}` is unknown; known: {known}"))
+    })
+}
+
+/// How files hold their records.
+const fn shape(args: &crate::cli::Shape) -> ingest::FileShape {
+    match (args.whole, args.records) {
+        (true, _) => ingest::FileShape::Whole,
+        (false, true) => ingest::FileShape::Records,
+        (false, false) => ingest::FileShape::Lines,
+    }
+}

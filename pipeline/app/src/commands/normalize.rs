@@ -1,0 +1,154 @@
+//! `sendtally normalize`: raw payloads to canonical JSON lines on standard output, dead letters and
+//! a summary on standard error.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use ingest::read_file;
+use model::keys::Keyring;
+use model::record::{Input, RawBatch};
+use normalize::{Normalizer, Settings, text};
+use serde_json::json;
+use track::Tracker;
+
+use super::{note, shape, source, stdout, written};
+use crate::cli::{NormalizeArgs, NormalizeTable};
+use crate::config;
+use crate::failure::{Failure, Outcome};
+
+#[derive(Debug, Default)]
+struct Totals {
+    records: i64,
+    elements: i64,
+    events: i64,
+    dead: i64,
+    ignored: i64,
+}
+
+pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
+    let source = source(args.source.as_deref())?;
+    let keyring = if std::env::var_os("SENDTALLY_KEY").is_some() {
+        config::keyring(None, 0)?
+    } else {
+        Keyring::demo()
+    };
+    let mut normalizer = Normalizer::new(Settings { keyring });
+    let mut totals = Totals::default();
+    let mut charged: Vec<RecordBatch> = Vec::new();
+    let mut files = args.files.clone();
+    if files.is_empty() {
+        files.push(standard_input()?);
+    }
+    for file in &files {
+        let input = Input { topic: topic(file), partition: 0, source, account: None };
+        let inputs = [input];
+        read_file(file, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
+            if args.explain {
+                return explain(&batch, &inputs);
+            }
+            let normalized = normalizer.batch(&batch, &inputs)?;
+            report(&normalized, file, &mut totals);
+            if args.table == NormalizeTable::Charges {
+                charged.push(normalized.events);
+                return Ok(());
+            }
+            print(&normalized.events)
+        })?;
+    }
+    if args.files.is_empty() {
+        drop(std::fs::remove_file(&files[0]));
+    }
+    if args.table == NormalizeTable::Charges {
+        print(&charges(&charged)?)?;
+    }
+    summary(&totals, &normalizer);
+    if args.strict && totals.dead > 0 {
+        return Err(Failure::check(format!("{} dead letters", totals.dead)));
+    }
+    Ok(())
+}
+
+fn topic(path: &Path) -> Arc<str> {
+    let digest = commit::digest_file(path).unwrap_or_default();
+    Arc::from(format!("file:{digest}"))
+}
+
+/// Standard input as a file, so that it is read by the same code.
+fn standard_input() -> Outcome<PathBuf> {
+    let failed =
+        |error: std::io::Error| Failure::usage(format!("cannot read standard input: {error}"));
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(failed)?;
+    let path = std::env::temp_dir().join(format!("sendtally-stdin-{}", std::process::id()));
+    std::fs::write(&path, bytes).map_err(failed)?;
+    Ok(path)
+}
+
+fn print(rows: &RecordBatch) -> Outcome<()> {
+    let mut out = stdout();
+    let mut line = Vec::new();
+    for row in 0..rows.num_rows() {
+        line.clear();
+        text::write_json_line(rows, row, &mut line);
+        if line.last() != Some(&b'\n') {
+            line.push(b'\n');
+        }
+        written(out.write_all(&line))?;
+    }
+    written(out.flush())
+}
+
+fn report(normalized: &normalize::Normalized, file: &Path, totals: &mut Totals) {
+    for tally in &normalized.tallies {
+        totals.records += tally.records;
+        totals.elements += tally.elements;
+        totals.events += tally.events;
+        totals.dead += tally.dead;
+        totals.ignored += tally.ignored;
+    }
+    for letter in &normalized.dead {
+        let line = json!({"dead_letter": {
+            "source": letter.source.map(model::vocabulary::Source::as_str),
+            "file": file.display().to_string(),
+            "offset": letter.offset,
+            "element": letter.element,
+            "reason": letter.reason.as_str(),
+            "detail": letter.detail,
+        }});
+        note(&line.to_string());
+    }
+}
+
+fn summary(totals: &Totals, normalizer: &Normalizer) {
+    let line = json!({"summary": {
+        "records": totals.records,
+        "elements": totals.elements,
+        "events": totals.events,
+        "dead": totals.dead,
+        "ignored": totals.ignored,
+        "counters": format!("{:?}", normalizer.counters()),
+    }});
+    note(&line.to_string());
+}
+
+/// The charges that these events make, as the pipeline would count them.
+fn charges(events: &[RecordBatch]) -> Outcome<RecordBatch> {
+    let mut tracker = Tracker::new(0..track::SLICES);
+    for batch in events {
+        let rows: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect();
+        tracker.decide(batch, &rows, None)?;
+    }
+    Ok(tracker.close_epoch(0, None, 0)?.charges)
+}
+
+fn explain(batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
+    let mut out = stdout();
+    for record in &batch.records {
+        for line in [format!("{:?}{}", batch.view(record), inputs.len())] {
+            written(writeln!(out, "{line}"))?;
+        }
+    }
+    written(out.flush())
+}

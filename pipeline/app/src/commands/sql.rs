@@ -1,0 +1,31 @@
+//! `sendtally sql`: one read-only statement over the tables of a data directory.
+
+use std::io::Write;
+
+use commit::DataDir;
+use window::{OutputFormat, Session};
+
+use super::stdout;
+use crate::cli::{SqlArgs, SqlFormat};
+use crate::failure::{Failure, Outcome};
+use crate::tables::sources;
+
+pub(crate) fn run(args: &SqlArgs) -> Outcome<()> {
+    if !args.data.join("FORMAT").exists() {
+        return Err(Failure::usage(format!(
+            "{} is no data directory; give the one of `run`, `load` or `demo`",
+            args.data.display()
+        )));
+    }
+    let dir = DataDir::open(&args.data)?;
+    let session = Session::open(sources(&dir)?)?;
+    let format = match args.format {
+        SqlFormat::Table => OutputFormat::Table,
+        SqlFormat::Csv => OutputFormat::Csv,
+        SqlFormat::Json => OutputFormat::Json,
+        SqlFormat::Arrow => OutputFormat::Arrow,
+    };
+    let mut out = stdout();
+    session.write(&args.query, format, &mut out)?;
+    super::written(out.flush())
+}

@@ -1,0 +1,222 @@
+//! The whole pipeline on Kafka: what `run` and `demo` start, from the claim of the directory to
+//! the release.
+//!
+//! ```text
+//! claim ─► recover ─► connect ─► job threads, aggregate, lake, API ─► stop ─► drain ─► release
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use commit::{Chain, DataDir, random_hex};
+use crossbeam_channel::{Receiver, bounded};
+use model::clock::Clock;
+use normalize::Normalizer;
+
+use crate::aggregate::{Aggregate, Alerting, Published, load};
+use crate::config::Settings;
+use crate::failure::{Failure, Outcome};
+use crate::job::committer::Committer;
+use crate::job::flow::{self, Shared};
+use crate::job::inputs::Inputs;
+use crate::job::kafka::{Reader, Seeks, watch_ends};
+use crate::job::recover::{WhenOwned, claim, recover, takeover};
+use crate::lake::Lake;
+use crate::read_model::Model;
+use crate::tables::JOB;
+use crate::telemetry::Telemetry;
+
+/// How a pipeline runs.
+#[derive(Debug)]
+pub(crate) struct Mode {
+    pub(crate) until_end: bool,
+    pub(crate) seeks: Seeks,
+    /// Set from outside to stop.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Called with the address once the API listens.
+    pub(crate) listening: Option<fn(&str)>,
+    /// Looks at what is published, on a thread of its own, until stopped.
+    pub(crate) watch: Option<fn(&Published, &AtomicBool)>,
+}
+
+/// Runs until stopped, or to the end.
+pub(crate) fn run(settings: &Settings, mode: Mode, clock: &Arc<dyn Clock>) -> Outcome<()> {
+    let dir = DataDir::open(&settings.data_dir)?;
+    let owner = format!("pid-{}-{}", std::process::id(), &random_hex()?[..12]);
+    let mut chain = Chain::open(&dir, JOB, &owner)?;
+    let stopping = || mode.stop.load(Ordering::SeqCst);
+    claim(&mut chain, &dir, WhenOwned::StandBy, clock.as_ref(), &stopping)?;
+    let telemetry = Arc::new(Telemetry::default());
+    let shared = Shared {
+        clock: Arc::clone(clock),
+        telemetry: Arc::clone(&telemetry),
+        stop: Arc::clone(&mode.stop),
+        board: Arc::default(),
+        epoch_us: i64::try_from(settings.epoch_ms).unwrap_or(1000) * 1000,
+        until_end: mode.until_end,
+    };
+    // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
+    let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
+    let (reader, opened) = Reader::connect(settings, mode.seeks, known)?;
+    takeover(&mut chain, &settings.version, clock.now_us())?;
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let (mut core, state) = recover(&dir, &chain, threads.div_ceil(2))?;
+    let (messages, bytes) = core.trackers.size();
+    tracing::info!(epoch = chain.epoch(), messages, bytes, "recovered");
+    for (input, offset) in opened {
+        let (id, _) = core.inputs.open(input);
+        core.inputs.start_at(id, offset);
+    }
+    let committer = Committer {
+        dir: dir.clone(),
+        chain,
+        state,
+        config_version: settings.version.clone(),
+        clock: Arc::clone(clock),
+        telemetry,
+        draining: false,
+    };
+    let published = Arc::new(Published::default());
+    load(&dir, &published)?;
+    let alerting = Alerting::open(&settings.objective_files)?;
+    let now_us = clock.now_us();
+    let aggregate = Aggregate::open(&dir, &owner, alerting, Arc::clone(&published), now_us)?;
+    let lake = Lake::open(&dir, &owner, settings.publish_after_us, clock.as_ref())?;
+    let normalizers = (0..threads)
+        .map(|_| Normalizer::new(normalize::Settings { keyring: settings.keyring }))
+        .collect();
+    if let Some(watch) = mode.watch {
+        let (published, stop) = (Arc::clone(&published), Arc::clone(&mode.stop));
+        std::thread::spawn(move || watch(&published, &stop));
+    }
+    let parts = Parts { core, committer, reader, aggregate, lake, normalizers };
+    serve_beside(settings, &shared, &published, mode.listening, || run_threads(parts, &shared))
+}
+
+struct Parts {
+    core: crate::job::core::Core,
+    committer: Committer,
+    reader: Reader,
+    aggregate: Aggregate,
+    lake: Lake,
+    normalizers: Vec<Normalizer>,
+}
+
+/// Runs the API, where one is configured, as long as `work` takes.
+fn serve_beside(
+    settings: &Settings,
+    shared: &Shared,
+    published: &Arc<Published>,
+    listening: Option<fn(&str)>,
+    work: impl FnOnce() -> Outcome<()>,
+) -> Outcome<()> {
+    let Some(listen) = &settings.listen else { return work() };
+    let address = listen.parse().map_err(|_| {
+        Failure::usage(format!("[serve] listen is `{listen}`; it needs ADDRESS:PORT"))
+    })?;
+    let model = Model::new(Arc::clone(published), shared);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::dependency(format!("cannot start the API: {error}")))?;
+    let listener = runtime
+        .block_on(serve::bind(address))
+        .map_err(|error| Failure::usage(crate::failure::chain(&error)))?;
+    let bound = listener.local_addr().map_or_else(|_| listen.clone(), |at| at.to_string());
+    if let Some(tell) = listening {
+        tell(&bound);
+    }
+    tracing::info!(address = %bound, "the API listens");
+    let (done_out, done_in) = tokio::sync::oneshot::channel::<()>();
+    let server = runtime.spawn(serve::serve(listener, Arc::new(model), async move {
+        drop(done_in.await);
+    }));
+    let result = work();
+    drop(done_out);
+    let ended =
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), server).await });
+    if ended.is_err() {
+        tracing::debug!("connections were still open");
+    }
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+fn run_threads(parts: Parts, shared: &Shared) -> Outcome<()> {
+    let Parts { core, committer, reader, mut aggregate, mut lake, normalizers } = parts;
+    let (raw_out, raw_in) = bounded(8);
+    let (news_out, news_in) = bounded(64);
+    let (kick_aggregate, kicked_aggregate) = bounded(1);
+    let (kick_lake, kicked_lake) = bounded(1);
+    let drain = shared.until_end;
+    std::thread::scope(|scope| {
+        let checker = reader.tail();
+        let news_tail = news_out.clone();
+        if !drain {
+            scope.spawn(move || watch_ends(checker, &news_tail, shared));
+        }
+        let reading = scope.spawn(move || {
+            let result = reader.run(&raw_out, &news_out, shared);
+            // However it ended, nobody else has anything to do without records.
+            shared.stop.store(true, Ordering::SeqCst);
+            result
+        });
+        let aggregating = scope.spawn(move || -> Outcome<Aggregate> {
+            follow(&kicked_aggregate, shared, || {
+                while aggregate.step(false)? {}
+                let mut counts = shared.telemetry.lock();
+                counts.aggregate_epoch = aggregate.epoch();
+                Ok(())
+            })?;
+            Ok(aggregate)
+        });
+        let rolling = scope.spawn(move || -> Outcome<Lake> {
+            follow(&kicked_lake, shared, || {
+                lake.step(false, shared.clock.as_ref())?;
+                shared.telemetry.lock().lake_epoch = lake.epoch();
+                Ok(())
+            })?;
+            Ok(lake)
+        });
+        let kicks = vec![kick_aggregate, kick_lake];
+        let committed = flow::run(core, committer, normalizers, (raw_in, news_in, kicks), shared);
+        shared.stop.store(true, Ordering::SeqCst);
+        let read = join(reading.join());
+        let aggregated = join(aggregating.join());
+        let rolled = join(rolling.join());
+        read?;
+        let committer = committed?;
+        let (mut aggregate, mut lake) = (aggregated?, rolled?);
+        aggregate.release(drain)?;
+        if drain {
+            aggregate.check_caught_up(committer.chain.epoch())?;
+            while lake.step(true, shared.clock.as_ref())? {}
+        }
+        lake.release(shared.clock.as_ref())
+    })
+}
+
+fn join<T>(joined: std::thread::Result<Outcome<T>>) -> Outcome<T> {
+    joined.unwrap_or_else(|_| Err(Failure::protect("a thread panicked; start again")))
+}
+
+/// Calls `step` at each kick, and every second, until the job stops and its channel closes. A
+/// failing reader stops the job: nothing may run on unseen.
+fn follow(
+    kicks: &Receiver<u64>,
+    shared: &Shared,
+    mut step: impl FnMut() -> Outcome<()>,
+) -> Outcome<()> {
+    loop {
+        let kicked = kicks.recv_timeout(Duration::from_secs(1));
+        if let Err(failure) = step() {
+            shared.stop.store(true, Ordering::SeqCst);
+            return Err(failure);
+        }
+        if kicked == Err(crossbeam_channel::RecvTimeoutError::Disconnected) {
+            return Ok(());
+        }
+    }
+}

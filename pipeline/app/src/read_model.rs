@@ -1,0 +1,121 @@
+//! The API's view of the running process.
+
+use std::sync::Arc;
+
+use model::clock::Clock;
+use serve::{
+    AlertsAnswer, DeadLetterCount, ElementCounts, Family, FamilyKind, Freshness, MetricsSnapshot,
+    PartitionMetrics, ReadModel, Readiness, Sample, WindowQuery, WindowsAnswer,
+};
+
+use crate::aggregate::Published;
+use crate::job::flow::Shared;
+use crate::telemetry::{Counts, Telemetry};
+
+/// Reads published state and counters.
+#[derive(Debug)]
+pub(crate) struct Model {
+    published: Arc<Published>,
+    telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
+    started_us: i64,
+}
+
+impl Model {
+    pub(crate) fn new(published: Arc<Published>, shared: &Shared) -> Self {
+        Self {
+            published,
+            telemetry: Arc::clone(&shared.telemetry),
+            clock: Arc::clone(&shared.clock),
+            started_us: shared.clock.now_us(),
+        }
+    }
+}
+
+impl ReadModel for Model {
+    fn freshness(&self) -> Freshness {
+        self.published.freshness()
+    }
+
+    fn windows(&self, query: &WindowQuery) -> WindowsAnswer {
+        self.published.answer(query)
+    }
+
+    fn alerts(&self, after: u64, limit: usize) -> AlertsAnswer {
+        self.published.alerts_after(after, limit)
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        let uptime_us = self.clock.now_us() - self.started_us;
+        snapshot(&self.telemetry.lock(), uptime_us)
+    }
+
+    fn readiness(&self) -> Readiness {
+        let counts = self.telemetry.lock();
+        let mut reasons = Vec::new();
+        if counts.epochs == 0 {
+            reasons.push("no epoch was committed yet".to_owned());
+        }
+        reasons.extend(counts.paused.clone());
+        Readiness { ready: counts.epochs > 0, reasons }
+    }
+}
+
+fn snapshot(counts: &Counts, uptime_us: i64) -> MetricsSnapshot {
+    let dead: u64 = counts.dead.values().sum();
+    MetricsSnapshot {
+        uptime_us,
+        records: counts.records,
+        events: counts.accepted,
+        duplicates: counts.duplicate,
+        epochs: counts.epochs,
+        elements: ElementCounts {
+            accepted: counts.accepted,
+            duplicate: counts.duplicate,
+            late: counts.late,
+            dead,
+            ignored: counts.ignored,
+        },
+        dead_letters: counts
+            .dead
+            .iter()
+            .map(|((source, reason), count)| DeadLetterCount {
+                source: source.clone(),
+                reason: *reason,
+                count: *count,
+            })
+            .collect(),
+        append_to_visible: counts.visible.clone(),
+        partitions: counts
+            .partitions
+            .iter()
+            .map(|((topic, partition), state)| PartitionMetrics {
+                topic: topic.clone(),
+                partition: *partition,
+                lag_records: state
+                    .end_offset
+                    .map(|end| u64::try_from(end - state.next_offset).unwrap_or(0)),
+                watermark_us: state.watermark_us,
+            })
+            .collect(),
+        more: more(counts),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+fn more(counts: &Counts) -> Vec<Family> {
+    let gauge = |name: &str, help: &str, value: u64| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: FamilyKind::Gauge,
+        samples: vec![Sample { labels: Vec::new(), value: value as f64 }],
+    };
+    vec![
+        gauge("tracked_messages", "Messages held in state.", counts.messages_tracked),
+        gauge("state_bytes", "Bytes of the message tables.", counts.state_bytes),
+        gauge("epoch", "Newest epoch of the job.", counts.epoch),
+        gauge("aggregate_epoch", "Newest epoch of windows and alerts.", counts.aggregate_epoch),
+        gauge("lake_epoch", "Newest epoch of the lake.", counts.lake_epoch),
+        gauge("ingested_bytes", "Bytes of values and headers read.", counts.bytes),
+    ]
+}

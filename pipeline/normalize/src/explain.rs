@@ -1,0 +1,242 @@
+//! `--explain`: which field of the payload each column comes from, one table a variant.
+//!
+//! The tables are text for people, kept beside the adapters that they describe. Columns that no
+//! table names are null for the variant or follow one rule for every source: see [`SHARED`].
+
+use model::vocabulary::Source;
+
+use crate::json::{Cursor, Kind};
+
+/// A variant of a vendor's payloads and where its columns come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explanation {
+    /// Which of the vendor's payloads this is.
+    pub variant: &'static str,
+    /// Column and the field that it comes from.
+    pub columns: &'static [(&'static str, &'static str)],
+}
+
+/// Columns that come about in the same way for every source.
+pub const SHARED: &[(&str, &str)] = &[
+    ("message_key", "keyed hash of source, message id and what identifies a message beside it"),
+    ("account", "the payload's own, else header account, else the input's"),
+    ("is_final", "from the status table"),
+    ("receipt_class", "from source and channel"),
+    ("error_class", "from the error code's table, none on success"),
+    ("ingest_time", "Kafka's timestamp, else header received-at"),
+    ("recipient_token", "keyed hash of the recipient's digits, user id or device token"),
+    ("recipient_prefix", "the recipient's number without its last four digits"),
+    ("country", "region of the recipient's number, else country of the MCC"),
+    ("carrier", "the carrier's name where told, else MCC-MNC"),
+    ("security", "from the channel"),
+    ("payload_sha256", "the record's bytes"),
+    ("verified", "header verified"),
+];
+
+/// Names of an object's keys that are in `wanted`, one level deep; of an array, of its first.
+fn holds(text: &str, wanted: &str) -> bool {
+    let mut cursor = Cursor::new(text);
+    if cursor.kind() == Kind::Array {
+        let mut first = None;
+        let read = cursor.array(|cursor| {
+            let raw = cursor.raw()?;
+            first = first.or(Some(raw));
+            Ok(())
+        });
+        return read.is_ok()
+            && first.is_some_and(|first| !first.starts_with('[') && holds(first, wanted));
+    }
+    let mut found = false;
+    let read = cursor.object_or_skip(|cursor, key| {
+        found |= key == wanted;
+        cursor.skip()
+    });
+    read.is_ok() && found
+}
+
+/// The explanation of one record's payload; `None` where no variant is recognised.
+#[must_use]
+pub fn explain(source: Source, value: &[u8]) -> Option<Explanation> {
+    let text = std::str::from_utf8(value).ok()?;
+    let has = |key| holds(text, key);
+    let (variant, columns) = match source {
+        Source::Twilio if has("specversion") => ("event stream", TWILIO_STREAM),
+        Source::Twilio if has("sid") || has("messages") => ("Message resource", TWILIO_RESOURCE),
+        Source::Twilio if text.contains("MessageSid") => ("status callback", TWILIO_CALLBACK),
+        Source::Infobip if has("results") || has("messageId") => {
+            ("delivery or seen report", INFOBIP)
+        }
+        Source::GoogleRbm if has("message") => ("enveloped event", RBM_EVENT),
+        Source::GoogleRbm if has("eventType") => ("decoded event", RBM_EVENT),
+        Source::GoogleRbm if has("name") => ("AgentMessage", RBM_ANSWER),
+        Source::Whatsapp if has("entry") || has("statuses") || has("id") => ("statuses", WHATSAPP),
+        Source::Apns if has("headers") || has("apns_id") => ("answer", APNS),
+        Source::Fcm if has("event") => ("export row", FCM_ROW),
+        Source::Fcm if has("name") || has("error") || has("status") => ("answer", FCM_ANSWER),
+        Source::Cloudevents if has("specversion") || has("message_id") => ("event", CLOUDEVENTS),
+        _ => return None,
+    };
+    Some(Explanation { variant, columns })
+}
+
+type Columns = &'static [(&'static str, &'static str)];
+
+const TWILIO_CALLBACK: Columns = &[
+    ("event_id", "MessageSid, MessageStatus, ErrorCode, RawDlrDoneDate"),
+    ("account", "AccountSid"),
+    ("message_id", "MessageSid, else SmsSid"),
+    ("channel", "ChannelPrefix, else the prefix of To or From, else media, else sms"),
+    ("status", "MessageStatus, else SmsStatus"),
+    ("vendor_status", "MessageStatus, else SmsStatus"),
+    ("error_code", "ErrorCode"),
+    ("event_time", "RawDlrDoneDate taken as UTC, else the ingest time"),
+    ("recipient_token", "To, else ChannelToAddress"),
+    ("sender", "From, else MessagingServiceSid"),
+    ("segments", "NumSegments"),
+];
+
+const TWILIO_RESOURCE: Columns = &[
+    ("event_id", "sid, status, error_code, event time, price"),
+    ("account", "account_sid"),
+    ("message_id", "sid"),
+    ("channel", "prefix of to or from, else num_media, else sms"),
+    ("status", "status"),
+    ("vendor_status", "status"),
+    ("error_code", "error_code"),
+    ("event_time", "date_updated, else date_sent, else date_created"),
+    ("submit_time", "date_created"),
+    ("recipient_token", "to"),
+    ("sender", "from, else messaging_service_sid"),
+    ("segments", "num_segments"),
+    ("price", "price, made positive"),
+    ("currency", "price_unit"),
+];
+
+const TWILIO_STREAM: Columns = &[
+    ("event_id", "id"),
+    ("account", "data.accountSid"),
+    ("message_id", "data.messageSid"),
+    ("channel", "prefix of data.to or data.from, else sms"),
+    ("status", "last word of type"),
+    ("vendor_status", "data.messageStatus where it agrees with type, else type's last word"),
+    ("error_code", "data.errorCode"),
+    ("event_time", "data.timestamp, else data.dateUpdated, else time"),
+    ("recipient_token", "data.to"),
+    ("mcc", "data.mcc"),
+    ("mnc", "data.mnc"),
+    ("sender", "data.from, else data.messagingServiceSid"),
+    ("segments", "data.numberOfSegments"),
+];
+
+const INFOBIP: Columns = &[
+    ("event_id", "messageId, channel, status.id, doneAt or seenAt"),
+    ("message_id", "messageId"),
+    ("logical_id", "callbackData"),
+    (
+        "channel",
+        "channel, else interactionType, conversation, price.trafficType, contact, else sms",
+    ),
+    ("status", "status.groupId and status.id; seenAt means read"),
+    ("vendor_status", "status.name, else status.groupName, else event"),
+    ("error_code", "error.id"),
+    ("event_time", "doneAt, of a seen report seenAt"),
+    ("submit_time", "sentAt"),
+    ("recipient_token", "to, else destination"),
+    ("mcc", "mccMnc, first three digits"),
+    ("mnc", "mccMnc, the rest"),
+    ("sender", "sender, else from"),
+    ("campaign", "campaignReferenceId"),
+    ("segments", "messageCount, else smsCount"),
+    ("price", "price.pricePerMessage"),
+    ("currency", "price.currency"),
+];
+
+const RBM_EVENT: Columns = &[
+    ("event_id", "eventId"),
+    ("message_id", "messageId"),
+    ("status", "eventType"),
+    ("vendor_status", "eventType"),
+    ("event_time", "sendTime"),
+    ("recipient_token", "senderPhoneNumber, of server events phoneNumber"),
+    ("sender", "agentId"),
+];
+
+const RBM_ANSWER: Columns = &[
+    ("event_id", "message key and sendTime"),
+    ("message_id", "name, last segment"),
+    ("status", "accepted: the send was answered"),
+    ("event_time", "sendTime"),
+    ("submit_time", "sendTime"),
+    ("recipient_token", "name, second segment"),
+    ("carrier", "carrier"),
+    ("segments", "richMessageClassification.segmentCount"),
+];
+
+const WHATSAPP: Columns = &[
+    ("event_id", "id, status, recipient_participant_id"),
+    ("account", "entry.id"),
+    ("message_id", "statuses.id, hashed where it holds a number"),
+    ("logical_id", "statuses.biz_opaque_callback_data"),
+    ("status", "statuses.status, of failed by errors.code"),
+    ("vendor_status", "statuses.status"),
+    ("error_code", "errors.code of the first error"),
+    ("event_time", "statuses.timestamp"),
+    ("recipient_token", "recipient_participant_id, else recipient_id, else recipient_user_id"),
+    ("sender", "metadata.display_phone_number"),
+    ("traffic_class", "pricing.category, else conversation.origin.type"),
+];
+
+const APNS: Columns = &[
+    ("event_id", "message key, reason or status, the 410's timestamp"),
+    ("message_id", "headers.apns-id, else apns_id"),
+    ("status", "status"),
+    ("vendor_status", "reason, else status"),
+    ("error_code", "reason"),
+    ("event_time", "the 410's timestamp, else header Date"),
+    ("submit_time", "sent_at"),
+    ("recipient_token", "token_hash, else the request's path"),
+    ("sender", "topic, else the request's apns-topic"),
+];
+
+const FCM_ANSWER: Columns = &[
+    ("event_id", "message key, error, status"),
+    ("account", "project in name"),
+    ("message_id", "name, last segment, else request.message_id or request.id"),
+    ("status", "name means accepted, else error.details.errorCode, else the HTTP status"),
+    ("vendor_status", "error.details.errorCode, else error.status, else status"),
+    ("error_code", "error.details.errorCode, else error.status"),
+    ("event_time", "header Date"),
+    ("recipient_token", "request.message.token or fid"),
+    ("campaign", "request.message.fcm_options.analytics_label"),
+];
+
+const FCM_ROW: Columns = &[
+    ("event_id", "message_id, event, event_timestamp, instance_id"),
+    ("account", "project_number"),
+    ("message_id", "message_id"),
+    ("status", "event"),
+    ("vendor_status", "event"),
+    ("error_code", "event, where it is an error"),
+    ("event_time", "event_timestamp"),
+    ("recipient_token", "instance_id"),
+    ("sender", "app_name"),
+    ("campaign", "analytics_label"),
+];
+
+const CLOUDEVENTS: Columns = &[
+    ("event_id", "source and id"),
+    ("message_id", "data.message_id"),
+    ("logical_id", "data.logical_id"),
+    ("channel", "data.channel"),
+    ("status", "data.status, else the last word of type"),
+    ("vendor_status", "data.status, else the last word of type"),
+    ("error_code", "data.error.code"),
+    ("event_time", "time"),
+    ("recipient_token", "data.recipient_ref"),
+    ("sender", "data.sender, else source"),
+    ("traffic_class", "data.traffic_class"),
+    ("campaign", "data.campaign"),
+    ("segments", "data.billing.units, where data.billing.unit says segments"),
+    ("price", "data.billing.price.amount"),
+    ("currency", "data.billing.price.currency"),
+];

@@ -1,0 +1,241 @@
+-- Newest revisions. Generated from schemas/*.toml by the crate `window`; a test fails
+-- when this file drifts (write it anew with BLESS=1 cargo test -p window).
+-- `sendtally sql` makes these views itself.
+
+-- The outcome of each message; every change is one more revision, the newest stands.
+CREATE OR REPLACE VIEW messages AS
+SELECT
+    "message_key",
+    "source",
+    "account",
+    "message_id",
+    "logical_id",
+    "channel",
+    "carrier",
+    "country",
+    "traffic_class",
+    "cohort_time",
+    "outcome",
+    "outcome_time",
+    "read_time",
+    "is_final",
+    "closed_by",
+    "latency_ms",
+    "latency_broker_ms",
+    "segments",
+    "error_class",
+    "error_code",
+    "events",
+    "duplicates",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        "message_key",
+        "source",
+        last_value("account") IGNORE NULLS OVER history AS "account",
+        last_value("message_id") IGNORE NULLS OVER history AS "message_id",
+        last_value("logical_id") IGNORE NULLS OVER history AS "logical_id",
+        "channel",
+        "carrier",
+        "country",
+        "traffic_class",
+        "cohort_time",
+        "outcome",
+        "outcome_time",
+        "read_time",
+        "is_final",
+        "closed_by",
+        "latency_ms",
+        "latency_broker_ms",
+        "segments",
+        "error_class",
+        "error_code",
+        "events",
+        "duplicates",
+        "revision",
+        "committed_at",
+        lead(revision) OVER history AS next_revision
+    FROM messages_revisions
+    WINDOW history AS (
+        PARTITION BY "message_key"
+        ORDER BY revision
+    )
+) AS revisions
+WHERE next_revision IS NULL;
+
+-- Outcomes and latency of the messages of one window and series; the highest revision stands.
+CREATE OR REPLACE VIEW slo_windows AS
+SELECT
+    "window_s",
+    "window_start",
+    "source",
+    "channel",
+    "carrier",
+    "country",
+    "traffic_class",
+    "total",
+    "delivered",
+    "read",
+    "failed",
+    "expired",
+    "canceled",
+    "unknown",
+    "pending",
+    "delivery_rate",
+    "error_rate",
+    "latency_n",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "latency_broker_n",
+    "latency_negative",
+    "maturity",
+    "watermark",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        "window_s",
+        "window_start",
+        "source",
+        "channel",
+        "carrier",
+        "country",
+        "traffic_class",
+        "total",
+        "delivered",
+        "read",
+        "failed",
+        "expired",
+        "canceled",
+        "unknown",
+        "pending",
+        "delivery_rate",
+        "error_rate",
+        "latency_n",
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+        "latency_broker_n",
+        "latency_negative",
+        "maturity",
+        "watermark",
+        "revision",
+        "committed_at",
+        lead(revision) OVER history AS next_revision
+    FROM slo_windows_revisions
+    WINDOW history AS (
+        PARTITION BY "window_s", "window_start", "source", "channel", "carrier", "country", "traffic_class"
+        ORDER BY revision
+    )
+) AS revisions
+WHERE next_revision IS NULL;
+
+-- What a message costs: one row a message and kind; the highest revision stands.
+CREATE OR REPLACE VIEW charges AS
+SELECT
+    "charge_id",
+    "source",
+    "account",
+    "message_key",
+    "kind",
+    "basis",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "charge_time",
+    "period_start",
+    "period_end",
+    "invoice_id",
+    "sku",
+    "channel",
+    "country",
+    "carrier",
+    "traffic_class",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        "charge_id",
+        "source",
+        last_value("account") IGNORE NULLS OVER history AS "account",
+        "message_key",
+        "kind",
+        "basis",
+        "quantity",
+        "unit",
+        "unit_price",
+        "amount",
+        "currency",
+        "charge_time",
+        "period_start",
+        "period_end",
+        "invoice_id",
+        "sku",
+        "channel",
+        "country",
+        "carrier",
+        "traffic_class",
+        "revision",
+        "committed_at",
+        lead(revision) OVER history AS next_revision
+    FROM charges_revisions
+    WINDOW history AS (
+        PARTITION BY "charge_id"
+        ORDER BY revision
+    )
+) AS revisions
+WHERE next_revision IS NULL;
+
+-- Charges of the messages of one window and series; the highest revision stands.
+CREATE OR REPLACE VIEW cost_windows AS
+SELECT
+    "window_s",
+    "window_start",
+    "source",
+    "channel",
+    "carrier",
+    "country",
+    "traffic_class",
+    "currency",
+    "kind",
+    "amount",
+    "quantity",
+    "messages",
+    "delivered",
+    "score",
+    "expected",
+    "watermark",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        "window_s",
+        "window_start",
+        "source",
+        "channel",
+        "carrier",
+        "country",
+        "traffic_class",
+        "currency",
+        "kind",
+        "amount",
+        "quantity",
+        "messages",
+        "delivered",
+        "score",
+        "expected",
+        "watermark",
+        "revision",
+        "committed_at",
+        lead(revision) OVER history AS next_revision
+    FROM cost_windows_revisions
+    WINDOW history AS (
+        PARTITION BY "window_s", "window_start", "source", "channel", "carrier", "country", "traffic_class", "currency", "kind"
+        ORDER BY revision
+    )
+) AS revisions
+WHERE next_revision IS NULL;
