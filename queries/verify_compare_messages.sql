@@ -17,10 +17,10 @@ WHERE stored.message_key IS NULL
    OR stored.is_final <> again.is_final
    OR stored.cohort_time <> again.cohort_time
    OR stored.outcome_time <> again.outcome_time
-   OR stored.latency_ms IS DISTINCT FROM again.latency_ms
-   OR stored.latency_broker_ms IS DISTINCT FROM again.latency_broker_ms
+   OR (stored.latency_ms IS DISTINCT FROM again.latency_ms)
+   OR (stored.latency_broker_ms IS DISTINCT FROM again.latency_broker_ms)
    OR CAST(stored.channel AS VARCHAR) <> CAST(again.channel AS VARCHAR)
-   OR CAST(stored.carrier AS VARCHAR) IS DISTINCT FROM CAST(again.carrier AS VARCHAR)
-   OR CAST(stored.country AS VARCHAR) IS DISTINCT FROM CAST(again.country AS VARCHAR)
+   OR (CAST(stored.carrier AS VARCHAR) IS DISTINCT FROM CAST(again.carrier AS VARCHAR))
+   OR (CAST(stored.country AS VARCHAR) IS DISTINCT FROM CAST(again.country AS VARCHAR))
    OR CAST(stored.traffic_class AS VARCHAR) <> CAST(again.traffic_class AS VARCHAR)
    OR CAST(stored.error_class AS VARCHAR) <> CAST(again.error_class AS VARCHAR)

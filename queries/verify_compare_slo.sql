@@ -21,7 +21,7 @@ FULL OUTER JOIN again_slo AS again
     AND COALESCE(CAST(stored.carrier AS VARCHAR), '') = COALESCE(CAST(again.carrier AS VARCHAR), '')
     AND COALESCE(CAST(stored.country AS VARCHAR), '') = COALESCE(CAST(again.country AS VARCHAR), '')
     AND CAST(stored.traffic_class AS VARCHAR) = CAST(again.traffic_class AS VARCHAR)
-WHERE stored.total IS DISTINCT FROM again.total
+WHERE (stored.total IS DISTINCT FROM again.total)
    OR stored.delivered <> again.delivered
    OR stored.read <> again.read
    OR stored.failed <> again.failed
@@ -30,6 +30,6 @@ WHERE stored.total IS DISTINCT FROM again.total
    OR stored.unknown <> again.unknown
    OR stored.pending <> again.pending
    OR stored.latency_n <> again.latency_n
-   OR stored.p50_ms IS DISTINCT FROM again.p50_ms
-   OR stored.p95_ms IS DISTINCT FROM again.p95_ms
-   OR stored.p99_ms IS DISTINCT FROM again.p99_ms
+   OR (stored.p50_ms IS DISTINCT FROM again.p50_ms)
+   OR (stored.p95_ms IS DISTINCT FROM again.p95_ms)
+   OR (stored.p99_ms IS DISTINCT FROM again.p99_ms)

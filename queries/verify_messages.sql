@@ -5,7 +5,17 @@
 --
 -- Written apart from `track`, which keeps messages event by event: here a message is what its
 -- events say, whatever their order of arrival. `sendtally verify` compares the two.
-WITH counting AS (
+WITH copies AS (
+    -- Of the copies of an event the earliest stands; a later redelivery is not stored at all.
+    SELECT
+        *,
+        ROW_NUMBER() OVER (PARTITION BY message_key, event_id ORDER BY event_time ASC) AS copy
+    FROM events
+    -- Late events (older than 35 days) are stored and count in nothing.
+    WHERE CAST(disposition AS VARCHAR) IN ('accepted', 'earlier')
+),
+
+counting AS (
     SELECT
         message_key,
         event_id,
@@ -41,9 +51,8 @@ WITH counting AS (
         CAST(event_time_source AS VARCHAR) AS clock,
         COALESCE(CAST(event_time_source AS VARCHAR) IN ('vendor', 'vendor_local'), FALSE)
             AS tells_vendor_time
-    FROM events
-    -- Late events (older than 35 days) are stored and count in nothing.
-    WHERE CAST(disposition AS VARCHAR) = 'accepted'
+    FROM copies
+    WHERE copy = 1
 ),
 
 -- place 1 is the deciding event.

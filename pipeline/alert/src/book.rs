@@ -7,9 +7,10 @@
 //!      └─────────────────────┴──────────────────── the next breach is a new episode ◄─────┘
 //! ```
 //!
-//! Time is the watermark, never the clock: replaying the same evaluations gives the same transitions,
-//! also when the book was written out and read back between any two of them. A tier holds while an
-//! earlier one of the same series fires, and its `for` starts again when that one ends.
+//! Time is the watermark, never the clock: replaying the same evaluations gives the same
+//! transitions, also when the book was written out and read back between any two of them. A tier
+//! holds while an earlier one of the same series fires, and its `for` starts again when that one
+//! ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -81,7 +81,7 @@ fn describe_tier(tier: &Tier, target: f64, arithmetic: &Arithmetic) -> String {
     format!(
         "  tier {}: can fire: burn {:.1} ({:.1} % bad) over {} and over {}, held {}\n    \
          needs {} bad messages in {} (a total outage: {per_minute:.2} messages a minute)\n    \
-         a sudden total outage under steady traffic fires after {sudden} plus the receipts' delay\n    \
+         a sudden total outage in steady traffic fires after {sudden} plus the receipts' delay\n    \
          resolves below burn {:.1} over {}, held {}",
         tier.name,
         tier.burn,
@@ -100,7 +100,7 @@ fn describe_tier(tier: &Tier, target: f64, arithmetic: &Arithmetic) -> String {
 /// Seconds in the largest unit that leaves no rest.
 pub(crate) fn duration(seconds: u32) -> String {
     for (unit_s, unit) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
-        if seconds > 0 && seconds % unit_s == 0 {
+        if seconds > 0 && seconds.is_multiple_of(unit_s) {
             return format!("{}{unit}", seconds / unit_s);
         }
     }

@@ -77,8 +77,8 @@ pub struct Tier {
     pub burn: f64,
     /// Burn rate of the short window below which an episode may end.
     pub resolve_burn: f64,
-    /// Bad messages that the long window must hold. Never a floor on traffic: that would silence the
-    /// total outage of a quiet carrier.
+    /// Bad messages that the long window must hold. Never a floor on traffic: that would silence
+    /// the total outage of a quiet carrier.
     pub min_bad: i64,
     /// Seconds that the breach must last before it fires.
     pub for_s: u32,
@@ -170,8 +170,8 @@ impl Objective {
         self.filter.iter().all(|(dimension, wanted)| value(*dimension) == Some(wanted))
     }
 
-    /// Name of the series that these dimension values belong to: `channel=sms,carrier=o2`. A null is
-    /// empty; a comma, an equals sign or a backslash in a value gets a backslash before it.
+    /// Name of the series that these dimension values belong to: `channel=sms,carrier=o2`. A null
+    /// is empty; a comma, an equals sign or a backslash in a value gets a backslash before it.
     #[must_use]
     pub fn series<'a>(&self, value: impl Fn(Dimension) -> Option<&'a str>) -> String {
         let mut name = String::new();

@@ -88,13 +88,11 @@ struct RawKeys {
 struct RawCommit {
     /// An epoch closes after so long.
     epoch_ms: u64,
-    /// Ingest pauses while less than this is free.
-    disk_min_free_mb: u64,
 }
 
 impl Default for RawCommit {
     fn default() -> Self {
-        Self { epoch_ms: 1000, disk_min_free_mb: 64 }
+        Self { epoch_ms: 1000 }
     }
 }
 
@@ -163,7 +161,6 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
-    pub(crate) disk_min_free_mb: u64,
     pub(crate) publish_after_us: i64,
     pub(crate) listen: Option<String>,
     pub(crate) objective_files: Vec<PathBuf>,
@@ -202,7 +199,6 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
-        disk_min_free_mb: raw.commit.disk_min_free_mb,
         publish_after_us: i64::try_from(raw.sink.publish_after_s).unwrap_or(i64::MAX / 2_000_000)
             * model::time::SECOND_US,
         listen: raw.serve.map(|serve| serve.listen),

@@ -87,6 +87,7 @@ impl Lake {
         let mut rolled = false;
         while let Some((job, aggregate)) = self.due(mark, drain) {
             self.roll(job, aggregate, clock)?;
+            self.look()?;
             rolled = true;
         }
         if clock.now_us() - self.collected_us >= MINUTE_US {

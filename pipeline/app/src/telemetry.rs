@@ -31,7 +31,6 @@ pub(crate) struct Counts {
     pub(crate) state_bytes: u64,
     pub(crate) watermark_us: Option<i64>,
     pub(crate) dead: BTreeMap<(String, DeadReason), u64>,
-    pub(crate) normalize: BTreeMap<&'static str, u64>,
     pub(crate) partitions: BTreeMap<(String, i32), PartitionState>,
     pub(crate) visible: LatencyCounts,
     pub(crate) paused: Option<String>,

@@ -10,8 +10,8 @@ use arrow_array::builder::{
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
+    ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::ArrowError;
 
@@ -400,18 +400,14 @@ pub static CANONICAL_SCHEMA: LazyLock<arrow_schema::SchemaRef> = LazyLock::new(|
 /// Adds `disposition` and `epoch` to a canonical batch.
 ///
 /// # Errors
-/// Where `late` has another length than the batch.
+/// Where there are not as many dispositions as rows.
 pub fn with_stored_columns(
     batch: &RecordBatch,
-    late: &BooleanArray,
+    dispositions: &[Disposition],
     epoch: u64,
 ) -> Result<RecordBatch, ArrowError> {
-    let key = |late: Option<bool>| {
-        let disposition =
-            if late == Some(true) { Disposition::Late } else { Disposition::Accepted };
-        Some(i32::from(disposition.index()))
-    };
-    let keys: Int32Array = late.iter().map(key).collect();
+    let key = |disposition: &Disposition| Some(i32::from(disposition.index()));
+    let keys: Int32Array = dispositions.iter().map(key).collect();
     let words = StringArray::from(Disposition::WORDS.to_vec());
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(DictionaryArray::try_new(keys, Arc::new(words))?));

@@ -225,6 +225,9 @@ vocabulary! {
         Accepted => "accepted",
         /// Older than 35 days: stored, in no window.
         Late => "late",
+        /// A redelivery that tells an earlier time than the copy read first, where that time is
+        /// not the vendor's: counted as duplicate, stored because the event's time follows it.
+        Earlier => "earlier",
     }
 }
 

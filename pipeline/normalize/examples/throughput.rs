@@ -13,8 +13,21 @@ use normalize::{Normalizer, Settings};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-const REPORT: &str = r#"{"results":[{"bulkId":"BULK-ID-123-xyz","price":{"pricePerMessage":0.01,"currency":"EUR"},"status":{"groupId":3,"groupName":"DELIVERED","id":5,"name":"DELIVERED_TO_HANDSET","description":"Message delivered to handset"},"error":{"groupId":0,"groupName":"OK","id":0,"name":"NO_ERROR","description":"No Error","permanent":false},"messageId":"MESSAGE-ID-123-xyz","to":"447700900143","sender":"InfoSMS","sentAt":"2019-11-09T16:00:00.000+0100","doneAt":"2019-11-09T16:00:00.000+0100","messageCount":1}]}"#;
-const CALLBACK: &str = "ApiVersion=2010-04-01&MessageStatus=delivered&SmsSid=SM0123456789abcdef0123456789abcdef&SmsStatus=delivered&To=%2B12025550143&From=%2B12025550100&MessageSid=SM0123456789abcdef0123456789abcdef&AccountSid=AC0123456789abcdef0123456789abcdef&RawDlrDoneDate=2611201204";
+const REPORT: &str = concat!(
+    r#"{"results":[{"bulkId":"BULK-ID-123-xyz","price":{"pricePerMessage":0.01,"#,
+    r#""currency":"EUR"},"status":{"groupId":3,"groupName":"DELIVERED","id":5,"#,
+    r#""name":"DELIVERED_TO_HANDSET","description":"Message delivered to handset"},"#,
+    r#""error":{"groupId":0,"groupName":"OK","id":0,"name":"NO_ERROR","#,
+    r#""description":"No Error","permanent":false},"messageId":"MESSAGE-ID-123-xyz","#,
+    r#""to":"447700900143","sender":"InfoSMS","sentAt":"2019-11-09T16:00:00.000+0100","#,
+    r#""doneAt":"2019-11-09T16:00:00.000+0100","messageCount":1}]}"#,
+);
+const CALLBACK: &str = concat!(
+    "ApiVersion=2010-04-01&MessageStatus=delivered&",
+    "SmsSid=SM0123456789abcdef0123456789abcdef&SmsStatus=delivered&To=%2B12025550143&",
+    "From=%2B12025550100&MessageSid=SM0123456789abcdef0123456789abcdef&",
+    "AccountSid=AC0123456789abcdef0123456789abcdef&RawDlrDoneDate=2611201204",
+);
 const RECORDS: usize = 10_000;
 const ROUNDS: usize = 20;
 
@@ -122,8 +135,7 @@ fn main() {
             black_box(normalizer.batch(black_box(&raw), &inputs).expect("columns"));
         });
         let budget = 1.2 * (unit + sha) + 0.6 * unit;
-        println!(
-            "{source}: {ns:.0} ns an event, SHA-256 {sha:.0} ns; 1.2 (U + SHA) + 0.6 U = {budget:.0} ns"
-        );
+        println!("{source}: {ns:.0} ns an event, of which SHA-256 {sha:.0} ns");
+        println!("  1.2 (U + SHA) + 0.6 U = {budget:.0} ns");
     }
 }

@@ -1,5 +1,5 @@
 //! Apple Push Notification service: the sender's record of an answer, wrapped or as a flat line.
-//! <https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns>
+//! <https://developer.apple.com/documentation/usernotifications>
 //!
 //! | HTTP status | canonical |
 //! |---|---|

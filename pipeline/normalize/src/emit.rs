@@ -311,17 +311,16 @@ impl Emitter<'_> {
             texts.map(|text| text.map(|text| replace(text, needle, &token)));
         self.counters.scrubbed_texts +=
             texts.into_iter().map(|text| u64::from(holds(text))).sum::<u64>();
-        let [message_id, account, logical_id, vendor_status, error_code, carrier, sender, campaign] =
-            &clean;
+        let clean = |at: usize| clean.get(at).and_then(Option::as_deref);
         self.builder.push(&EventRow {
-            message_id: message_id.as_deref().unwrap_or(""),
-            account: account.as_deref(),
-            logical_id: logical_id.as_deref(),
-            vendor_status: vendor_status.as_deref(),
-            error_code: error_code.as_deref(),
-            carrier: carrier.as_deref(),
-            sender: sender.as_deref(),
-            campaign: campaign.as_deref(),
+            message_id: clean(0).unwrap_or(""),
+            account: clean(1),
+            logical_id: clean(2),
+            vendor_status: clean(3),
+            error_code: clean(4),
+            carrier: clean(5),
+            sender: clean(6),
+            campaign: clean(7),
             ..row.clone()
         });
     }

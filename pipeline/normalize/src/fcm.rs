@@ -8,7 +8,7 @@
 //! | error UNREGISTERED | undelivered, final |
 //! | error QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, THIRD_PARTY_AUTH_ERROR | failed, final |
 //! | row MESSAGE_ACCEPTED, MESSAGE_DELIVERED | accepted; delivered, final |
-//! | row MISSING_REGISTRATIONS, INVALID_…, MISMATCH_…, PAYLOAD_TOO_LARGE, …UNAUTHORIZED… | rejected |
+//! | row MISSING_REGISTRATIONS, INVALID_…, MISMATCH_…, and their like | rejected, final |
 //! | row QUOTA_EXCEEDED, MESSAGE_RECEIVED_INTERNAL_ERROR | failed, final |
 //! | delivery data (daily percentages) | no delivery event: ignored |
 //!

@@ -10,7 +10,7 @@
 //! A record is read whole before its first element is emitted: a record that breaks off half-way
 //! is one dead letter, damage inside one element costs that element only. For each input
 //! `elements = events + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided in one
-//! place, [`emit`]: numbers, user ids, tokens and message bodies never do (P5).
+//! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
 //! `normalizer`), then one module a vendor, then `text` (JSON lines) and `explain`.

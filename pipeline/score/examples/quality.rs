@@ -3,8 +3,8 @@
 //! DIR holds a folder a group, each with files `TimeStamp,Value,Label`. The first 15 % of each
 //! series are not judged. One threshold serves a whole group: the best one, found afterwards, which
 //! is what the published tables do too. An event (a run of labelled rows) counts as found when an
-//! alarm falls on it no later than three rows after its start; each run of alarm rows that touches no
-//! event is one false alarm.
+//! alarm falls on it no later than three rows after its start; each run of alarm rows that touches
+//! no event is one false alarm.
 
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 

@@ -3,7 +3,7 @@
 //! ```text
 //! value ─┬─ level       distance to the nearest value of the last weeks    ─► p ─┐
 //!        ├─ log level   the same on a log scale                            ─► p ─┤
-//!        ├─ same time   distance to the nearest value at this time of day  ─► p ─┼─► mean of −log10 p
+//!        ├─ same time   distance to the nearest value at this time of day  ─► p ─┼─► mean −log10 p
 //!        ├─ residual    value − median of this time of day over 7 days     ─► p ─┤
 //!        └─ difference  step from the value before                         ─► p ─┘
 //! ```
@@ -13,9 +13,9 @@
 //! probability (see [`tail`]), which then means the same in every series, so that one threshold
 //! serves all.
 //!
-//! Invariants: the score of a prefix is the prefix of the score, bit for bit; a score never uses the
-//! value's successors; memory is bounded whatever the length of the series; a detector restored from
-//! [`Detector::to_bytes`] goes on exactly as the original would have.
+//! Invariants: the score of a prefix is the prefix of the score, bit for bit; a score never uses
+//! the value's successors; memory is bounded whatever the length of the series; a detector restored
+//! from [`Detector::to_bytes`] goes on exactly as the original would have.
 
 mod codec;
 mod history;
@@ -40,8 +40,8 @@ const SAME_TIME_MIN: usize = 3;
 /// What a detector says of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Scored {
-    /// Mean of −log10 p over the views: 0 is usual, 3 is one in a thousand. `None` while the history
-    /// is too short to say, and for a value that is not a finite number.
+    /// Mean of −log10 p over the views: 0 is usual, 3 is one in a thousand. `None` while the
+    /// history is too short to say, and for a value that is not a finite number.
     pub score: Option<f64>,
     /// What was to be expected: the median of this time of day, else of the recent level.
     pub expected: Option<f64>,

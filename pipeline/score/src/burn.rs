@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! burn = (bad / settled) / (1 − T)         spent in a window w = burn · w / P
-//! factor of a tier that fires when the share p is spent in w = p · P / w    (14.4 = 2 % · 720 h / 1 h)
+//! factor of a tier that fires when the share p is spent in w = p · P / w
+//!     (the workbook's 14.4 = 2 % · 720 h / 1 h)
 //! ```
 //!
 //! Low traffic: a floor on traffic would silence a total outage of a quiet carrier. So nothing here
 //! counts messages; what is asked is whether the bad ones can be bad luck. [`burn_floor`] is the
-//! burn rate of the lower end of Wilson's interval (E. B. Wilson, JASA 22, 1927): one bad message of
-//! one burns at 1 / (1 − T) but proves little, five of five prove much.
+//! burn rate of the lower end of Wilson's interval (E. B. Wilson, JASA 22, 1927): one bad message
+//! of one burns at 1 / (1 − T) but proves little, five of five prove much.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -102,8 +103,8 @@ pub fn budget_left(bad: i64, settled: i64, target: f64) -> Option<f64> {
 /// Checks that a tier of this factor can fire at all.
 ///
 /// # Errors
-/// [`BurnError::Target`] for a target outside (0, 1), [`BurnError::Unreachable`] for a factor that a
-/// total outage does not exceed.
+/// [`BurnError::Target`] for a target outside (0, 1), [`BurnError::Unreachable`] for a factor that
+/// a total outage does not exceed.
 pub fn check_feasible(factor: f64, target: f64) -> Result<(), BurnError> {
     if !(target > 0.0 && target < 1.0) {
         return Err(BurnError::Target { target });

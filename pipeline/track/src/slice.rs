@@ -38,6 +38,7 @@ pub(crate) struct Message {
 pub(crate) enum Admitted {
     New,
     Duplicate,
+    Earlier,
     Late,
 }
 
@@ -133,10 +134,15 @@ impl Slice {
         }
         if let Some(at) = found {
             self.collect(at, cx.scratch);
-            if cx.scratch.iter().any(|known| known.id == event.id) {
+            if let Some(known) = cx.scratch.iter().find(|known| known.id == event.id) {
+                let earlier = event.time_us < known.time_us;
                 self.messages[at as usize].duplicates += 1;
                 self.touched = true;
-                return Admitted::Duplicate;
+                if !earlier {
+                    return Admitted::Duplicate;
+                }
+                self.retime(at, event, Some(row), cx);
+                return Admitted::Earlier;
             }
         }
         if own_time_us.is_some_and(|time_us| time_us < kept_from) {
@@ -155,6 +161,35 @@ impl Slice {
             found = None;
         }
         self.insert(key, found, event, None, cx);
+    }
+
+    /// Applies an earlier redelivery that was decided before (replay).
+    pub(crate) fn apply_earlier(&mut self, key: Id16, event: Event, cx: &mut Context<'_>) {
+        if let Some(at) = self.find(key) {
+            self.messages[at as usize].duplicates += 1;
+            self.collect(at, cx.scratch);
+            self.retime(at, event, None, cx);
+        }
+    }
+
+    /// Of copies of one event the earliest time stands, whichever was read first: without this,
+    /// the cohort of an event that has no vendor time would depend on the order of reading.
+    fn retime(&mut self, at: u32, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+        const CLOCK: u8 = fold::FLAG_VENDOR_CLOCK | fold::FLAG_VENDOR_LOCAL;
+        let horizon = self.messages[at as usize].horizon;
+        let before = fold::fold(cx.scratch, horizon, cx.words);
+        let mut next = self.messages[at as usize].head;
+        while next != NONE {
+            let known = &mut self.events[next as usize];
+            if known.id == event.id {
+                known.time_us = event.time_us;
+                known.flags = (known.flags & !CLOCK) | (event.flags & CLOCK);
+            }
+            next = known.next;
+        }
+        self.collect(at, cx.scratch);
+        let after = fold::fold(cx.scratch, horizon, cx.words);
+        self.settle(at, before, after, row, cx);
     }
 
     /// Counts a duplicate that was decided before (replay).

@@ -20,7 +20,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use model::keys::{HashKey, Id16};
 use model::schema::{self, dictionary_type};
 use model::vocabulary::{
-    Channel, ClosedBy, ErrorClass, PriceUnit, ReceiptClass, Source, Status, TrafficClass,
+    Channel, ClosedBy, Disposition, ErrorClass, PriceUnit, ReceiptClass, Source, Status,
+    TrafficClass,
 };
 
 use crate::facet::{Facet, Interner, Price};
@@ -207,11 +208,12 @@ fn dictionary_text(batch: &RecordBatch, column: usize, row: usize) -> Option<&st
     Some(words.value(usize::try_from(array.keys().value(row)).ok()?))
 }
 
-/// Which rows of a stored `events` batch are late.
-pub(crate) fn late_rows(batch: &RecordBatch) -> Result<Vec<bool>, TrackError> {
+/// What became of each row of a stored `events` batch.
+pub(crate) fn dispositions(batch: &RecordBatch) -> Result<Vec<Disposition>, TrackError> {
     let name = "disposition";
     let at = batch.schema().index_of(name).map_err(|_| TrackError::Column { name })?;
-    Ok((0..batch.num_rows()).map(|row| dictionary_text(batch, at, row) == Some("late")).collect())
+    let word = |row: usize| dictionary_text(batch, at, row).and_then(Disposition::parse);
+    (0..batch.num_rows()).map(|row| word(row).ok_or(TrackError::Word { name })).collect()
 }
 
 /// The rows of `messages` and `charges` for everything that changed in the epoch.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::keys::Id16;
+use model::vocabulary::Disposition;
 
 use crate::columns::Columns;
 use crate::deltas::{Changes, EpochOutput};
@@ -29,6 +30,8 @@ pub enum Decision {
     New,
     /// Seen before: counted in the ledger, stored nowhere.
     Duplicate,
+    /// Seen before, with an earlier time: a duplicate in the ledger, stored for its time.
+    Earlier,
     /// Its own time is 35 days behind the watermark: stored, in no window.
     Late,
 }
@@ -126,6 +129,7 @@ impl Tracker {
             decisions.push(match slice.admit(key, event, own_time_us, (number, *row), &mut cx) {
                 Admitted::New => Decision::New,
                 Admitted::Duplicate => Decision::Duplicate,
+                Admitted::Earlier => Decision::Earlier,
                 Admitted::Late => Decision::Late,
             });
         }
@@ -146,10 +150,10 @@ impl Tracker {
         watermark_us: Option<i64>,
     ) -> Result<(), TrackError> {
         let columns = Columns::new(batch, &mut self.words)?;
-        let late = snapshot::late_rows(batch)?;
-        for (row, late) in late.into_iter().enumerate() {
+        let dispositions = snapshot::dispositions(batch)?;
+        for (row, disposition) in dispositions.into_iter().enumerate() {
             let key = columns.key(row);
-            if late || !behind(slice_of(key)) {
+            if disposition == Disposition::Late || !behind(slice_of(key)) {
                 continue;
             }
             let event = columns.event(row, &mut self.words);
@@ -160,7 +164,10 @@ impl Tracker {
                 watermark_us,
                 scratch: &mut self.scratch,
             };
-            table.apply(key, event, &mut cx);
+            match disposition {
+                Disposition::Earlier => table.apply_earlier(key, event, &mut cx),
+                _ => table.apply(key, event, &mut cx),
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ mod costs;
 
 mod published;
 
-pub(crate) use alerting::Alerting;
+pub(crate) use alerting::{ARITHMETIC, Alerting};
 pub(crate) use published::{Published, load};
 
 use std::collections::{BTreeMap, HashMap};
@@ -104,7 +104,7 @@ impl Aggregate {
         };
         aggregate.rebuild(&head)?;
         if let Some(book) = head.values.get(BOOK) {
-            aggregate.alerting.restore(book)?;
+            aggregate.alerting.restore(book, head.watermark_us)?;
         }
         Ok(aggregate)
     }
@@ -134,11 +134,6 @@ impl Aggregate {
         }
         self.costs.rebuild(&self.store, self.watermark_us);
         Ok(())
-    }
-
-    /// Newest job epoch taken in.
-    pub(crate) const fn consumed(&self) -> u64 {
-        self.consumed
     }
 
     /// Number of the chain's head.
@@ -183,7 +178,7 @@ impl Aggregate {
             self.take_in(epoch)?;
             let (mark, clock_us) = (self.watermark_us, self.clock_us);
             if let Some(mark) = mark {
-                transitions.extend(self.alerting.evaluate(&self.store, mark, clock_us, epoch)?);
+                transitions.extend(self.alerting.evaluate(&self.store, mark, clock_us, epoch));
             }
         }
         let caught_up = self.consumed == self.job.epoch();
@@ -192,7 +187,7 @@ impl Aggregate {
             return Ok(false);
         }
         let mut step = self.windows(due)?;
-        let alerts = self.alerting.rows(&transitions, &mut self.seq)?;
+        let alerts = Alerting::rows(&transitions, &mut self.seq)?;
         if alerts.num_rows() > 0 {
             step.tables.push(("alerts", alerts));
         }
@@ -255,9 +250,10 @@ impl Aggregate {
             self.emitted.retain(|window, last| mark - *last < 86_400 * SECOND_US || window.0 == 0);
         }
         let snapshot = released || self.steps % SNAPSHOT_STEPS == 0;
+        let book = self.alerting.save()?;
         let mut waited_ms = 0;
         loop {
-            match self.try_commit(step, released, snapshot) {
+            match self.try_commit(step, &book, (released, snapshot)) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_full() && (!released || waited_ms < 60_000) => {
                     if waited_ms == 0 {
@@ -274,8 +270,8 @@ impl Aggregate {
     fn try_commit(
         &mut self,
         step: &Step,
-        released: bool,
-        snapshot: bool,
+        book: &str,
+        (released, snapshot): (bool, bool),
     ) -> Result<(), CommitError> {
         let attempt = random_hex()?;
         let epoch = self.chain.epoch() + 1;
@@ -295,7 +291,7 @@ impl Aggregate {
         let (complete, maturity) = self.completeness();
         let mut values = BTreeMap::from([
             (SEQ.to_owned(), self.seq.to_string()),
-            (BOOK.to_owned(), self.alerting.save()),
+            (BOOK.to_owned(), book.to_owned()),
         ]);
         values.extend(complete.map(|at| (COMPLETE_THROUGH.to_owned(), at.to_string())));
         values.extend(maturity.map(|share| (MATURITY.to_owned(), share.to_string())));

@@ -55,7 +55,6 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         epoch_ms: 1000,
-        disk_min_free_mb: 64,
         publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
         listen: Some(args.listen.clone()),
         objective_files: Vec::new(),

@@ -128,9 +128,31 @@ fn summary(totals: &Totals, normalizer: &Normalizer) {
         "events": totals.events,
         "dead": totals.dead,
         "ignored": totals.ignored,
-        "counters": format!("{:?}", normalizer.counters()),
+        "counters": counters(normalizer),
     }});
     note(&line.to_string());
+}
+
+fn counters(normalizer: &Normalizer) -> serde_json::Value {
+    let counters = normalizer.counters();
+    let ignored: serde_json::Map<String, serde_json::Value> = counters
+        .ignored
+        .iter()
+        .map(|((source, kind), count)| {
+            let source = source.map_or("unknown", model::vocabulary::Source::as_str);
+            (format!("{source}/{kind}"), json!(count))
+        })
+        .collect();
+    json!({
+        "unknown_statuses": counters.unknown_statuses,
+        "unreadable_fields": counters.unreadable_fields,
+        "rounded_prices": counters.rounded_prices,
+        "replaced_event_times": counters.replaced_event_times,
+        "dropped_submit_times": counters.dropped_submit_times,
+        "contradictions": counters.contradictions,
+        "scrubbed_texts": counters.scrubbed_texts,
+        "ignored": ignored,
+    })
 }
 
 /// The charges that these events make, as the pipeline would count them.
@@ -143,12 +165,26 @@ fn charges(events: &[RecordBatch]) -> Outcome<RecordBatch> {
     Ok(tracker.close_epoch(0, None, 0)?.charges)
 }
 
+/// Which field each column came from, for each record.
 fn explain(batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
     let mut out = stdout();
     for record in &batch.records {
-        for line in [format!("{:?}{}", batch.view(record), inputs.len())] {
-            written(writeln!(out, "{line}"))?;
-        }
+        let view = batch.view(record);
+        let named = view.headers.get("source").and_then(model::vocabulary::Source::parse);
+        let source = named.or_else(|| inputs.first().and_then(|input| input.source));
+        let found = source.and_then(|source| normalize::explain::explain(source, view.value));
+        let line = found.map_or_else(
+            || json!({"offset": record.offset, "variant": null}),
+            |found| {
+                let shared = normalize::explain::SHARED.iter();
+                let columns: serde_json::Map<String, serde_json::Value> = shared
+                    .chain(found.columns)
+                    .map(|(column, field)| ((*column).to_owned(), json!(field)))
+                    .collect();
+                json!({"offset": record.offset, "variant": found.variant, "columns": columns})
+            },
+        );
+        written(writeln!(out, "{line}"))?;
     }
     written(out.flush())
 }

@@ -20,8 +20,10 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 use model::dead_letter::DeadLetter;
+use model::event::with_stored_columns;
 use model::manifest::InputRange;
 use model::schema;
+use model::vocabulary::Disposition;
 use normalize::Normalized;
 use track::{Decision, SLICES};
 
@@ -144,33 +146,30 @@ impl Core {
             let Some(state) = self.inputs.states.get_mut(at) else { continue };
             match decision {
                 Decision::New => state.range.accepted += 1,
-                Decision::Duplicate => state.range.duplicate += 1,
+                Decision::Duplicate | Decision::Earlier => state.range.duplicate += 1,
                 Decision::Late => state.range.late += 1,
             }
         }
     }
 
     fn store(&mut self, events: &RecordBatch, decisions: &[Decision]) -> Result<(), ArrowError> {
-        let is = |wanted: Decision| -> BooleanArray {
-            decisions.iter().map(|decision| Some(*decision == wanted)).collect()
-        };
-        let duplicates = is(Decision::Duplicate);
-        let late = is(Decision::Late);
-        if duplicates.true_count() == 0 {
-            let stored = model::event::with_stored_columns(events, &late, self.epoch)?;
+        let keep: BooleanArray =
+            decisions.iter().map(|decision| Some(*decision != Decision::Duplicate)).collect();
+        let dispositions: Vec<Disposition> =
+            decisions.iter().filter_map(|decision| disposition(*decision)).collect();
+        if dispositions.len() < decisions.len() {
+            let again = filter_record_batch(events, &inverse(&keep))?;
+            let columns = ["message_key", "topic", "partition", "offset", "element"];
+            let schema = again.schema();
+            let positions: Result<Vec<usize>, ArrowError> =
+                columns.iter().map(|name| schema.index_of(name)).collect();
+            self.tables.entry("duplicates").or_default().push(again.project(&positions?)?);
+            let kept = filter_record_batch(events, &keep)?;
+            let stored = with_stored_columns(&kept, &dispositions, self.epoch)?;
             self.tables.entry("events").or_default().push(stored);
             return Ok(());
         }
-        let again = filter_record_batch(events, &duplicates)?;
-        let columns = ["message_key", "topic", "partition", "offset", "element"];
-        let schema = again.schema();
-        let positions: Result<Vec<usize>, ArrowError> =
-            columns.iter().map(|name| schema.index_of(name)).collect();
-        self.tables.entry("duplicates").or_default().push(again.project(&positions?)?);
-        let keep: BooleanArray = duplicates.iter().map(|again| again.map(|again| !again)).collect();
-        let kept = filter_record_batch(events, &keep)?;
-        let late = arrow_select::filter::filter(&late, &keep)?;
-        let stored = model::event::with_stored_columns(&kept, late.as_boolean(), self.epoch)?;
+        let stored = with_stored_columns(events, &dispositions, self.epoch)?;
         self.tables.entry("events").or_default().push(stored);
         Ok(())
     }
@@ -248,6 +247,20 @@ impl Core {
         }
         Ok((slices, unchanged))
     }
+}
+
+/// How a row is stored; a plain duplicate is not.
+const fn disposition(decision: Decision) -> Option<Disposition> {
+    match decision {
+        Decision::New => Some(Disposition::Accepted),
+        Decision::Late => Some(Disposition::Late),
+        Decision::Earlier => Some(Disposition::Earlier),
+        Decision::Duplicate => None,
+    }
+}
+
+fn inverse(mask: &BooleanArray) -> BooleanArray {
+    mask.iter().map(|set| set.map(|set| !set)).collect()
 }
 
 fn position<'a>(inputs: &'a Inputs, input: u32) -> (&'a str, i32) {

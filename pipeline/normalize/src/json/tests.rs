@@ -1,3 +1,5 @@
+//! What the reader accepts, against serde_json as the oracle.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! with m and v the mean and the variance of the k excesses and e the excess of the new score. The
-//! shape is clipped to [0, 0.45]: below 0 the distribution would have an end beyond which everything
-//! is impossible, above 0.5 the variance that the method rests on does not exist.
+//! shape is clipped to [0, 0.45]: below 0 the distribution would have an end beyond which
+//! everything is impossible, above 0.5 the variance that the method rests on does not exist.
 
 use super::sorted::SortedWindow;
 

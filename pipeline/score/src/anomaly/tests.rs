@@ -138,12 +138,15 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let version_one = [&[1], &bytes[..]].concat();
-        let _ = (Detector::from_bytes(&bytes), Detector::from_bytes(&version_one));
+        drop((Detector::from_bytes(&bytes), Detector::from_bytes(&version_one)));
     }
 
     /// Method: a further value is never more probable.
     #[test]
-    fn tail_probability_falls(scores in prop::collection::vec(0.0..100.0, 1..300), probe in 0.0..200.0) {
+    fn tail_probability_falls(
+        scores in prop::collection::vec(0.0..100.0, 1..300),
+        probe in 0.0..200.0,
+    ) {
         let mut tail = Tail::new(256);
         for score in scores {
             tail.push(score);
