@@ -48,9 +48,18 @@ counting AS (
         -- An event without a time of its own has the broker's.
         COALESCE(event_time, ingest_time) AS event_time,
         ingest_time,
-        CAST(event_time_source AS VARCHAR) AS clock,
-        COALESCE(CAST(event_time_source AS VARCHAR) IN ('vendor', 'vendor_local'), FALSE)
-            AS tells_vendor_time
+        -- The Date header of a vendor's own answer is its clock; a received-at header is the
+        -- ingest time.
+        CASE
+            WHEN CAST(event_time_source AS VARCHAR) = 'header' AND event_time <> ingest_time
+            THEN 'vendor'
+            ELSE CAST(event_time_source AS VARCHAR)
+        END AS clock,
+        COALESCE(
+            CAST(event_time_source AS VARCHAR) IN ('vendor', 'vendor_local')
+                OR (CAST(event_time_source AS VARCHAR) = 'header' AND event_time <> ingest_time),
+            FALSE
+        ) AS tells_vendor_time
     FROM copies
     WHERE copy = 1
 ),

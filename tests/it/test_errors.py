@@ -243,8 +243,7 @@ def fill(path: Path) -> None:
 @needs_servers
 def test_a_full_disk_at_start_stops_it(small: Traffic, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
-        limit = {"commit": ["disk_min_free_mb = 32"]}
-        chosen = sendtally.Config(disk / "data", small.server.brokers, extra=limit)
+        chosen = sendtally.Config(disk / "data", small.server.brokers)
         file = chosen.write()
         fill(disk / "filler")
         sendtally.call("run", "--config", file, "--until-end", timeout=150).expect(4, "disk")
@@ -253,8 +252,7 @@ def test_a_full_disk_at_start_stops_it(small: Traffic, tmp_path: Path) -> None:
 @needs_servers
 def test_a_disk_that_fills_pauses_it_and_nothing_is_lost(small: Traffic, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400) as disk:
-        limit = {"commit": ["disk_min_free_mb = 16"]}
-        chosen = sendtally.Config(disk / "data", small.server.brokers, extra=limit)
+        chosen = sendtally.Config(disk / "data", small.server.brokers)
         file = chosen.write()
         with sendtally.running("run", "--config", file, log=tmp_path / "log") as process:
             sendtally.wait_until(lambda: sendtally.head(chosen.data) > 0, 60, "a commit")

@@ -67,7 +67,15 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<commit::CommitError> for Failure {
     fn from(error: commit::CommitError) -> Self {
-        Self::with(&error, error.domain())
+        let full = error.is_full();
+        let mut failure = Self::with(&error, error.domain());
+        if full {
+            failure.message = format!(
+                "the disk is full: {}; nothing is lost, make space and start again",
+                failure.message
+            );
+        }
+        failure
     }
 }
 

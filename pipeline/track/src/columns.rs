@@ -138,7 +138,12 @@ impl<'a> Columns<'a> {
     pub(crate) fn own_time_us(&self, row: usize) -> Option<i64> {
         instant(self.submit_time, row).or_else(|| {
             let vendor = self.time_source.get(row);
-            let tells = matches!(vendor, Some(TimeSource::Vendor | TimeSource::VendorLocal));
+            let told = instant(self.event_time, row) != instant(self.ingest_time, row);
+            let tells = match vendor {
+                Some(TimeSource::Vendor | TimeSource::VendorLocal) => true,
+                Some(TimeSource::Header) => told,
+                _ => false,
+            };
             if tells { instant(self.event_time, row) } else { None }
         })
     }
@@ -146,8 +151,11 @@ impl<'a> Columns<'a> {
     /// The row as a tracked event.
     pub(crate) fn event(&self, row: usize, words: &mut Interner) -> Event {
         let mut flags = if self.is_final.value(row) { FLAG_FINAL } else { 0 };
+        let told = instant(self.event_time, row) != instant(self.ingest_time, row);
         flags |= match self.time_source.get(row) {
             Some(TimeSource::Vendor) => FLAG_VENDOR_CLOCK,
+            // The Date of a vendor's own answer is its clock; a received-at is the ingest time.
+            Some(TimeSource::Header) if told => FLAG_VENDOR_CLOCK,
             Some(TimeSource::VendorLocal) => FLAG_VENDOR_LOCAL,
             _ => 0,
         };
