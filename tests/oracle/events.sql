@@ -8,7 +8,8 @@
 --     latencies are told apart, but a vendor's event time for the cohort;
 --   * of redeliveries the earliest counts, whichever was read first: the result must not depend on
 --     the order in which partitions are read;
---   * the Date header inside FCM's answer is the vendor's clock.
+--   * the Date header inside FCM's answer is the vendor's clock;
+--   * APNs tells a time with 410 only: `sent_at` is the sender's, a submit time.
 
 CREATE OR REPLACE TABLE infobip_status AS
 SELECT * FROM (VALUES
@@ -51,7 +52,15 @@ SELECT * FROM (VALUES
 
 -- Each delivery element in canonical words.
 CREATE OR REPLACE TABLE canonical AS
-WITH mapped AS (
+WITH told AS (
+    SELECT * REPLACE (
+        CASE WHEN source = 'apns' AND vendor_status <> '410' THEN NULL ELSE event_time_us END
+        AS event_time_us
+    )
+    FROM element
+),
+
+mapped AS (
     SELECT
         e.*,
         CASE
@@ -66,7 +75,7 @@ WITH mapped AS (
             WHEN e.variant = 'twilio.form' THEN 'vendor_local'
             ELSE 'vendor'
         END AS clock
-    FROM element AS e
+    FROM told AS e
     LEFT JOIN infobip_status AS i
         ON e.source = 'infobip'
         AND e.vendor_group_id = i.group_id AND e.vendor_status_id = i.status_id

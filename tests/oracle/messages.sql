@@ -63,7 +63,9 @@ measured AS (
                 AND (p.cohort_from = 'submit' OR s.start_clock = 'vendor') THEN 'vendor'
             ELSE 'broker'
         END AS latency_kind,
-        (p.delivered_us - p.cohort_us) // 1000 AS elapsed_ms
+        coalesce(p.delivered_clock = 'vendor'
+            AND (p.cohort_from = 'submit' OR s.start_clock = 'vendor'), false) AS by_vendor,
+        floor((p.delivered_us - p.cohort_us) / 1000)::BIGINT AS elapsed_ms
     FROM placed AS p
     LEFT JOIN started AS s USING (source, message_id)
 )
@@ -85,6 +87,7 @@ SELECT
     segments,
     events,
     latency_kind,
-    CASE WHEN latency_kind = 'vendor' THEN elapsed_ms END AS latency_ms,
-    CASE WHEN latency_kind = 'broker' THEN elapsed_ms END AS latency_broker_ms
+    -- A negative one is told as it is, and in no percentile.
+    CASE WHEN latency_kind <> 'none' AND by_vendor THEN elapsed_ms END AS latency_ms,
+    CASE WHEN latency_kind <> 'none' AND NOT by_vendor THEN elapsed_ms END AS latency_broker_ms
 FROM measured;

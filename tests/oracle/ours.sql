@@ -12,7 +12,9 @@ SELECT
     epoch_us(ingest_time) AS ingest_time_us,
     event_time_source,
     disposition
-FROM parquet_events;
+FROM parquet_events
+-- A redelivery with an earlier time is a duplicate; its row only tells that time.
+WHERE disposition <> 'earlier';
 
 CREATE OR REPLACE VIEW our_message AS
 SELECT
