@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS messages
     `is_final` Bool COMMENT 'The outcome is settled.',
     `closed_by` LowCardinality(Nullable(String)) COMMENT 'event, horizon; null while open.',
     `latency_ms` Nullable(Int64) COMMENT 'Delivered minus cohort time by the vendor''s clock; null where that cannot be said.',
-    `latency_broker_ms` Nullable(Int64) COMMENT 'The same where a clock is not the vendor''s.',
+    `latency_broker_ms` Nullable(Int64) COMMENT 'The same where a clock is not the vendor''s; negative where clocks disagree, then in no percentile.',
     `segments` Nullable(UInt16) COMMENT 'Billable parts, largest told.',
     `error_class` LowCardinality(String) COMMENT 'Of the deciding event.',
     `error_code` Nullable(String) COMMENT 'Of the deciding event.',

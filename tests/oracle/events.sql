@@ -66,6 +66,11 @@ mapped AS (
         CASE
             WHEN e.variant = 'infobip.seen' THEN 'read'
             WHEN e.source = 'infobip' THEN i.status
+            -- failed, rejected or undelivered by code
+            WHEN e.source = 'whatsapp' AND e.vendor_status = 'failed'
+                AND e.error_code = '131026' THEN 'undelivered'
+            WHEN e.source = 'whatsapp' AND e.vendor_status = 'failed'
+                AND TRY_CAST(e.error_code AS BIGINT) BETWEEN 132000 AND 132016 THEN 'rejected'
             ELSE w.status
         END AS status,
         i.is_final AS infobip_final,
@@ -122,7 +127,12 @@ SELECT
         WHEN 'service' THEN 'conversation'
         ELSE 'unknown'
     END AS traffic_class,
-    CASE WHEN m.error_code NOT IN ('0', '000', 'NO_ERROR') THEN m.error_code END AS error_code,
+    CASE
+        -- A BigQuery row has no code but its event: of a failure that is the error.
+        WHEN m.source = 'fcm' AND m.error_code IS NULL
+            AND m.status NOT IN ('accepted', 'delivered') THEN m.vendor_status
+        WHEN m.error_code NOT IN ('0', '000', 'NO_ERROR') THEN m.error_code
+    END AS error_code,
     m.segments,
     abs(m.price) AS price,
     CASE WHEN m.price IS NOT NULL THEN m.price_unit_kind ELSE 'none' END AS price_unit,
@@ -149,7 +159,7 @@ SELECT 'duplicate' AS what, row_id, variant, message_id FROM event
 WHERE (delivery_no > 1) <> (duplicate_of IS NOT NULL)
 UNION ALL
 SELECT 'future clock', row_id, variant, message_id FROM event
-WHERE delivery_no = 1 AND (clock = 'replaced') <> (future_clock <> 0)
+WHERE delivery_no = 1 AND told_us IS NOT NULL AND (clock = 'replaced') <> (future_clock <> 0)
 UNION ALL
 SELECT 'no status for the word ' || coalesce(vendor_status, ''), row_id, variant, message_id
 FROM event WHERE status IS NULL

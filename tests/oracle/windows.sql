@@ -21,10 +21,10 @@ summed AS (
         count(*) FILTER (is_final AND outcome IN ('unknown', 'accepted', 'queued', 'sent'))
             AS unknown,
         count(*) FILTER (NOT is_final) AS pending,
-        count(latency_ms) AS latency_n,
-        count(latency_broker_ms) AS latency_broker_n,
+        count(*) FILTER (latency_kind = 'vendor') AS latency_n,
+        count(*) FILTER (latency_kind = 'broker') AS latency_broker_n,
         count(*) FILTER (latency_kind = 'negative') AS latency_negative,
-        list_sort(list(latency_ms) FILTER (latency_ms IS NOT NULL)) AS latencies
+        list_sort(list(latency_ms) FILTER (latency_kind = 'vendor')) AS latencies
     FROM placed
     GROUP BY ALL
 )

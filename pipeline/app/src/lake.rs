@@ -7,7 +7,6 @@
 //! gathered, or at once when rows abound; a drain takes everything.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use commit::{Chain, DataDir, Kept, collect, digest_file, random_hex, read_segment};
 use model::clock::Clock;
@@ -198,19 +197,12 @@ impl Lake {
         let done = head.values.get(PUBLISHED).and_then(|text| text.parse::<u64>().ok());
         let public = self.dir.root().join("public");
         for file in &head.files {
-            let path = PathBuf::from(&file.path);
-            let part = |back: usize| {
-                let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-                parts.len().checked_sub(back).map(|at| parts[at].clone().into_owned())
-            };
-            let (Some(name), Some(date)) = (part(1), part(2)) else { continue };
-            let epoch = name.get(..20).and_then(|number| number.parse::<u64>().ok());
+            let Some(target) = public_file(file) else { continue };
+            let epoch = target.name.get(..20).and_then(|number| number.parse::<u64>().ok());
             if epoch.is_some() && epoch <= done {
                 continue;
             }
-            let name = format!("{}.parquet", name.get(..20).unwrap_or("file"));
-            let file_out = PublicFile { table: file.table.clone(), date, name };
-            publish(&self.dir.root().join(&file.path), &public, &file_out)?;
+            publish(&self.dir.root().join(&file.path), &public, &target)?;
         }
         Ok(())
     }
@@ -259,4 +251,19 @@ impl Lake {
         manifest.released = true;
         Ok(self.chain.create(manifest)?)
     }
+}
+
+/// Under which name a file of the lake is public: `lake/<table>/<date>/<epoch>-<attempt>.parquet`
+/// becomes `public/<table>/date=<date>/<epoch>.parquet`.
+fn public_file(file: &FileRef) -> Option<PublicFile> {
+    let mut parts = file.path.rsplit('/');
+    let (name, date) = (parts.next()?, parts.next()?);
+    let name = format!("{}.parquet", name.get(..20)?);
+    Some(PublicFile { table: file.table.clone(), date: date.to_owned(), name })
+}
+
+/// Path of a published file below the data directory.
+pub(crate) fn public_path(file: &FileRef) -> Option<String> {
+    let public = public_file(file)?;
+    Some(format!("public/{}/date={}/{}", public.table, public.date, public.name))
 }

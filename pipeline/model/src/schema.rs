@@ -5,7 +5,6 @@
 //! `sendtally normalize` prints. A `carried` column keeps its last value when a later revision
 //! has null.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -164,7 +163,7 @@ impl Table {
             let comma = if at + 1 == self.columns.len() { "" } else { "," };
             let kind = clickhouse_type(column);
             let doc = column.doc.replace('\'', "''");
-            let _ = writeln!(ddl, "    `{}` {kind} COMMENT '{doc}'{comma}", column.name);
+            ddl.push_str(&format!("    `{}` {kind} COMMENT '{doc}'{comma}\n", column.name));
         }
         let (engine, order) = if self.append_only {
             ("MergeTree".to_owned(), self.sort.clone())
@@ -174,13 +173,12 @@ impl Table {
         let version = self.columns.iter().any(|column| column.name == "revision");
         let engine =
             if !self.append_only && version { format!("{engine}(revision)") } else { engine };
-        let _ = write!(
-            ddl,
+        ddl.push_str(&format!(
             ")\nENGINE = {engine}\nPARTITION BY toYYYYMM({})\nORDER BY ({})\n\
              SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1;\n",
             self.partition_time,
             order.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-        );
+        ));
         ddl
     }
 
@@ -188,14 +186,17 @@ impl Table {
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut page = format!("## `{}`\n\n{}\n\n", self.name, self.doc);
-        let _ = writeln!(page, "Key: `{}`.\n", self.key.join("`, `"));
+        page.push_str(&format!("Key: `{}`.\n\n", self.key.join("`, `")));
         page.push_str("| column | Arrow type | null | meaning |\n|---|---|---|---|\n");
         for column in &self.columns {
             let unit = column.unit.as_ref().map(|unit| format!(" [{unit}]")).unwrap_or_default();
             let null = if column.nullable { "yes" } else { "no" };
             let kind = arrow_name(column.kind);
-            let _ =
-                writeln!(page, "| `{}` | {kind} | {null} | {}{unit} |", column.name, column.doc);
+            page.push_str(&format!(
+                "| `{}` | {kind} | {null} | {}{unit} |
+",
+                column.name, column.doc
+            ));
         }
         page
     }

@@ -115,7 +115,7 @@ impl Sketch {
     /// Adds a sketch written by [`Self::to_bytes`]; false where the bytes are none.
     #[must_use]
     pub fn merge_bytes(&mut self, bytes: &[u8]) -> bool {
-        if bytes.len() % 10 != 0 {
+        if !bytes.len().is_multiple_of(10) {
             return false;
         }
         for entry in bytes.chunks_exact(10) {

@@ -56,6 +56,7 @@ impl OutputFormat {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "one value a query")]
 enum Layout<'a> {
     /// Widths are known at the end only.
     Table(Vec<RecordBatch>, &'a mut dyn Write),

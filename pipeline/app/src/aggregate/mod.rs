@@ -249,7 +249,7 @@ impl Aggregate {
             // What is older than a day and did not change is published again at once if it does.
             self.emitted.retain(|window, last| mark - *last < 86_400 * SECOND_US || window.0 == 0);
         }
-        let snapshot = released || self.steps % SNAPSHOT_STEPS == 0;
+        let snapshot = released || self.steps.is_multiple_of(SNAPSHOT_STEPS);
         let book = self.alerting.save()?;
         let mut waited_ms = 0;
         loop {

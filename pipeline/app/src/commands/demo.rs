@@ -153,7 +153,7 @@ fn watch(published: &Published, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(250));
         beats += 1;
-        if beats % 20 != 0 {
+        if !beats.is_multiple_of(20) {
             continue;
         }
         let query = WindowQuery {

@@ -99,7 +99,7 @@ fn drain(
     while let Some(record) = simulation.next_record() {
         send(&record)?;
         records += 1;
-        if records % 4096 == 0 {
+        if records.is_multiple_of(4096) {
             log.write(&simulation.take_log()).map_err(broken)?;
             truth.write(&simulation.take_truth()).map_err(broken)?;
         }

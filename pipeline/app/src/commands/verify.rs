@@ -10,7 +10,7 @@ use window::{OutputFormat, Session, TableSource, recompute_messages, recompute_s
 use super::{stdout, written};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
-use crate::tables::{AGGREGATE, JOB, reader, sources};
+use crate::tables::{AGGREGATE, JOB, LAKE, reader, sources};
 
 /// Differences shown of each kind.
 const SHOWN: usize = 10;
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     let dir = DataDir::open(&args.data)?;
     let job = reader(&dir, JOB)?.head().cloned().unwrap_or_default();
     let aggregate = reader(&dir, AGGREGATE)?.head().cloned().unwrap_or_default();
+    let mut failed = usize::from(!files(&dir)?);
     let tables = sources(&dir)?;
     let events = find(&tables, "events")?;
     let mark = job.watermark_us.unwrap_or(i64::MIN / 2);
@@ -32,7 +33,6 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     all.push(rows("again_messages", messages)?);
     all.push(rows("again_slo", windows)?);
     let session = Session::open(all)?;
-    let mut failed = 0;
     for (what, query) in CHECKS {
         failed += usize::from(!check(&session, what, query)?);
     }
@@ -43,6 +43,46 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
         return Err(Failure::check(format!("{failed} of {} checks failed", CHECKS.len())));
     }
     Ok(())
+}
+
+/// Every file that a manifest names is there as it was written, and so is what was published.
+fn files(dir: &DataDir) -> Outcome<bool> {
+    let mut wrong = Vec::new();
+    for name in [JOB, AGGREGATE] {
+        let chain = reader(dir, name)?;
+        for epoch in chain.numbers()? {
+            let manifest = chain.read(epoch)?.unwrap_or_default();
+            let slices = manifest.state.iter().map(|slice| &slice.file);
+            // Passed segments and slices are collected: those that are still there are looked at.
+            for file in manifest.segments.iter().chain(slices) {
+                let path = dir.root().join(&file.path);
+                if path.is_file() && commit::digest_file(&path)? != file.sha256 {
+                    wrong.push(file.path.clone());
+                }
+            }
+        }
+    }
+    for file in reader(dir, LAKE)?.head().cloned().unwrap_or_default().files {
+        for path in [Some(file.path.clone()), crate::lake::public_path(&file)].into_iter().flatten()
+        {
+            let full = dir.root().join(&path);
+            if !full.is_file() || commit::digest_file(&full)? != file.sha256 {
+                wrong.push(path);
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    let mut out = stdout();
+    if wrong.is_empty() {
+        written(writeln!(out, "good   files as their manifests say"))?;
+        return Ok(true);
+    }
+    written(writeln!(out, "WRONG  {} files are missing or changed; the first:", wrong.len()))?;
+    for path in wrong.iter().take(SHOWN) {
+        written(writeln!(out, "  {path}"))?;
+    }
+    Ok(false)
 }
 
 fn find(tables: &[TableSource], name: &str) -> Outcome<TableSource> {

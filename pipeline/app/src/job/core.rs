@@ -35,6 +35,9 @@ use crate::failure::Outcome;
 /// to hold the epoch up.
 const SLICE_ROWS_AN_EPOCH: usize = 200_000;
 
+/// Slices and their rows.
+type Slices = Vec<(u8, RecordBatch)>;
+
 /// An epoch, ready to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
@@ -45,7 +48,7 @@ pub(crate) struct Draft {
     /// Rows by table.
     pub(crate) tables: BTreeMap<&'static str, Vec<RecordBatch>>,
     /// Slices written anew.
-    pub(crate) slices: Vec<(u8, RecordBatch)>,
+    pub(crate) slices: Slices,
     /// Slices that did not change: what was written of them holds for this epoch too.
     pub(crate) unchanged: Vec<u8>,
     /// Small values that go with the job.
@@ -224,7 +227,7 @@ impl Core {
     }
 
     /// The next dirty slices, round and round, up to a bound; and those that did not change.
-    fn slices(&mut self) -> Outcome<(Vec<(u8, RecordBatch)>, Vec<u8>)> {
+    fn slices(&mut self) -> Outcome<(Slices, Vec<u8>)> {
         for slice in self.trackers.take_touched() {
             self.dirty[usize::from(slice)] = true;
         }
@@ -263,7 +266,7 @@ fn inverse(mask: &BooleanArray) -> BooleanArray {
     mask.iter().map(|set| set.map(|set| !set)).collect()
 }
 
-fn position<'a>(inputs: &'a Inputs, input: u32) -> (&'a str, i32) {
+fn position(inputs: &Inputs, input: u32) -> (&str, i32) {
     inputs
         .states
         .get(input as usize)

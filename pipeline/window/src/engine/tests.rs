@@ -57,7 +57,7 @@ fn panes_of_a_window_add_up_and_a_message_that_left_is_gone() {
         300,2026-01-01T00:00:00.000000Z,x,,5,2,1,1,1,1,0.5,0.25,2,0.8
         3600,2026-01-01T00:00:00.000000Z,x,,5,2,1,1,1,1,0.5,0.25,2,0.8
         86400,2026-01-01T00:00:00.000000Z,x,,5,2,1,1,1,1,0.5,0.25,2,0.8";
-    assert_eq!(csv(&[windows.clone()], &shown), lines(expected));
+    assert_eq!(csv(std::slice::from_ref(&windows), &shown), lines(expected));
     let value = representative_ms(bucket(100));
     let first = csv(&[windows.slice(0, 1)], &["p50_ms", "p95_ms", "p99_ms"]);
     assert_eq!(first, format!("{value:?},{value:?},{value:?}\n"));
