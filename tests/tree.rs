@@ -140,8 +140,8 @@ fn names_say_what_is_inside() {
 
 #[test]
 fn the_top_level_is_as_designed() {
-    let allowed = "Cargo.toml Cargo.lock pipeline queries dashboards schemas fixtures benches tests \
-                   README.md LICENSE CONTRIBUTING.md CHANGELOG.md clippy.toml rustfmt.toml \
+    let allowed = "Cargo.toml Cargo.lock pipeline queries dashboards schemas fixtures benches \
+                   tests README.md LICENSE CONTRIBUTING.md CHANGELOG.md clippy.toml rustfmt.toml \
                    deny.toml target";
     let allowed: Vec<&str> = allowed.split_whitespace().collect();
     let entries = fs::read_dir(root()).expect("the top level");

@@ -64,7 +64,7 @@ def outputs(planted: Traffic, work: Path) -> Outputs:
     texts = [work / "privacy-first.txt", log]
     texts[0].write_text(first.out + first.err)
     with sendtally.running("run", "--config", config, log=log) as process:
-        ready = f"http://127.0.0.1:{port}/healthz"
+        ready = f"http://127.0.0.1:{port}/readyz"
         sendtally.wait_until(lambda: answers(ready), 60, "the server")
         for number, page in enumerate(PAGES):
             texts.append(work / f"privacy-page-{number}.txt")

@@ -252,6 +252,20 @@ impl PaneStore {
         self.changed.iter().copied()
     }
 
+    /// Marks windows as changed, with every series that they hold: after a restart it is not known
+    /// any more which of them it was.
+    pub fn mark(&mut self, windows: impl IntoIterator<Item = Window>) {
+        for window in windows {
+            self.changed.insert(window);
+            let slo = self.slo.get(&window.0).and_then(|level| level.get(&window.1));
+            let series = slo.into_iter().flat_map(HashMap::keys).cloned();
+            self.changed_slo.entry(window).or_default().extend(series);
+            let cost = self.cost.get(&window.0).and_then(|level| level.get(&window.1));
+            let series = cost.into_iter().flat_map(HashMap::keys).cloned();
+            self.changed_cost.entry(window).or_default().extend(series);
+        }
+    }
+
     /// Takes windows out of the changed ones: the sums of the series that changed in them, as pane
     /// rows whose `pane_start` is the window's start.
     ///

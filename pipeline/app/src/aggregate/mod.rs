@@ -11,6 +11,8 @@ mod alerting;
 
 mod costs;
 
+mod pending;
+
 mod published;
 
 pub(crate) use alerting::{ARITHMETIC, Alerting};
@@ -122,6 +124,9 @@ impl Aggregate {
         self.store.restore(&slo, &fine)?;
         for batch in &cost {
             self.store.add_cost(batch, false)?;
+        }
+        for batch in &read("panes/changed")? {
+            self.store.mark(pending::read(batch));
         }
         let taken = self.state.values().map(|slice| slice.epoch).min().unwrap_or(0);
         self.consumed = taken;
@@ -310,7 +315,7 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Panes as three files. Their epoch is the job's: recovery adds the job's epochs after it.
+    /// Panes as files. Their epoch is the job's: recovery adds the job's epochs after it.
     fn write_panes(
         &self,
         epoch: u64,
@@ -321,7 +326,20 @@ impl Aggregate {
             path: self.dir.root().to_path_buf(),
             what: format!("the panes cannot be written: {error}"),
         })?;
-        for (name, batch) in ["panes/slo", "panes/fine", "panes/cost"].into_iter().zip(batches) {
+        let [slo, fine, cost] = batches;
+        let changed: Vec<Window> = self.store.changed().collect();
+        let changed = pending::write(&changed).map_err(|source| CommitError::Arrow {
+            what: "encode",
+            path: self.dir.root().to_path_buf(),
+            source,
+        })?;
+        let batches = [
+            ("panes/slo", slo),
+            ("panes/fine", fine),
+            ("panes/cost", cost),
+            ("panes/changed", changed),
+        ];
+        for (name, batch) in batches {
             let file = format!("{epoch:020}-{attempt}-{}.arrow", name.replace('/', "-"));
             let file = write_segment(&self.dir, STATE, &file, name, &[batch])?;
             let file = file.unwrap_or_else(|| model::manifest::FileRef {
