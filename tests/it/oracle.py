@@ -77,11 +77,14 @@ def load(connection: duckdb.DuckDBPyConnection, log: Path, categories: Path | No
                            "'p': 'INTEGER', 'o': 'BIGINT', 'e': 'BIGINT', 'c': 'VARCHAR'})")
 
 
-def expect(connection: duckdb.DuckDBPyConnection) -> None:
-    """Derives events, messages, windows and costs; the watermark is the one of `--until-end`."""
+def expect(connection: duckdb.DuckDBPyConnection, watermark_us: int | None = None) -> None:
+    """Derives events, messages, windows and costs; the watermark is the one of `--until-end`,
+    unless a live run took it to the ends of the partitions, where it follows the clock."""
     connection.execute(
         "CREATE OR REPLACE MACRO watermark_us() AS (SELECT min(newest) - 5000000 FROM "
         "(SELECT max(ingest_time_us) AS newest FROM element GROUP BY topic, partition))"
+        if watermark_us is None
+        else f"CREATE OR REPLACE MACRO watermark_us() AS {watermark_us}"
     )
     for name in ("events.sql", "messages.sql", "windows.sql", "costs.sql"):
         run_file(connection, name)

@@ -172,6 +172,12 @@ def head(data: Path, chain: str = "job") -> int:
     return max(numbers, default=0)
 
 
+def watermark_us(data: Path) -> int:
+    """Watermark of the newest manifest of the job."""
+    newest = data / "chains" / "job" / f"{head(data):020}.json"
+    return int(json.loads(newest.read_text())["watermark_us"])
+
+
 def simulate(
     scenario: str, seed: int, rate: float, events: int, brokers: str, log: Path
 ) -> Answer:

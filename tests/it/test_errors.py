@@ -200,7 +200,7 @@ def test_kafka_gone_while_running_and_back(small: Traffic, tmp_path: Path) -> No
         time.sleep(5)
         assert process.end(signal.SIGTERM) == 0, process.text()[-3000:]
     sendtally.call("run", "--config", file, "--until-end").expect(0)
-    small.check(chosen.data)
+    small.check_live(chosen.data)
 
 
 @needs_servers
@@ -264,4 +264,4 @@ def test_a_disk_that_fills_pauses_it_and_nothing_is_lost(small: Traffic, tmp_pat
             time.sleep(10)
             assert process.end(signal.SIGTERM) == 0, process.text()[-3000:]
         sendtally.call("run", "--config", file, "--until-end").expect(0)
-        small.check(chosen.data)
+        small.check_live(chosen.data)

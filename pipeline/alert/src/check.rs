@@ -82,7 +82,7 @@ fn describe_tier(tier: &Tier, target: f64, arithmetic: &Arithmetic) -> String {
         "  tier {}: can fire: burn {:.1} ({:.1} % bad) over {} and over {}, held {}\n    \
          needs {} bad messages in {} \
          (a total outage: {per_minute:.2} messages a minute)\n    \
-         a sudden total outage in steady traffic fires after {sudden} plus the receipts' delay\n    \
+         a total outage in steady traffic fires after {sudden} plus the receipts' delay\n    \
          resolves below burn {:.1} over {}, held {}",
         tier.name,
         tier.burn,

@@ -10,7 +10,7 @@
 //!
 //! Several simple views, each of which says something to a person, beat one clever model; and a
 //! view's raw distance means nothing until the series' own history has turned it into a tail
-//! probability (see [`tail`]), which then means the same in every series, so that one threshold
+//! probability (module `tail`), which then means the same in every series, so that one threshold
 //! serves all.
 //!
 //! Invariants: the score of a prefix is the prefix of the score, bit for bit; a score never uses

@@ -97,7 +97,7 @@ impl Loader {
         let topic = format!("file:{}", digest_file(path)?);
         let done = format!("loaded:{topic}");
         if self.core.values.contains_key(&done) {
-            note(&format!("{} was loaded before: nothing to do", path.display()));
+            note(&format!("{} was already loaded: nothing to do", path.display()));
             return Ok(());
         }
         let input = Input { topic: Arc::from(topic.as_str()), partition: 0, source, account: None };
