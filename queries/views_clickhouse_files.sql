@@ -4,7 +4,7 @@
 -- Put that directory in the place of {public}. A table without files yet has no
 -- view: leave its statements out.
 
--- One row a canonical delivery event; duplicates are in the ledger only.
+-- One row a canonical delivery event; duplicates are in the ledger only, but for those of disposition earlier.
 CREATE OR REPLACE VIEW events AS
 SELECT * FROM file('{public}/events/*/*.parquet', 'Parquet');
 

@@ -3,7 +3,7 @@
 -- Put the public directory of Parquet files in the place of {public}. A table
 -- without files yet has no view: leave its statements out.
 
--- One row a canonical delivery event; duplicates are in the ledger only.
+-- One row a canonical delivery event; duplicates are in the ledger only, but for those of disposition earlier.
 CREATE OR REPLACE VIEW events AS
 SELECT * FROM read_parquet('{public}/events/*/*.parquet', union_by_name = true, hive_partitioning = false);
 

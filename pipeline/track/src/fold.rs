@@ -254,3 +254,6 @@ fn charges(events: &[Event], segments: u16, words: &Interner) -> [Option<Charge>
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

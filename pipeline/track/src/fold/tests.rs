@@ -1,0 +1,98 @@
+//! Property tests: the outcome is a function of the set of events.
+
+use model::vocabulary::{ReceiptClass, Source};
+use proptest::prelude::*;
+
+use super::*;
+use crate::facet::Facet;
+
+fn facet(words: &mut Interner, carrier: Option<&str>) -> u32 {
+    let facet = Facet {
+        source: Source::Infobip,
+        channel: Channel::Sms,
+        traffic_class: TrafficClass::Unknown,
+        receipt_class: ReceiptClass::Handset,
+        error_class: ErrorClass::None,
+        carrier: words.optional(carrier),
+        country: TextId(0),
+        error_code: TextId(0),
+    };
+    words.facet(facet)
+}
+
+fn events() -> impl Strategy<Value = Vec<(u8, i64, bool, bool, u8)>> {
+    let one = (0_u8..11, 0_i64..5_000_000, any::<bool>(), any::<bool>(), 0_u8..3);
+    prop::collection::vec(one, 1..8)
+}
+
+fn build(rows: &[(u8, i64, bool, bool, u8)], words: &mut Interner) -> Vec<Event> {
+    let carriers = [facet(words, None), facet(words, Some("o2")), facet(words, Some("ee"))];
+    rows.iter()
+        .enumerate()
+        .map(|(id, (status, time_us, vendor, submit, carrier))| {
+            let status = Status::from_index(*status).unwrap();
+            let terminal = status.rank() > Status::Unknown.rank();
+            Event {
+                id: id as u64,
+                time_us: *time_us,
+                submit_us: if *submit { time_us - 1_000 } else { NO_TIME },
+                facet: carriers[usize::from(*carrier)],
+                price: 0,
+                next: u32::MAX,
+                segments: 1,
+                status,
+                flags: u8::from(terminal) * FLAG_FINAL + u8::from(*vendor) * FLAG_VENDOR_CLOCK,
+            }
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_arrival_does_not_matter(rows in events(), turn in 0_usize..8) {
+        let mut words = Interner::default();
+        let mut one = build(&rows, &mut words);
+        let mut other = one.clone();
+        other.reverse();
+        let turn = turn % other.len();
+        other.rotate_left(turn);
+        prop_assert_eq!(fold(&mut one, false, &words), fold(&mut other, false, &words));
+    }
+
+    #[test]
+    fn the_outcome_has_the_highest_rank_of_the_final_events(rows in events()) {
+        let mut words = Interner::default();
+        let mut events = build(&rows, &mut words);
+        let settled: Vec<u8> = events
+            .iter()
+            .filter(|event| event.flags & FLAG_FINAL != 0)
+            .map(|event| event.status.rank())
+            .collect();
+        let outcome = fold(&mut events, false, &words).unwrap();
+        prop_assert_eq!(outcome.is_final, !settled.is_empty());
+        if let Some(highest) = settled.iter().max() {
+            prop_assert_eq!(outcome.status.rank(), *highest);
+        }
+    }
+
+    #[test]
+    fn the_horizon_closes_what_has_no_final_event_and_nothing_else(rows in events()) {
+        let mut words = Interner::default();
+        let mut events = build(&rows, &mut words);
+        let open = fold(&mut events, false, &words).unwrap();
+        let closed = fold(&mut events, true, &words).unwrap();
+        prop_assert!(closed.is_final);
+        prop_assert_eq!(closed.by_horizon, !open.is_final);
+        if open.is_final {
+            prop_assert_eq!(closed, open);
+        } else {
+            prop_assert_eq!(closed.status, Status::Unknown);
+            prop_assert_eq!(closed.time_us, open.cohort_us + HORIZON_US);
+        }
+    }
+}
+
+#[test]
+fn no_events_have_no_outcome() {
+    assert_eq!(fold(&mut [], true, &Interner::default()), None);
+}
