@@ -35,7 +35,7 @@ impl Counts {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = std::env::args().nth(1).unwrap_or("/work/shared/data/labelled-series".into());
+    let root = std::env::args().nth(1).unwrap_or("../shared/data/labelled-series".into());
     let mut groups: Vec<_> = fs::read_dir(root)?.collect::<Result<_, _>>()?;
     groups.sort_by_key(fs::DirEntry::file_name);
     println!(

@@ -1,7 +1,7 @@
 //! Keys and JSON types of every variant against the vendors' sample payloads. Method: paths with
 //! their types are collected from what the simulator writes; each must be in the table below,
 //! which was copied from the samples, and in the samples themselves where SENDTALLY_SAMPLES names
-//! their folder (`/work/shared/samples`).
+//! their folder.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may stop the test")]
 
