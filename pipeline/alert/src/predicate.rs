@@ -7,7 +7,7 @@
 //! test   := outcome [NOT] IN ( 'word', … ) | outcome = 'word' | outcome <> 'word'
 //! ```
 //!
-//! A predicate becomes a set of the seven [`Class`]es of messages that windows tell apart. Whatever
+//! A predicate becomes a set of the seven classes of messages that windows tell apart. Whatever
 //! would need more (another column, a status that windows fold into one count) is refused with the
 //! place, so that a predicate never counts something else than it says.
 

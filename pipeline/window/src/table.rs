@@ -6,7 +6,6 @@
 //! batches       ─► memory table ──┘          └─► messages_revisions ─► messages   (views.rs)
 //! ```
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -108,9 +107,7 @@ fn file_url(path: &Path) -> Result<ListingTableUrl> {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b'=' => {
                 url.push(char::from(byte));
             }
-            other => {
-                let _ = write!(url, "%{other:02X}");
-            }
+            other => url.push_str(&format!("%{other:02X}")),
         }
     }
     ListingTableUrl::parse(url)

@@ -9,8 +9,6 @@
 //! (key, revision) do it in one sort, which streams and spills; a filter on key columns passes
 //! below it.
 
-use std::fmt::Write as _;
-
 use model::schema::{self, Table};
 
 /// Engine that reads a view.
@@ -79,13 +77,13 @@ pub fn page(dialect: Dialect) -> String {
     page.push_str(dialect.header());
     for table in schema::tables().into_iter().filter(|table| table.name != "status") {
         if let Some(files) = files_view(table, dialect) {
-            let _ = write!(page, "\n-- {}\n{files};\n", table.doc);
+            page.push_str(&format!("\n-- {}\n{files};\n", table.doc));
         }
         if is_revised(table) {
             let name = view_name(table, dialect);
             let doc = &table.doc;
-            let _ = write!(page, "\n-- {doc}\nCREATE OR REPLACE VIEW {name} AS\n");
-            let _ = writeln!(page, "{};", newest(table, dialect));
+            let query = newest(table, dialect);
+            page.push_str(&format!("\n-- {doc}\nCREATE OR REPLACE VIEW {name} AS\n{query};\n"));
         }
     }
     page
@@ -125,7 +123,6 @@ pub fn newest(table: &Table, dialect: Dialect) -> String {
         return newest_by_aggregate(table, dialect);
     }
     let names = table.columns.iter().map(|column| format!("    {}", quoted(&column.name)));
-    let mut query = format!("SELECT\n{}\nFROM (\n    SELECT\n", lines(names));
     let inner = table.columns.iter().map(|column| {
         let name = quoted(&column.name);
         match (column.carried, dialect) {
@@ -139,13 +136,13 @@ pub fn newest(table: &Table, dialect: Dialect) -> String {
     let next = "        lead(revision) OVER history AS next_revision".to_owned();
     let key = table.key.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let from = revisions_name(table, dialect);
-    let _ = write!(
-        query,
-        "{}\n    FROM {from}\n    WINDOW history AS (\n        PARTITION BY {key}\n        \
-         ORDER BY revision\n    )\n) AS revisions\nWHERE next_revision IS NULL",
+    format!(
+        "SELECT\n{}\nFROM (\n    SELECT\n{}\n    FROM {from}\n    WINDOW history AS (\n        \
+         PARTITION BY {key}\n        ORDER BY revision\n    )\n) AS revisions\n\
+         WHERE next_revision IS NULL",
+        lines(names),
         lines(inner.chain([next])),
-    );
-    query
+    )
 }
 
 /// ClickHouse aggregates instead of sorting. Its `argMax` passes over null values, which is what a
