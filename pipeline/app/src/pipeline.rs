@@ -22,6 +22,7 @@ use crate::job::flow::{self, Shared};
 use crate::job::inputs::Inputs;
 use crate::job::kafka::{Reader, Seeks, watch_ends};
 use crate::job::recover::{WhenOwned, claim, recover, takeover};
+use crate::job::spawn;
 use crate::lake::Lake;
 use crate::read_model::Model;
 use crate::tables::JOB;
@@ -155,15 +156,15 @@ fn run_threads(parts: Parts, shared: &Shared) -> Outcome<()> {
         let checker = reader.tail();
         let news_tail = news_out.clone();
         if !drain {
-            scope.spawn(move || watch_ends(checker, &news_tail, shared));
+            spawn(scope, "tail", move || watch_ends(checker, &news_tail, shared))?;
         }
-        let reading = scope.spawn(move || {
+        let reading = spawn(scope, "ingest", move || {
             let result = reader.run(&raw_out, &news_out, shared);
             // However it ended, nobody else has anything to do without records.
             shared.stop.store(true, Ordering::SeqCst);
             result
-        });
-        let aggregating = scope.spawn(move || -> Outcome<Aggregate> {
+        })?;
+        let aggregating = spawn(scope, "aggregate", move || -> Outcome<Aggregate> {
             follow(&kicked_aggregate, shared, || {
                 while aggregate.step(false)? {}
                 let mut counts = shared.telemetry.lock();
@@ -171,15 +172,15 @@ fn run_threads(parts: Parts, shared: &Shared) -> Outcome<()> {
                 Ok(())
             })?;
             Ok(aggregate)
-        });
-        let rolling = scope.spawn(move || -> Outcome<Lake> {
+        })?;
+        let rolling = spawn(scope, "lake", move || -> Outcome<Lake> {
             follow(&kicked_lake, shared, || {
                 lake.step(false, shared.clock.as_ref())?;
                 shared.telemetry.lock().lake_epoch = lake.epoch();
                 Ok(())
             })?;
             Ok(lake)
-        });
+        })?;
         let kicks = vec![kick_aggregate, kick_lake];
         let committed = flow::run(core, committer, normalizers, (raw_in, news_in, kicks), shared);
         shared.stop.store(true, Ordering::SeqCst);

@@ -12,6 +12,7 @@ use normalize::{Normalized, Normalizer};
 
 use super::committer::Committer;
 use super::core::{Core, Draft, Mark};
+use super::spawn;
 use crate::failure::{Failure, Outcome};
 use crate::telemetry::Telemetry;
 
@@ -91,17 +92,20 @@ pub(crate) fn run(
     let (done_out, done_in) = bounded(NORMALIZED_BATCHES);
     let (draft_out, draft_in) = bounded::<Draft>(1);
     std::thread::scope(|scope| {
-        scope.spawn(move || number(&raw, &numbered_out));
+        spawn(scope, "number", move || number(&raw, &numbered_out))?;
         let mut workers = Vec::new();
-        for normalizer in normalizers {
+        for (at, normalizer) in normalizers.into_iter().enumerate() {
             let (input, output) = (numbered_in.clone(), done_out.clone());
-            workers.push(scope.spawn(move || normalize_all(normalizer, &input, &output, shared)));
+            let work = move || normalize_all(normalizer, &input, &output, shared);
+            workers.push(spawn(scope, &format!("normalize-{at}"), work)?);
         }
         drop((numbered_in, done_out));
-        let writing = scope.spawn(move || write_all(committer, &draft_in, &kicks));
-        let result = CoreLoop { core, shared, drafts: draft_out }.run(&done_in, &news);
-        // Whoever failed, the others see closed channels and end.
-        drop(done_in);
+        let writing = spawn(scope, "commit", move || write_all(committer, &draft_in, &kicks))?;
+        let deciding = spawn(scope, "core", move || {
+            // Whoever fails, the others see closed channels and end.
+            CoreLoop { core, shared, drafts: draft_out }.run(&done_in, &news)
+        })?;
+        let result = join(deciding.join());
         shared.stop.store(true, Ordering::SeqCst);
         let mut worked = Ok(());
         for worker in workers {

@@ -20,3 +20,17 @@ pub(crate) mod kafka;
 pub(crate) mod recover;
 
 pub(crate) mod trackers;
+
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+
+use crate::failure::{Failure, Outcome};
+
+/// Starts a named thread: the name is what `top -H` and a profiler show.
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Outcome<ScopedJoinHandle<'scope, T>> {
+    let started = Builder::new().name(name.to_owned()).spawn_scoped(scope, work);
+    started.map_err(|error| Failure::dependency(format!("cannot start thread {name}: {error}")))
+}
