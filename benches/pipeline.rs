@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! simulate ─► Kafka ─┬─► rdkafka alone: poll, count bytes
-//!                    └─► sendtally run --until-end: rdk:* ingest normalize core commit │ aggregate lake
-//!                                                   └────── the budget is on these ─────┘
+//!                    └─► sendtally run: rdk:* ingest normalize core commit │ aggregate lake
+//!                                       └────── the budget is on these ─────┘
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -16,8 +16,11 @@ mod processor;
 
 mod shapes;
 
+mod simulating;
+
 fn main() {
     // `cargo bench` hands over flags of its own harness; there is nothing to choose here.
+    simulating::measure();
     let (unit_ns, normalize) = parsing::measure();
     let brokers = std::env::var("SENDTALLY_BROKERS");
     let binary = std::env::var("SENDTALLY_BIN");

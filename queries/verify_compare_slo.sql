@@ -1,5 +1,5 @@
 -- Windows whose newest stored revision is not the recomputed one. Windows of zeros are only in the
--- store: their messages moved elsewhere.
+-- store: their messages moved elsewhere. Windows that wait to be published are not compared.
 SELECT
     COALESCE(stored.window_s, again.window_s) AS window_s,
     COALESCE(stored.window_start, again.window_start) AS window_start,
@@ -21,6 +21,10 @@ FULL OUTER JOIN again_slo AS again
     AND COALESCE(CAST(stored.carrier AS VARCHAR), '') = COALESCE(CAST(again.carrier AS VARCHAR), '')
     AND COALESCE(CAST(stored.country AS VARCHAR), '') = COALESCE(CAST(again.country AS VARCHAR), '')
     AND CAST(stored.traffic_class AS VARCHAR) = CAST(again.traffic_class AS VARCHAR)
+LEFT ANTI JOIN waiting
+    ON waiting.window_s = COALESCE(stored.window_s, again.window_s)
+    AND arrow_cast(waiting.window_start_us, 'Timestamp(Microsecond, Some("UTC"))')
+        = COALESCE(stored.window_start, again.window_start)
 WHERE (stored.total IS DISTINCT FROM again.total)
    OR stored.delivered <> again.delivered
    OR stored.read <> again.read

@@ -164,6 +164,29 @@ def test_a_wrong_password_is_told(
 
 
 @needs_servers
+@pytest.mark.parametrize("mechanism", [None, "PLAIN", "SCRAM-SHA-512"])
+def test_tls_works_with_and_without_a_password(
+    small: Traffic, tmp_path: Path, no_password: None, mechanism: str | None
+) -> None:
+    extra = sasl(mechanism, kafka.PASSWORD) if mechanism else {"kafka": []}
+    protocol = "sasl_ssl" if mechanism else "ssl"
+    lines = [line for line in extra["kafka"] if "protocol" not in line]
+    lines += [f'security_protocol = "{protocol}"', f'ssl_ca_file = "{small.server.ca}"']
+    chosen = config(tmp_path, brokers=small.server.tls_brokers(bool(mechanism)),
+                    extra={"kafka": lines})
+    sendtally.call("run", "--config", chosen.write(), "--until-end").expect(0)
+    small.check(chosen.data)
+
+
+@needs_servers
+def test_a_certificate_that_is_not_trusted_is_told(small: Traffic, tmp_path: Path) -> None:
+    chosen = config(tmp_path, brokers=small.server.tls_brokers(False),
+                    extra={"kafka": ['security_protocol = "ssl"']})
+    sendtally.call("run", "--config", chosen.write(), timeout=90).expect(
+        2, "certificate", "ssl_ca_file")
+
+
+@needs_servers
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
 def test_the_right_password_works(
     small: Traffic, tmp_path: Path, no_password: None, mechanism: str

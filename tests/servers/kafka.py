@@ -5,8 +5,9 @@ As a context manager (`with Kafka() as kafka:`) or from the command line:
     python kafka.py start [--dir DIR]    prints the addresses; the node runs until `stop`
     python kafka.py stop --dir DIR
 
-Both listeners are open at once: PLAINTEXT without a password, and SASL_PLAINTEXT with the
-mechanisms PLAIN and SCRAM-SHA-256. Old and future record times are allowed and nothing is ever
+Its listeners are open at once: PLAINTEXT without a password, SASL_PLAINTEXT and SASL_SSL with the
+mechanisms PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, and SSL. The certificate is made at `format` and
+signed by itself: `ca.pem` beside the data is what a client has to trust. Old and future record times are allowed and nothing is ever
 deleted by age, because simulated time is not the wall clock's.
 """
 
@@ -34,23 +35,30 @@ HERE = Path(__file__).resolve().parent
 USER, PASSWORD = "sendtally", "secret-of-the-test"
 READY_TIMEOUT_S = 90
 
+LISTENERS = {
+    "plain": "PLAINTEXT://127.0.0.1", "sasl": "SASL_PLAINTEXT://127.0.0.1",
+    "ssl": "SSL://localhost", "sasl_ssl": "SASL_SSL://localhost",
+}
+MECHANISMS = {
+    "plain": 'plain.PlainLoginModule required user_{user}="{password}";',
+    "scram-sha-256": "scram.ScramLoginModule required;",
+    "scram-sha-512": "scram.ScramLoginModule required;",
+}
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},\
-CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},\
-CONTROLLER://127.0.0.1:{controller}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,\
-CONTROLLER:PLAINTEXT
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,\
+SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
-listener.name.sasl_plaintext.plain.sasl.jaas.config=\
-org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
-listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=\
-org.apache.kafka.common.security.scram.ScramLoginModule required;
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+ssl.keystore.type=PKCS12
+ssl.keystore.location={root}/keys.p12
+ssl.keystore.password={password}
+ssl.key.password={password}
 log.dirs={data}
 num.network.threads=2
 num.io.threads=2
@@ -131,21 +139,49 @@ class Kafka:
 
     def format(self) -> None:
         """Chooses ports, writes the configuration and formats the storage."""
-        plain, sasl, controller = free_ports(3)
-        ports = {"plain": plain, "sasl": sasl, "controller": controller}
+        names = [*LISTENERS, "controller"]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.root.mkdir(parents=True, exist_ok=True)
         (self.root / "ports.json").write_text(json.dumps(ports))
-        text = PROPERTIES.format(**ports, data=self.root / "data", user=USER, password=PASSWORD)
-        (self.root / "server.properties").write_text(text)
+        self.certify()
+        (self.root / "server.properties").write_text(self.properties(ports))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").lstrip("-")
-        scram = f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"
         config = ["-c", str(self.root / "server.properties")]
-        arguments = ["format", "--standalone", "-t", cluster, *config, "--add-scram", scram]
+        arguments = ["format", "--standalone", "-t", cluster, *config]
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+            arguments += ["--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]"]
         done = subprocess.run(
             java("kafka.tools.StorageTool", *arguments), capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             raise RuntimeError(f"formatting Kafka's storage failed: {done.stdout}{done.stderr}")
+
+    def properties(self, ports: dict[str, int]) -> str:
+        """The broker's configuration."""
+        text = PROPERTIES.format(
+            listeners=",".join(f"{where}:{ports[name]}" for name, where in LISTENERS.items()),
+            controller=ports["controller"], data=self.root / "data", root=self.root,
+            password=PASSWORD)
+        for listener in ("sasl_plaintext", "sasl_ssl"):
+            for mechanism, module in MECHANISMS.items():
+                login = module.format(user=USER, password=PASSWORD)
+                text += (f"listener.name.{listener}.{mechanism}.sasl.jaas.config="
+                         f"org.apache.kafka.common.security.{login}\n")
+        return text
+
+    def certify(self) -> None:
+        """Makes the key of the TLS listeners and the certificate that clients trust."""
+        store = ["-keystore", str(self.root / "keys.p12"), "-storepass", PASSWORD, "-alias", "k"]
+        pair = ["-genkeypair", "-keyalg", "RSA", "-dname", "CN=localhost", "-storetype", "PKCS12",
+                "-ext", "san=dns:localhost,ip:127.0.0.1", "-ext", "bc:c", "-validity", "30"]
+        export = ["-exportcert", "-rfc", "-file", str(self.ca)]
+        for arguments in (pair, export):
+            subprocess.run(["keytool", *arguments, *store], capture_output=True, check=True)
+
+    @property
+    def ca(self) -> Path:
+        """The certificate that a client of the TLS listeners has to trust."""
+        return self.root / "ca.pem"
 
     def start(self) -> None:
         """Starts the process and waits until it answers."""
@@ -203,7 +239,7 @@ class Kafka:
             time.sleep(0.05)
 
     def ports(self) -> dict[str, int]:
-        """Ports by name: plain, sasl, controller."""
+        """Ports by name: those of LISTENERS, controller."""
         return json.loads((self.root / "ports.json").read_text())
 
     @property
@@ -215,6 +251,10 @@ class Kafka:
     def sasl_brokers(self) -> str:
         """Address of the listener with a password."""
         return f"127.0.0.1:{self.ports()['sasl']}"
+
+    def tls_brokers(self, sasl: bool) -> str:
+        """Address of the TLS listener, with or without a password."""
+        return f"localhost:{self.ports()['sasl_ssl' if sasl else 'ssl']}"
 
     def admin(self) -> AdminClient:
         """An administration client that does not print its connection attempts."""

@@ -226,13 +226,17 @@ impl AlertBook {
         transitions
     }
 
+    /// Holds an alert of a tier that is not among its objectives.
+    #[must_use]
+    pub fn has_foreign(&self) -> bool {
+        let has = |objective: &str, tier: &str| has_tier(&self.objectives, objective, tier);
+        self.alerts.keys().any(|(objective, _, tier)| !has(objective, tier))
+    }
+
     /// Ends the episodes of tiers that the configuration no longer has.
     fn close_removed(&mut self, moment: &Moment, transitions: &mut Vec<Transition>) {
         for ((objective, series, tier), alert) in &mut self.alerts {
-            let exists = self.objectives.iter().any(|held| {
-                held.name == *objective && held.tiers.iter().any(|held| held.name == *tier)
-            });
-            if exists || !alert.is_open() {
+            if has_tier(&self.objectives, objective, tier) || !alert.is_open() {
                 continue;
             }
             let firing = alert.state == State::Firing;
@@ -252,6 +256,11 @@ impl AlertBook {
             alert.state = to_state;
         }
     }
+}
+
+fn has_tier(objectives: &[Objective], objective: &str, tier: &str) -> bool {
+    let mut of_name = objectives.iter().filter(|held| held.name == objective);
+    of_name.any(|held| held.tiers.iter().any(|held| held.name == tier))
 }
 
 /// One objective at one moment.

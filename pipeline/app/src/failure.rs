@@ -9,6 +9,7 @@ use model::fault::Domain;
 pub(crate) struct Failure {
     message: String,
     code: u8,
+    full: bool,
 }
 
 /// Result of a command.
@@ -17,22 +18,22 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// Wrong usage or configuration: exit 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: Domain::Usage.exit_code() }
+        Self { message: message.into(), code: Domain::Usage.exit_code(), full: false }
     }
 
     /// A check that the user asked for failed: exit 1.
     pub(crate) fn check(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
+        Self { message: message.into(), code: 1, full: false }
     }
 
     /// A dependency cannot be reached, or a directory is in use: exit 3.
     pub(crate) fn dependency(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: Domain::Dependency.exit_code() }
+        Self { message: message.into(), code: Domain::Dependency.exit_code(), full: false }
     }
 
     /// Stopped to protect data: exit 4.
     pub(crate) fn protect(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: Domain::Protect.exit_code() }
+        Self { message: message.into(), code: Domain::Protect.exit_code(), full: false }
     }
 
     /// Exit code.
@@ -40,8 +41,24 @@ impl Failure {
         self.code
     }
 
+    /// The disk was full: the same step can be tried again.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
     fn with(error: &dyn std::error::Error, domain: Domain) -> Self {
-        Self { message: chain(error), code: domain.exit_code() }
+        Self { message: chain(error), code: domain.exit_code(), full: false }
+    }
+
+    fn for_lack_of_space(mut self, full: bool) -> Self {
+        if full {
+            self.message = format!(
+                "the disk is full: {}; nothing is lost, make space and start again",
+                self.message
+            );
+        }
+        self.full = full;
+        self
     }
 }
 
@@ -67,15 +84,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<commit::CommitError> for Failure {
     fn from(error: commit::CommitError) -> Self {
-        let full = error.is_full();
-        let mut failure = Self::with(&error, error.domain());
-        if full {
-            failure.message = format!(
-                "the disk is full: {}; nothing is lost, make space and start again",
-                failure.message
-            );
-        }
-        failure
+        Self::with(&error, error.domain()).for_lack_of_space(error.is_full())
     }
 }
 
@@ -99,13 +108,13 @@ impl From<normalize::NormalizeError> for Failure {
 
 impl From<window::WindowError> for Failure {
     fn from(error: window::WindowError) -> Self {
-        Self::with(&error, Domain::Usage)
+        Self::with(&error, error.domain())
     }
 }
 
 impl From<sink::SinkError> for Failure {
     fn from(error: sink::SinkError) -> Self {
-        Self::with(&error, Domain::Protect)
+        Self::with(&error, Domain::Protect).for_lack_of_space(error.is_full())
     }
 }
 

@@ -6,24 +6,40 @@
 //! A roll takes every epoch that is `publish_after` behind the watermark, once that much time has
 //! gathered, or at once when rows abound; a drain takes everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use commit::{Chain, DataDir, Kept, collect, digest_file, random_hex, read_segment};
+use commit::{
+    Chain, DataDir, collect_orphans, collect_passed, digest_file, random_hex, read_segment,
+};
 use model::clock::Clock;
 use model::manifest::{FileRef, Manifest};
 use model::schema::{self, Table};
 use model::time::{HOUR_US, MINUTE_US, SECOND_US};
 use sink::{PublicFile, by_date, publish, sorted, write_parquet};
 
+use crate::disk::{tell_once, wait_for_space};
 use crate::failure::Outcome;
-use crate::tables::{AGGREGATE, JOB, LAKE, reader, segments};
+use crate::tables::{AGGREGATE, JOB, LAKE, manifest, reader, segments};
 
 /// Rows of one roll: bounds its memory (an event takes about 500 bytes here).
 const ROLL_ROWS: u64 = 1_000_000;
 /// Passed segments stay for queries that still read them.
 const GRACE_US: i64 = HOUR_US;
+/// Where files lie that only manifests make real.
+const PLACES: [&str; 5] =
+    ["segments/job", "state/job", "segments/aggregate", "state/aggregate", "lake"];
 /// Key in the lake's values: the newest lake epoch whose files are all public.
 const PUBLISHED: &str = "published";
+
+/// The oldest manifest of each chain that is still needed.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    job: u64,
+    aggregate: u64,
+    lake: u64,
+}
 
 /// An epoch that no roll has taken yet.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +59,9 @@ pub(crate) struct Lake {
     publish_after_us: i64,
     waiting: BTreeMap<&'static str, Vec<Waiting>>,
     collected_us: i64,
+    /// What was passed, and when this was noted; a restart begins anew, so an hour is an hour.
+    passed: VecDeque<(i64, Passed)>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Lake {
@@ -51,6 +70,7 @@ impl Lake {
         dir: &DataDir,
         owner: &str,
         publish_after_us: i64,
+        stop: Arc<AtomicBool>,
         clock: &dyn Clock,
     ) -> Outcome<Self> {
         let mut chain = Chain::open(dir, LAKE, owner)?;
@@ -63,6 +83,8 @@ impl Lake {
             publish_after_us,
             waiting: BTreeMap::new(),
             collected_us: clock.now_us(),
+            passed: VecDeque::new(),
+            stop,
         };
         lake.publish_all()?;
         Ok(lake)
@@ -84,8 +106,9 @@ impl Lake {
         self.look()?;
         let mark = self.job.head().and_then(|head| head.watermark_us);
         let mut rolled = false;
-        while let Some((job, aggregate)) = self.due(mark, drain) {
-            self.roll(job, aggregate, clock)?;
+        while let Some(to) = self.due(mark, drain) {
+            let stop = Arc::clone(&self.stop);
+            wait_for_space(&stop, tell_once("files"), || self.roll(to, clock))?;
             self.look()?;
             rolled = true;
         }
@@ -105,7 +128,7 @@ impl Lake {
             waiting.retain(|epoch| epoch.epoch > consumed);
             let from = waiting.last().map_or(consumed, |last| last.epoch) + 1;
             for epoch in from..=chain.epoch() {
-                let manifest = chain.read(epoch)?.unwrap_or_default();
+                let manifest = manifest(chain, epoch)?;
                 let rows = manifest.segments.iter().map(|file| file.rows).sum();
                 waiting.push(Waiting { epoch, watermark_us: manifest.watermark_us, rows });
             }
@@ -116,7 +139,10 @@ impl Lake {
     /// Up to which epochs of both chains to roll now, if at all.
     fn due(&self, mark: Option<i64>, drain: bool) -> Option<(u64, u64)> {
         let limit = mark.map(|mark| mark.saturating_sub(self.publish_after_us));
-        let old = |epoch: &Waiting| drain || epoch.watermark_us.is_some_and(|at| Some(at) <= limit);
+        // An epoch from before the first watermark is older than any.
+        let old = |epoch: &Waiting| {
+            drain || limit.is_some_and(|limit| epoch.watermark_us.is_none_or(|at| at <= limit))
+        };
         let mut rows = 0;
         let mut newest: BTreeMap<&str, u64> = BTreeMap::new();
         let mut oldest_us = None;
@@ -142,16 +168,22 @@ impl Lake {
         due.then(|| (up_to(JOB), up_to(AGGREGATE)))
     }
 
-    fn roll(&mut self, job: u64, aggregate: u64, clock: &dyn Clock) -> Outcome<()> {
+    fn roll(&mut self, (job, aggregate): (u64, u64), clock: &dyn Clock) -> Outcome<()> {
         let mut manifest = self.head();
         let epoch = self.epoch() + 1;
         let attempt = random_hex()?;
-        for (name, chain, to) in [(JOB, &self.job, job), (AGGREGATE, &self.aggregate, aggregate)] {
+        for (name, to) in [(JOB, job), (AGGREGATE, aggregate)] {
+            let chain = if name == JOB { &self.job } else { &self.aggregate };
             let from = manifest.consumed.get(name).copied().unwrap_or(0) + 1;
             let mut files = segments(chain, from, to)?;
             for table in schema::tables() {
                 let segments = files.remove(&table.name).unwrap_or_default();
-                manifest.files.extend(self.write(table, &segments, epoch, &attempt)?);
+                let written = self.write(table, &segments, &format!("{epoch:020}-{attempt}"));
+                if written.is_err() {
+                    // Nothing names them, and the disk may need their space for another try.
+                    self.discard(&manifest.files, &attempt);
+                }
+                manifest.files.extend(written?);
             }
             manifest.consumed.insert(name.to_owned(), to);
         }
@@ -165,13 +197,13 @@ impl Lake {
         self.publish_all()
     }
 
-    fn write(
-        &self,
-        table: &Table,
-        segments: &[FileRef],
-        epoch: u64,
-        attempt: &str,
-    ) -> Outcome<Vec<FileRef>> {
+    fn discard(&self, files: &[FileRef], attempt: &str) {
+        for file in files.iter().filter(|file| file.path.contains(attempt)) {
+            drop(std::fs::remove_file(self.dir.root().join(&file.path)));
+        }
+    }
+
+    fn write(&self, table: &Table, segments: &[FileRef], stem: &str) -> Outcome<Vec<FileRef>> {
         let mut batches = Vec::new();
         for segment in segments {
             batches.extend(read_segment(&self.dir, segment)?);
@@ -179,10 +211,15 @@ impl Lake {
         let mut files = Vec::new();
         for (date, batches) in by_date(table, &batches)? {
             let place = format!("lake/{}/{date}", table.name);
-            let path = format!("{place}/{epoch:020}-{attempt}.parquet");
-            let full = self.dir.place(&place)?.join(format!("{epoch:020}-{attempt}.parquet"));
-            let facts = [("sendtally.lake_epoch", epoch.to_string())];
-            let written = write_parquet(&full, table, &sorted(table, &batches)?, &facts)?;
+            let path = format!("{place}/{stem}.parquet");
+            let full = self.dir.place(&place)?.join(format!("{stem}.parquet"));
+            let facts = [("sendtally.lake_epoch", stem[..20].to_owned())];
+            let written = write_parquet(&full, table, &sorted(table, &batches)?, &facts);
+            if written.is_err() {
+                drop(std::fs::remove_file(&full));
+                self.discard(&files, stem);
+            }
+            let written = written?;
             commit::stage_file(&self.dir, &place)?;
             let sha256 = digest_file(&full)?;
             let (rows, bytes) = (written.rows, written.bytes);
@@ -207,38 +244,53 @@ impl Lake {
         Ok(())
     }
 
-    /// Deletes what every reader and every state has passed an hour ago.
-    fn collect(&self, clock: &dyn Clock) -> Outcome<()> {
-        let lake = self.head();
-        let job = self.job.head().cloned().unwrap_or_default();
-        let aggregate = self.aggregate.head().cloned().unwrap_or_default();
-        let passed = |name: &str| lake.consumed.get(name).copied().unwrap_or(0) + 1;
-        let oldest = |manifest: &Manifest| {
-            manifest.state.iter().map(|slice| slice.epoch + 1).min().unwrap_or(1)
+    /// Deletes what every reader and every state had passed an hour ago.
+    fn collect(&mut self, clock: &dyn Clock) -> Outcome<()> {
+        let now_us = clock.now_us();
+        self.passed.push_back((now_us, self.passed_now()));
+        let old = |entry: &(i64, Passed)| entry.0 + GRACE_US <= now_us;
+        // The newest of those that are old enough; it stays for the next time.
+        while self.passed.get(1).is_some_and(old) {
+            self.passed.pop_front();
+        }
+        let Some((_, passed)) = self.passed.front().copied().filter(|entry| old(entry)) else {
+            return Ok(());
         };
-        // State of the aggregate is as of an epoch of the job: replay starts there.
-        let job_from = passed(JOB).min(oldest(&job)).min(oldest(&aggregate));
-        let aggregate_from = passed(AGGREGATE).min(aggregate.epoch);
-        let mut kept = Kept::default();
-        for (chain, from) in [(&self.job, job_from), (&self.aggregate, aggregate_from)] {
+        let mut kept = BTreeSet::new();
+        for (chain, from) in [(&self.job, passed.job), (&self.aggregate, passed.aggregate)] {
             for files in segments(chain, from, chain.epoch())?.into_values() {
-                kept.files.extend(files.into_iter().map(|file| file.path));
+                kept.extend(files.into_iter().map(|file| file.path));
             }
+            let state = chain.head().map(|head| head.state.clone()).unwrap_or_default();
+            kept.extend(state.into_iter().map(|slice| slice.file.path));
         }
-        for slice in job.state.iter().chain(&aggregate.state) {
-            kept.files.insert(slice.file.path.clone());
-        }
-        kept.manifests = vec![
-            (JOB.to_owned(), job_from.saturating_sub(1)),
-            (AGGREGATE.to_owned(), aggregate_from.saturating_sub(1)),
-            (LAKE.to_owned(), lake.epoch.saturating_sub(1)),
-        ];
-        let places = ["segments/job", "state/job", "segments/aggregate", "state/aggregate"];
-        let deleted = collect(&self.dir, &places, &kept, GRACE_US, clock.now_us())?;
+        kept.extend(self.head().files.into_iter().map(|file| file.path));
+        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, now_us)?;
+        deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
+        deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;
+        deleted += collect_passed(&self.dir, &self.chain, passed.lake, &kept)?;
         if deleted > 0 {
             tracing::debug!(n_files = deleted, "passed files were collected");
         }
         Ok(())
+    }
+
+    /// The oldest manifest of each chain that somebody needs as of now.
+    fn passed_now(&self) -> Passed {
+        let lake = self.head();
+        let job = self.job.head().cloned().unwrap_or_default();
+        let aggregate = self.aggregate.head().cloned().unwrap_or_default();
+        let taken = |name: &str| lake.consumed.get(name).copied().unwrap_or(0);
+        // State is as of an epoch of the job: replay starts with the one after, and reads the
+        // watermark of that one. The aggregate may not have begun.
+        let state = |manifest: &Manifest| manifest.state.iter().map(|slice| slice.epoch).min();
+        let read = aggregate.consumed.get(JOB).copied().unwrap_or(0);
+        let oldest = taken(JOB).min(read).min(state(&job).unwrap_or(0));
+        Passed {
+            job: oldest.min(state(&aggregate).unwrap_or(0)),
+            aggregate: taken(AGGREGATE).min(aggregate.epoch),
+            lake: lake.epoch,
+        }
     }
 
     /// Leaves in good order.

@@ -6,6 +6,8 @@ mod cli;
 
 mod failure;
 
+mod disk;
+
 mod config;
 
 mod telemetry;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use commit::{Chain, DataDir, random_hex};
 use crossbeam_channel::{Receiver, bounded};
 use model::clock::Clock;
+use model::record::Input;
 use normalize::Normalizer;
 
 use crate::aggregate::{Aggregate, Alerting, Published, load};
@@ -19,13 +20,14 @@ use crate::config::Settings;
 use crate::failure::{Failure, Outcome};
 use crate::job::committer::Committer;
 use crate::job::flow::{self, Shared};
+use crate::job::heartbeat::alive_while;
 use crate::job::inputs::Inputs;
 use crate::job::kafka::{Reader, Seeks, watch_ends};
 use crate::job::recover::{WhenOwned, claim, recover, takeover};
 use crate::job::spawn;
 use crate::lake::Lake;
 use crate::read_model::Model;
-use crate::tables::JOB;
+use crate::tables::{self, JOB};
 use crate::telemetry::Telemetry;
 
 /// How a pipeline runs.
@@ -42,12 +44,10 @@ pub(crate) struct Mode {
 }
 
 /// Runs until stopped, or to the end.
-pub(crate) fn run(settings: &Settings, mode: Mode, clock: &Arc<dyn Clock>) -> Outcome<()> {
+pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> Outcome<()> {
     let dir = DataDir::open(&settings.data_dir)?;
     let owner = format!("pid-{}-{}", std::process::id(), &random_hex()?[..12]);
     let mut chain = Chain::open(&dir, JOB, &owner)?;
-    let stopping = || mode.stop.load(Ordering::SeqCst);
-    claim(&mut chain, &dir, WhenOwned::StandBy, clock.as_ref(), &stopping)?;
     let telemetry = Arc::new(Telemetry::default());
     let shared = Shared {
         clock: Arc::clone(clock),
@@ -57,12 +57,23 @@ pub(crate) fn run(settings: &Settings, mode: Mode, clock: &Arc<dyn Clock>) -> Ou
         epoch_us: i64::try_from(settings.epoch_ms).unwrap_or(1000) * 1000,
         until_end: mode.until_end,
     };
-    // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
-    let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
-    let (reader, opened) = Reader::connect(settings, mode.seeks, known)?;
-    takeover(&mut chain, &settings.version, clock.now_us())?;
+    let (reader, opened) = own(&mut chain, &dir, settings, mode, clock)?;
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    let (mut core, state) = recover(&dir, &chain, threads.div_ceil(2))?;
+    let published = Arc::new(Published::default());
+    let as_of = tables::reader(&dir, JOB)?;
+    let (chain, (mut core, state, aggregate, lake)) =
+        alive_while(chain, &settings.version, clock, || {
+            let (core, state) = recover(&dir, &as_of, threads.div_ceil(2))?;
+            load(&dir, &published)?;
+            let alerting = Alerting::open(&settings.objective_files)?;
+            let ending = (Arc::clone(&mode.stop), clock.now_us());
+            let aggregate =
+                Aggregate::open(&dir, &owner, alerting, Arc::clone(&published), ending)?;
+            let (after_us, stop) = (settings.publish_after_us, Arc::clone(&mode.stop));
+            let lake = Lake::open(&dir, &owner, after_us, stop, clock.as_ref())?;
+            Ok((core, state, aggregate, lake))
+        })?;
+    core.epoch = chain.epoch() + 1;
     let (messages, bytes) = core.trackers.size();
     tracing::info!(epoch = chain.epoch(), messages, bytes, "recovered");
     for (input, offset) in opened {
@@ -76,14 +87,8 @@ pub(crate) fn run(settings: &Settings, mode: Mode, clock: &Arc<dyn Clock>) -> Ou
         config_version: settings.version.clone(),
         clock: Arc::clone(clock),
         telemetry,
-        draining: false,
+        stop: Arc::clone(&mode.stop),
     };
-    let published = Arc::new(Published::default());
-    load(&dir, &published)?;
-    let alerting = Alerting::open(&settings.objective_files)?;
-    let now_us = clock.now_us();
-    let aggregate = Aggregate::open(&dir, &owner, alerting, Arc::clone(&published), now_us)?;
-    let lake = Lake::open(&dir, &owner, settings.publish_after_us, clock.as_ref())?;
     let normalizers = (0..threads)
         .map(|_| Normalizer::new(normalize::Settings { keyring: settings.keyring }))
         .collect();
@@ -93,6 +98,36 @@ pub(crate) fn run(settings: &Settings, mode: Mode, clock: &Arc<dyn Clock>) -> Ou
     }
     let parts = Parts { core, committer, reader, aggregate, lake, normalizers };
     serve_beside(settings, &shared, &published, mode.listening, || run_threads(parts, &shared))
+}
+
+/// Makes the chain this process's own: waits while another has it, asks Kafka, takes over.
+fn own(
+    chain: &mut Chain,
+    dir: &DataDir,
+    settings: &Settings,
+    mode: &Mode,
+    clock: &Arc<dyn Clock>,
+) -> Outcome<(Reader, Vec<(Input, i64)>)> {
+    let stopping = || mode.stop.load(Ordering::SeqCst);
+    loop {
+        claim(chain, dir, WhenOwned::StandBy, clock.as_ref(), &stopping)?;
+        // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
+        let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
+        let connected = Reader::connect(settings, mode.seeks.clone(), known)?;
+        let epoch = chain.epoch();
+        chain.refresh()?;
+        if chain.epoch() != epoch {
+            // Somebody went on meanwhile: what Kafka was asked about is not the newest any more.
+            continue;
+        }
+        match takeover(chain, &settings.version, clock.now_us()) {
+            Ok(()) => return Ok(connected),
+            Err(failure) if chain.refresh()? => {
+                tracing::info!(%failure, "another process was faster: standing by");
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
 }
 
 struct Parts {

@@ -24,13 +24,23 @@ pub(crate) const COMPLETE_THROUGH: &str = "complete_through_us";
 /// Key in the aggregate's values.
 pub(crate) const MATURITY: &str = "maturity";
 
+/// Looks at a directory whose lake moves, at most.
+const TRIES: u32 = 10;
+
 /// Opens a chain for reading only.
 pub(crate) fn reader(dir: &DataDir, name: &str) -> Result<Chain, CommitError> {
     Chain::open(dir, name, "reader")
 }
 
-/// Segments of the epochs `from..=to` of a chain, by table. An epoch that is gone was collected:
-/// its rows are in the lake.
+/// A manifest that has to be there.
+pub(crate) fn manifest(chain: &Chain, epoch: u64) -> Result<Manifest, CommitError> {
+    chain.read(epoch)?.ok_or_else(|| CommitError::Damaged {
+        path: chain.path(epoch),
+        what: "it is missing".to_owned(),
+    })
+}
+
+/// Segments of the epochs `from..=to` of a chain, by table.
 pub(crate) fn segments(
     chain: &Chain,
     from: u64,
@@ -38,16 +48,36 @@ pub(crate) fn segments(
 ) -> Result<BTreeMap<String, Vec<FileRef>>, CommitError> {
     let mut tables: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
     for epoch in from..=to {
-        for file in chain.read(epoch)?.into_iter().flat_map(|manifest| manifest.segments) {
+        for file in manifest(chain, epoch)?.segments {
             tables.entry(file.table.clone()).or_default().push(file);
         }
     }
     Ok(tables)
 }
 
-/// Every table of the directory as of now.
-pub(crate) fn sources(dir: &DataDir) -> Outcome<Vec<TableSource>> {
-    let lake = reader(dir, LAKE)?;
+/// The tables of a directory, and the heads that they are as of.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) tables: Vec<TableSource>,
+    pub(crate) job: Manifest,
+    pub(crate) aggregate: Manifest,
+}
+
+/// The tables for which `wanted` is true, as of now; the others have no rows. Starts over where the
+/// lake moved meanwhile: what it took in may be collected under the reader's hands.
+pub(crate) fn snapshot(dir: &DataDir, wanted: impl Fn(&str) -> bool) -> Outcome<Snapshot> {
+    let mut tries = 0;
+    loop {
+        let lake = reader(dir, LAKE)?;
+        let found = look(dir, &lake, &wanted);
+        tries += 1;
+        if tries == TRIES || reader(dir, LAKE)?.epoch() == lake.epoch() {
+            return found;
+        }
+    }
+}
+
+fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<Snapshot> {
     let head = lake.head().cloned().unwrap_or_default();
     let mut files: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
     let mut heads = Vec::new();
@@ -60,22 +90,28 @@ pub(crate) fn sources(dir: &DataDir) -> Outcome<Vec<TableSource>> {
         heads.push(chain.head().cloned().unwrap_or_default());
     }
     let mut sources = Vec::new();
+    let [job, aggregate] = [heads.swap_remove(0), heads.swap_remove(0)];
     for table in schema::tables() {
         let mut source = TableSource {
             name: table.name.clone(),
             schema: table.arrow(),
-            parquet: parquet(dir, &head, &table.name),
+            parquet: Vec::new(),
             segments: Vec::new(),
         };
+        if !wanted(&table.name) {
+            sources.push(source);
+            continue;
+        }
+        source.parquet = parquet(dir, &head, &table.name);
         for file in files.remove(&table.name).unwrap_or_default() {
             source.segments.extend(read_segment(dir, &file)?);
         }
         if table.name == "status" {
-            source.segments = vec![status(&heads[0], &heads[1])?];
+            source.segments = vec![status(&job, &aggregate)?];
         }
         sources.push(source);
     }
-    Ok(sources)
+    Ok(Snapshot { tables: sources, job, aggregate })
 }
 
 fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Vec<PathBuf> {

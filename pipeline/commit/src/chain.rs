@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::CommitError;
 use crate::datadir::{DataDir, random_hex};
-use crate::publish::publish_absent;
+use crate::publish::{publish_absent, sync_parent};
 
 /// A head that has not moved for so long may be taken over.
 pub const TAKEOVER_US: i64 = 5 * model::time::SECOND_US;
@@ -78,15 +78,23 @@ impl Chain {
     /// Where a manifest cannot be read or is damaged.
     pub fn refresh(&mut self) -> Result<bool, CommitError> {
         let known = self.epoch();
-        let mut newest = known.max(self.start()?);
+        let mut newest = if self.holds_head() { known } else { self.start()? };
         while self.path(newest + 1).exists() {
             newest += 1;
         }
         if newest == known {
             return Ok(false);
         }
+        // What another process linked may not be durable yet, and is acted on from here.
+        sync_parent(&self.path(newest))?;
         self.head = self.load(newest)?;
         Ok(true)
+    }
+
+    /// The manifest that this process takes for the head is still there. Collection begins with
+    /// the oldest and spares the head: where it is gone, the chain has moved far beyond it.
+    fn holds_head(&self) -> bool {
+        self.head.is_some() && self.path(self.epoch()).exists()
     }
 
     /// Where to probe upward from: the hint where it is right, else the newest name listed.
@@ -97,6 +105,16 @@ impl Chain {
             return Ok(number);
         }
         Ok(self.numbers()?.last().copied().unwrap_or(0))
+    }
+
+    /// Fails where the chain has moved on so far that its next number is free again.
+    fn still_ours(&self) -> Result<(), CommitError> {
+        if self.head.is_none() || self.holds_head() {
+            return Ok(());
+        }
+        let newest = self.numbers()?.last().copied().unwrap_or(0);
+        let owner = self.read(newest)?.map(|manifest| manifest.owner).unwrap_or_default();
+        Err(CommitError::Taken { chain: self.name.clone(), owner })
     }
 
     /// Numbers of the manifests on disk, ascending.
@@ -172,6 +190,7 @@ impl Chain {
             manifest.attempt = random_hex()?;
         }
         let path = self.path(epoch);
+        self.still_ours()?;
         let bytes = serde_json::to_vec(&manifest).map_err(|error| CommitError::Damaged {
             path: path.clone(),
             what: format!("the manifest cannot be written as JSON: {error}"),
@@ -183,6 +202,12 @@ impl Chain {
             if stored.attempt != manifest.attempt {
                 return Err(CommitError::Taken { chain: self.name.clone(), owner: stored.owner });
             }
+            sync_parent(&path)?;
+        }
+        // Frozen between the check and the link: the link filled a hole, and is taken back.
+        if let Err(error) = self.still_ours() {
+            drop(fs::remove_file(&path));
+            return Err(error);
         }
         self.head = Some((manifest, hex(&Sha256::digest(&bytes))));
         // Only a hint: probing finds the head without it.
@@ -250,6 +275,26 @@ mod tests {
         fs::remove_file(chain.path(1)).unwrap();
         fs::remove_file(dir.root().join("chains/job/HINT")).unwrap();
         assert_eq!(Chain::open(&dir, "job", "b").unwrap().epoch(), 5);
+        fs::remove_dir_all(dir.root()).unwrap();
+    }
+
+    #[test]
+    fn an_owner_that_slept_through_a_collection_cannot_fill_the_hole() {
+        let dir = temporary("asleep");
+        let mut asleep = Chain::open(&dir, "job", "a").unwrap();
+        asleep.create(Manifest::default()).unwrap();
+        let mut other = Chain::open(&dir, "job", "b").unwrap();
+        for _ in 0..3 {
+            other.create(Manifest::default()).unwrap();
+        }
+        for collected in [1, 2] {
+            fs::remove_file(other.path(collected)).unwrap();
+        }
+        let error = asleep.create(Manifest::default()).unwrap_err();
+        assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "b"));
+        assert!(!other.path(2).exists(), "the hole stays");
+        assert!(asleep.refresh().unwrap());
+        assert_eq!(asleep.epoch(), 4);
         fs::remove_dir_all(dir.root()).unwrap();
     }
 

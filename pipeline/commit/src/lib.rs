@@ -21,7 +21,7 @@ mod chain;
 mod collect;
 
 pub use chain::{Chain, Claim, TAKEOVER_US};
-pub use collect::{Kept, collect};
+pub use collect::{collect_orphans, collect_passed};
 pub use datadir::{DataDir, random_hex};
 pub use publish::{is_full, publish_absent};
 pub use segment::{digest_file, read_segment, stage_file, write_segment};

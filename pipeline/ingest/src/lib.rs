@@ -53,6 +53,17 @@ pub enum IngestError {
         /// What the broker says.
         reason: String,
     },
+    /// The protected connection could not be agreed on.
+    #[error(
+        "no protected connection to Kafka at {brokers}: {reason}; look at security_protocol and \
+         ssl_ca_file in [kafka]"
+    )]
+    Tls {
+        /// Bootstrap servers.
+        brokers: String,
+        /// What the client says.
+        reason: String,
+    },
     /// A topic of the configuration is not there.
     #[error("topic {topic} does not exist at {brokers}; create it, or correct [[topics]]")]
     MissingTopic {
@@ -111,6 +122,11 @@ impl IngestError {
             _ => Domain::Usage,
         }
     }
+}
+
+/// Certificates or protocols do not fit: no retry helps.
+pub(crate) fn is_tls(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::SSL)
 }
 
 /// The broker said that the login is wrong: no retry helps.

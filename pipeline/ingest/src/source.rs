@@ -20,7 +20,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use regex::Regex;
 
 use crate::settings::KafkaSettings;
-use crate::{IngestError, is_authentication};
+use crate::{IngestError, is_authentication, is_tls};
 
 /// Longest wait for an answer of the broker at start.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -73,10 +73,24 @@ pub struct Start {
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// Next offset; `None` = the first that the broker has.
-    pub offset: Option<i64>,
+    /// Next offset.
+    pub offset: i64,
     /// Id of the input in the process.
     pub input: u32,
+}
+
+impl Start {
+    /// Checks that the partition, which has the offsets `low..high`, can be read from here.
+    ///
+    /// # Errors
+    /// An offset that the partition does not have: nothing is skipped silently.
+    pub fn check(&self, low: i64, high: i64) -> Result<(), IngestError> {
+        if (low..=high).contains(&self.offset) {
+            return Ok(());
+        }
+        let (topic, partition, wanted) = (self.topic.clone(), self.partition, self.offset);
+        Err(IngestError::OutOfRange { topic, partition, wanted, low, high })
+    }
 }
 
 /// What a poll gave.
@@ -153,6 +167,9 @@ impl KafkaSource {
         if let Some((_, reason)) = told.iter().find(|(error, _)| is_authentication(error)) {
             return IngestError::Authentication { brokers, reason: reason.clone() };
         }
+        if let Some((_, reason)) = told.iter().find(|(error, _)| is_tls(error)) {
+            return IngestError::Tls { brokers, reason: reason.clone() };
+        }
         let reason = told.last().map_or_else(|| error.to_string(), |(_, reason)| reason.clone());
         IngestError::Unreachable { brokers, reason }
     }
@@ -190,31 +207,17 @@ impl KafkaSource {
         answer.map_err(|error| self.why(&error))
     }
 
-    /// Takes partitions on, beside those already assigned. Gives the first offset of each.
+    /// Takes partitions on, beside those already assigned.
     ///
     /// # Errors
-    /// An offset that the partition does not have: nothing is skipped silently.
-    pub fn assign(&mut self, starts: &[Start]) -> Result<Vec<i64>, IngestError> {
-        let mut list = TopicPartitionList::new();
-        let mut first = Vec::with_capacity(starts.len());
-        for start in starts {
-            let (low, high) = self.bounds(&start.topic, start.partition)?;
-            let offset = start.offset.unwrap_or(low);
-            if offset < low || offset > high {
-                return Err(IngestError::OutOfRange {
-                    topic: start.topic.clone(),
-                    partition: start.partition,
-                    wanted: offset,
-                    low,
-                    high,
-                });
-            }
-            first.push(offset);
-            let consume = |error: KafkaError| IngestError::Consume { reason: error.to_string() };
-            list.add_partition_offset(&start.topic, start.partition, Offset::Offset(offset))
-                .map_err(consume)?;
-        }
+    /// Where the client refuses.
+    pub fn assign(&mut self, starts: &[Start]) -> Result<(), IngestError> {
         let consume = |error: KafkaError| IngestError::Consume { reason: error.to_string() };
+        let mut list = TopicPartitionList::new();
+        for start in starts {
+            let offset = Offset::Offset(start.offset);
+            list.add_partition_offset(&start.topic, start.partition, offset).map_err(consume)?;
+        }
         self.consumer.incremental_assign(&list).map_err(consume)?;
         for start in starts {
             let queue = self.consumer.split_partition_queue(&start.topic, start.partition);
@@ -225,7 +228,7 @@ impl KafkaSource {
             let queue = queue.ok_or_else(missing)?;
             self.assigned.push(Assigned { input: start.input, queue });
         }
-        Ok(first)
+        Ok(())
     }
 
     /// Reads what is there, at most about `bytes_max`; waits up to `wait` where nothing is.

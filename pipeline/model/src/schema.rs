@@ -26,8 +26,10 @@ pub enum ColumnType {
     Boolean,
     /// Microseconds, UTC.
     Timestamp,
-    /// Decimal128(18, 9).
+    /// Decimal128(18, 9): a price.
     Decimal,
+    /// Decimal128(38, 9): a sum of prices, or a price times a quantity.
+    Decimal38,
     /// 16-bit count.
     Uint16,
     /// 32-bit count.
@@ -54,6 +56,7 @@ impl ColumnType {
             Self::Boolean => DataType::Boolean,
             Self::Timestamp => timestamp_type(),
             Self::Decimal => DataType::Decimal128(18, 9),
+            Self::Decimal38 => DataType::Decimal128(38, 9),
             Self::Uint16 => DataType::UInt16,
             Self::Uint32 => DataType::UInt32,
             Self::Uint64 => DataType::UInt64,
@@ -74,6 +77,7 @@ impl ColumnType {
             Self::Boolean => "Bool",
             Self::Timestamp => "DateTime64(6, 'UTC')",
             Self::Decimal => "Decimal(18, 9)",
+            Self::Decimal38 => "Decimal(38, 9)",
             Self::Uint16 => "UInt16",
             Self::Uint32 => "UInt32",
             Self::Uint64 => "UInt64",
@@ -219,6 +223,7 @@ const fn arrow_name(kind: ColumnType) -> &'static str {
         ColumnType::Boolean => "Boolean",
         ColumnType::Timestamp => "Timestamp(us, UTC)",
         ColumnType::Decimal => "Decimal128(18, 9)",
+        ColumnType::Decimal38 => "Decimal128(38, 9)",
         ColumnType::Uint16 => "UInt16",
         ColumnType::Uint32 => "UInt32",
         ColumnType::Uint64 => "UInt64",
@@ -320,7 +325,8 @@ mod tests {
         for table in tables() {
             for column in &table.columns {
                 let money = ["price", "amount", "unit_price"].contains(&column.name.as_str());
-                assert!(!money || column.kind == ColumnType::Decimal, "{}", column.name);
+                let decimal = [ColumnType::Decimal, ColumnType::Decimal38].contains(&column.kind);
+                assert!(!money || decimal, "{}", column.name);
             }
         }
     }

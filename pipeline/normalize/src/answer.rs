@@ -64,12 +64,17 @@ impl<'a> Answer<'a> {
 
     /// A header of the answer, by name without case.
     pub(crate) fn header(&self, name: &str) -> Scalar<'a> {
-        self.headers.map_or(Scalar::Missing, |headers| member(headers, name))
+        self.headers.map_or(Scalar::Missing, |headers| header(headers, name))
+    }
+
+    /// HTTP status: the record's, else the pseudo header of HTTP/2.
+    pub(crate) fn http_status(&self) -> Scalar<'a> {
+        if self.status.is_present() { self.status.clone() } else { self.header(":status") }
     }
 
     /// Time of the answer's `Date` header.
-    pub(crate) fn date_us(&self) -> Option<i64> {
-        date::parse_mail(self.header("date").text()?)
+    pub(crate) fn date_us(&self, out: &mut Emitter<'_>) -> Option<i64> {
+        out.time(&self.header("date"), date::parse_mail)
     }
 
     /// The body as JSON text: an object, or the text that a string holds.
@@ -91,6 +96,29 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Scalar<'a> {
             return Ok(());
         }
         cursor.skip()
+    });
+    if read.is_ok() { found } else { Scalar::Missing }
+}
+
+/// A header's value, by name without case; of a list of values (`["a"]`) the first.
+pub(crate) fn header<'a>(headers: &'a str, name: &str) -> Scalar<'a> {
+    let mut found = Scalar::Missing;
+    let read = Cursor::new(headers).object_or_skip(|cursor, key| {
+        if !key.eq_ignore_ascii_case(name) {
+            return cursor.skip();
+        }
+        if cursor.kind() != Kind::Array {
+            found = cursor.scalar()?;
+            return Ok(());
+        }
+        found = Scalar::Missing;
+        cursor.array(|cursor| {
+            let value = cursor.scalar()?;
+            if !found.is_present() {
+                found = value;
+            }
+            Ok(())
+        })
     });
     if read.is_ok() { found } else { Scalar::Missing }
 }

@@ -9,14 +9,14 @@
 //! | 410 | undelivered, final: the device token is gone |
 //!
 //! Traps: the body of a 410 has the time at which the token was found dead, perhaps long before
-//! this push. It is the only time that Apple gives, so it is the event time, but never before
-//! `sent_at`, and not at all where it lies more than a day before the ingest time: a message of
-//! today must not count in last month's window. The device token is the recipient.
+//! this push. It is the only time that Apple gives, so it is the event time; but without a
+//! `sent_at` not where it lies more than a day before the ingest time: a message of today must not
+//! count in last month's window. The device token is the recipient.
 
 use model::time::DAY_US;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, instant, member, part};
+use crate::answer::{Answer, each_document, header, instant, member, part};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
@@ -27,6 +27,8 @@ use crate::normalizer::Record;
 struct Line<'a> {
     answer: Answer<'a>,
     id: Scalar<'a>,
+    /// Of a broadcast or Live Activity channel.
+    request_id: Scalar<'a>,
     reason: Scalar<'a>,
     timestamp: Scalar<'a>,
     topic: Scalar<'a>,
@@ -43,7 +45,8 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     let mut line = Line::default();
     let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
         let slot = match key {
-            "apns_id" => &mut line.id,
+            "apns_id" | "apns-id" => &mut line.id,
+            "apns_request_id" | "apns-request-id" => &mut line.request_id,
             "reason" => &mut line.reason,
             "timestamp" => &mut line.timestamp,
             "topic" => &mut line.topic,
@@ -55,7 +58,8 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
         *slot = cursor.scalar()?;
         Ok(())
     })?;
-    let is_line = line.id.is_present() || line.answer.headers.is_some();
+    let is_line = [&line.id, &line.request_id].iter().any(|id| id.is_present())
+        || line.answer.headers.is_some();
     if !is_object || !(is_line || line.answer.status.is_present()) {
         return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
     }
@@ -83,45 +87,55 @@ fn emit(line: &Line<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), 
     let ids = [
         line.answer.header("apns-id"),
         line.id.clone(),
-        member(request_headers, "apns-id"),
+        header(request_headers, "apns-id"),
         line.answer.header("apns-request-id"),
+        line.request_id.clone(),
+        header(request_headers, "apns-request-id"),
     ];
     let id = ids.iter().find_map(Scalar::text);
     let id = id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/apns_id")))?;
-    let status = line.answer.status.whole();
+    let told = line.answer.http_status();
+    let status = told.whole();
     let status =
         status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
     let reason = out.text(&line.reason);
     let mut draft = Draft::new(id, Channel::PushApns, outcome(status, out));
-    draft.vendor_status = reason.or_else(|| line.answer.status.text());
+    let word = reason.or_else(|| told.text());
+    // The event time may depend on the ingest time, the identity of the event may not.
+    let dead_since_us = out.time(&line.timestamp, instant);
+    let time_bytes = dead_since_us.unwrap_or(i64::MIN).to_be_bytes();
+    let event_parts: [&[u8]; 3] = [id.as_bytes(), word.unwrap_or("").as_bytes(), &time_bytes];
+    draft.event_parts = &event_parts;
+    draft.vendor_status = word;
     draft.error_code = reason;
     draft.error_class = class(status, reason);
     let sent = [line.sent_at.clone(), member(request, "sent_at")];
     let sent = sent.iter().find(|sent| sent.is_present()).unwrap_or(&Scalar::Missing);
     draft.submit_time_us = out.time(sent, instant);
-    draft.event_time_us = dead_since(line, draft.submit_time_us, out);
-    draft.header_time_us = line.answer.date_us();
-    let topics = [line.topic.clone(), member(request_headers, "apns-topic")];
+    draft.event_time_us = event_time(dead_since_us, draft.submit_time_us, out);
+    draft.header_time_us = line.answer.date_us(out);
+    let topics =
+        [line.topic.clone(), header(request_headers, "apns-topic"), member(request, "topic")];
     draft.sender = topics.iter().find_map(Scalar::text);
-    let tokens = [
-        line.token.clone(),
-        member(request, "device_token"),
-        member(request, "token"),
-        member(request, "path"),
-        member(request, "url"),
-    ];
+    let tokens = [line.token.clone(), member(request, "device_token"), member(request, "token")];
+    let paths = [member(request, "path"), member(request, "url"), header(request_headers, ":path")];
     let token = tokens.iter().find_map(Scalar::text);
-    draft.recipient = token.map(|token| token.rsplit('/').next().unwrap_or(token));
+    draft.recipient = token.or_else(|| paths.iter().find_map(|path| device(path.text()?)));
     out.event(&draft);
     Ok(())
 }
 
+/// The token of `/3/device/TOKEN`; a broadcast's path ends in an app's name instead.
+fn device(path: &str) -> Option<&str> {
+    let (_, token) = path.split_once("/device/")?;
+    token.split(['/', '?']).next().filter(|token| !token.is_empty())
+}
+
 /// The 410's time, where it can be this event's.
-fn dead_since(line: &Line<'_>, sent_us: Option<i64>, out: &mut Emitter<'_>) -> Option<i64> {
-    let time = out.time(&line.timestamp, instant)?;
+fn event_time(dead_since_us: Option<i64>, sent_us: Option<i64>, out: &Emitter<'_>) -> Option<i64> {
+    let time = dead_since_us?;
     match (sent_us, out.origin.ingest_time_us) {
-        (Some(sent), _) => Some(time.max(sent)),
-        (None, Some(ingest)) if time < ingest - DAY_US => None,
+        (None, Some(ingest)) if time < ingest.saturating_sub(DAY_US) => None,
         _ => Some(time),
     }
 }

@@ -1,5 +1,7 @@
 //! CloudEvents 1.0 of an own app or in-app channel: structured mode, batches, and Kafka's binary
-//! mode (`ce_id`, `ce_type`, … as headers, the value is `data`). <https://cloudevents.io>
+//! mode (`ce_id`, `ce_type`, … as headers, the value is `data`). <https://cloudevents.io> A `data`
+//! object that comes without its envelope is read too; then nothing but itself identifies it.
+//! `data_base64` is JSON in base64.
 //!
 //! `data.status` (else the last word of `type`) is one of the canonical words; `displayed`, `seen`
 //! and `opened` are read. A word of its own is `unknown` and not final.
@@ -8,6 +10,8 @@
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
 //! only where `unit` says segments.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::time::parse_rfc3339;
 use model::vocabulary::{DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
@@ -38,6 +42,8 @@ struct Data<'a> {
     campaign: Scalar<'a>,
     traffic_class: Scalar<'a>,
     sender: Scalar<'a>,
+    /// Fields whose value was no object where one belongs.
+    unreadable: u64,
     error_code: Scalar<'a>,
     units: Scalar<'a>,
     unit: Scalar<'a>,
@@ -52,7 +58,12 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         value.map_or(Scalar::Missing, |value| Scalar::Text(value.into()))
     };
     let id = header("ce_id", "http-ce-id");
-    if !id.is_present() {
+    // Structured mode may repeat the attributes as headers; its content type tells it apart.
+    let content_type = record.headers.get("content-type").unwrap_or("").trim_ascii_start();
+    let is_structured = content_type
+        .get(.."application/cloudevents".len())
+        .is_some_and(|start| start.eq_ignore_ascii_case("application/cloudevents"));
+    if !id.is_present() || is_structured {
         return each_document(record.value, out, structured);
     }
     let mut event = Event {
@@ -69,18 +80,22 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 }
 
 fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let decoded: String;
+    let mut encoded = Scalar::Missing;
     let mut event = Event::default();
+    let mut bare = Data::default();
     let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "source" => &mut event.source,
             "type" => &mut event.kind,
             "time" => &mut event.time,
+            "data_base64" => &mut encoded,
             "data" => {
                 event.has_data = data(cursor, &mut event.data)?;
                 return Ok(());
             }
-            _ => return cursor.skip(),
+            _ => return data_field(cursor, key, &mut bare),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -88,58 +103,85 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
     if !is_object {
         return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
     }
+    if let Some(encoded) = encoded.text().filter(|_| !event.has_data) {
+        let bytes = STANDARD.decode(encoded).ok();
+        decoded = bytes
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| Dead::new(DeadReason::BadEncoding, format!("{place}/data_base64")))?;
+        let mut cursor = Cursor::new(&decoded);
+        event.has_data = data(&mut cursor, &mut event.data)?;
+        cursor.end()?;
+    }
+    // No attribute of an envelope is called `message_id`: names there have no underscore.
+    if !event.has_data && bare.message_id.is_present() {
+        (event.data, event.has_data) = (bare, true);
+        return emit(&event, place, "", out);
+    }
     emit(&event, place, "/data", out)
 }
 
 fn data<'a>(cursor: &mut Cursor<'a>, data: &mut Data<'a>) -> Result<bool, Syntax> {
-    cursor.object_or_skip(|cursor, key| {
-        let slot = match key {
-            "message_id" => &mut data.message_id,
-            "logical_id" => &mut data.logical_id,
-            "channel" => &mut data.channel,
-            "recipient_ref" => &mut data.recipient,
-            "status" => &mut data.status,
-            "campaign" => &mut data.campaign,
-            "traffic_class" => &mut data.traffic_class,
-            "sender" => &mut data.sender,
-            "error" => {
-                cursor.object_or_skip(|cursor, key| match key {
-                    "code" => {
-                        data.error_code = cursor.scalar()?;
-                        Ok(())
-                    }
-                    _ => cursor.skip(),
-                })?;
-                return Ok(());
-            }
-            "billing" => {
-                cursor.object_or_skip(|cursor, key| billing(cursor, key, data))?;
-                return Ok(());
-            }
-            _ => return cursor.skip(),
-        };
-        *slot = cursor.scalar()?;
-        Ok(())
-    })
+    cursor.object_or_skip(|cursor, key| data_field(cursor, key, data))
+}
+
+fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "message_id" => &mut data.message_id,
+        "logical_id" => &mut data.logical_id,
+        "channel" => &mut data.channel,
+        "recipient_ref" => &mut data.recipient,
+        "status" => &mut data.status,
+        "campaign" => &mut data.campaign,
+        "traffic_class" => &mut data.traffic_class,
+        "sender" => &mut data.sender,
+        "error" => {
+            return part(cursor, data, |cursor, key, data| match key {
+                "code" => {
+                    data.error_code = cursor.scalar()?;
+                    Ok(())
+                }
+                _ => cursor.skip(),
+            });
+        }
+        "billing" => return part(cursor, data, billing),
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+/// Reads an object inside `data`; null is none, anything else is counted.
+fn part<'a>(
+    cursor: &mut Cursor<'a>,
+    data: &mut Data<'a>,
+    field: impl Fn(&mut Cursor<'a>, &str, &mut Data<'a>) -> Result<(), Syntax>,
+) -> Result<(), Syntax> {
+    if cursor.is_null() {
+        return cursor.skip();
+    }
+    let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, data))?;
+    data.unreadable += u64::from(!is_object);
+    Ok(())
 }
 
 fn billing<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<(), Syntax> {
-    match key {
-        "units" => data.units = cursor.scalar()?,
-        "unit" => data.unit = cursor.scalar()?,
-        "price" => {
-            cursor.object_or_skip(|cursor, key| {
-                let slot = match key {
-                    "amount" => &mut data.amount,
-                    "currency" => &mut data.currency,
-                    _ => return cursor.skip(),
-                };
-                *slot = cursor.scalar()?;
-                Ok(())
-            })?;
-        }
-        _ => cursor.skip()?,
-    }
+    let slot = match key {
+        "units" => &mut data.units,
+        "unit" => &mut data.unit,
+        "price" => return part(cursor, data, price),
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn price<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "amount" => &mut data.amount,
+        "currency" => &mut data.currency,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
     Ok(())
 }
 
@@ -151,6 +193,7 @@ fn emit(
 ) -> Result<(), Dead> {
     let data = &event.data;
     let (id, word) = (data.message_id.text(), data.status.text());
+    let unreadable = data.unreadable + u64::from(data.status.is_unreadable());
     let typed = event.kind.text().and_then(|kind| kind.rsplit('.').next());
     let typed = typed.filter(|word| known_outcome(word).is_some());
     if !event.has_data || (id.is_none() && word.is_none() && typed.is_none()) {
@@ -159,6 +202,7 @@ fn emit(
     let missing = |reason, field| Dead::new(reason, format!("{place}{data_path}/{field}"));
     let id = id.ok_or_else(|| missing(DeadReason::MissingId, "message_id"))?;
     let word = word.or(typed).ok_or_else(|| missing(DeadReason::MissingStatus, "status"))?;
+    out.counters.unreadable_fields += unreadable;
     let channel = words::channel(out.text(&data.channel).unwrap_or(""));
     let mut draft = Draft::new(id, channel, outcome(word, out));
     let event_parts: [&[u8]; 2] =
@@ -168,15 +212,18 @@ fn emit(
     }
     draft.logical_id = out.text(&data.logical_id);
     draft.vendor_status = Some(word);
-    draft.error_code = out.text(&data.error_code).filter(|code| *code != "0");
+    draft.error_code = out.text(&data.error_code).filter(|code| !words::is_no_error(code));
     draft.error_class =
         draft.error_code.and_then(|code| ErrorClass::parse(Folded::new(code).as_str()));
     draft.event_time_us = out.time(&event.time, parse_rfc3339);
     draft.recipient = out.text(&data.recipient);
     draft.sender = out.text(&data.sender).or_else(|| event.source.text());
     draft.campaign = out.text(&data.campaign);
-    let class = out.text(&data.traffic_class).and_then(TrafficClass::parse);
-    draft.traffic_class = class.unwrap_or(TrafficClass::Unknown);
+    if let Some(class) = out.text(&data.traffic_class) {
+        let class = TrafficClass::parse(Folded::new(class).as_str());
+        out.counters.unreadable_fields += u64::from(class.is_none());
+        draft.traffic_class = class.unwrap_or(TrafficClass::Unknown);
+    }
     let unit = Folded::new(out.text(&data.unit).unwrap_or(""));
     if unit.as_str().starts_with("segment") {
         draft.segments = out.segments(&data.units);
@@ -192,6 +239,7 @@ fn known_outcome(word: &str) -> Option<Outcome> {
     let folded = Folded::new(word);
     let status = match folded.as_str() {
         "displayed" | "seen" | "opened" => Status::Read,
+        "cancelled" => Status::Canceled,
         word => Status::parse(word)?,
     };
     let is_open =

@@ -58,6 +58,21 @@ pub(crate) fn unix_millis(millis: i64) -> Option<i64> {
     plausible(millis.checked_mul(time::MILLI_US)?)
 }
 
+/// Seconds since 1970 with a fraction or an exponent: `1795176191.482`, `1.795176191482E9`.
+pub(crate) fn unix_decimal(text: &str) -> Option<i64> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let number = time::digits([whole, fraction].concat().as_bytes())?;
+    let fraction_digits = i32::try_from(fraction.len()).ok()?;
+    // Digits that microseconds have beyond the number's own.
+    let shift = exponent.checked_add(6)?.checked_sub(fraction_digits)?;
+    let scale = 10_i64.checked_pow(shift.unsigned_abs())?;
+    plausible(if shift < 0 { number / scale } else { number.checked_mul(scale)? })
+}
+
 /// Years 1 to 9999, the span that can be printed.
 fn plausible(time_us: i64) -> Option<i64> {
     (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&time_us).then_some(time_us)
@@ -95,5 +110,16 @@ mod tests {
         assert_eq!(unix_seconds(0), Some(0));
         assert_eq!(unix_millis(i64::MAX), None);
         assert_eq!(unix_seconds(253_402_300_800), None);
+    }
+
+    #[test]
+    fn decimal_seconds_are_read_to_the_microsecond() {
+        let expected = Some(1_795_176_191_482_000);
+        for text in ["1795176191.482", "1.795176191482E9", "1795176191.4820004"] {
+            assert_eq!(unix_decimal(text), expected, "{text}");
+        }
+        for bad in ["", "E9", "1.2.3", "-1", "1e", "1e99", "1e2147483647", "noon"] {
+            assert_eq!(unix_decimal(bad), None, "{bad}");
+        }
     }
 }

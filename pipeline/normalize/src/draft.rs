@@ -177,7 +177,8 @@ impl<T> Elements<T> {
 /// - RCS: the client on the handset acknowledges.
 /// - WhatsApp, Viber, Messenger, iMessage, in-app: the app acknowledges.
 /// - APNs answers the sender and never the delivery: none. FCM's export holds `MESSAGE_DELIVERED`
-///   from its SDK in the app; so do an app's own events (`cloudevents`), whatever the push channel.
+///   from its SDK in the app; so do an app's own events (`cloudevents`), whatever the push channel
+///   and on a channel of its own.
 /// - Anything else (voice, email, unknown): what a vendor relays from a network.
 pub(crate) const fn receipt_class(
     source: Source,
@@ -191,9 +192,8 @@ pub(crate) const fn receipt_class(
         (Source::Infobip, Channel::Unknown) => ReceiptClass::App,
         (_, Channel::Whatsapp | Channel::Viber | Channel::Messenger | Channel::Imessage)
         | (_, Channel::InApp | Channel::PushFcm) => ReceiptClass::App,
-        (Source::Cloudevents, Channel::PushApns | Channel::PushWeb | Channel::Push) => {
-            ReceiptClass::App
-        }
+        (Source::Cloudevents, Channel::PushApns | Channel::PushWeb | Channel::Push)
+        | (Source::Cloudevents, Channel::Unknown) => ReceiptClass::App,
         (_, Channel::PushApns | Channel::PushWeb | Channel::Push) => ReceiptClass::None,
         _ => ReceiptClass::Carrier,
     }
@@ -218,8 +218,8 @@ pub(crate) fn error_class(draft: &Draft<'_>) -> ErrorClass {
     }
     match (draft.error_class, draft.error_code, draft.status) {
         (Some(class), _, _) => class,
+        (None, _, Status::Expired) => ErrorClass::Expired,
         (None, Some(_), _) => ErrorClass::Unknown,
-        (None, None, Status::Expired) => ErrorClass::Expired,
         (None, None, Status::Undelivered | Status::Failed | Status::Rejected) => {
             ErrorClass::Unknown
         }

@@ -80,8 +80,11 @@ const fn has_numbers(channel: Channel) -> bool {
 }
 
 impl<'a> Recipient<'a> {
-    fn new(text: &'a str, channel: Channel, keyring: &Keyring) -> Self {
-        let number = if has_numbers(channel) { Number::parse(text) } else { None };
+    fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
+        // An app's own channel may address user ids: there only a plus sign makes a number.
+        let is_own = source == Source::Cloudevents && channel == Channel::Unknown;
+        let may_be_number = has_numbers(channel) && (!is_own || text.starts_with('+'));
+        let number = if may_be_number { Number::parse(text) } else { None };
         let hashed = number.as_ref().map_or(text, Number::digits);
         Self { token: keyring.token.hash(&[hashed.as_bytes()]), number, id: text }
     }
@@ -173,8 +176,9 @@ impl Emitter<'_> {
     pub(crate) fn event(&mut self, draft: &Draft<'_>) {
         let element = self.next_element();
         self.tally.events += 1;
+        let source = self.origin.source;
         let recipient =
-            draft.recipient.map(|text| Recipient::new(text, draft.channel, self.keyring));
+            draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
         let (event_time_us, event_time_source) = self.event_time(draft);
         let submit_time_us = self.submit_time(draft);
         let message_key = self.message_key(draft);
@@ -223,7 +227,7 @@ impl Emitter<'_> {
             element,
         };
         let mut hashed_id = [0; WAMID_HASH_BYTES];
-        if draft.message_id.starts_with("wamid.") {
+        if self.origin.source == Source::Whatsapp || draft.message_id.starts_with("wamid.") {
             row.message_id = private_wamid(draft.message_id, self.keyring, &mut hashed_id);
         }
         match recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token) {
@@ -398,7 +402,7 @@ pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
 
 /// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
 fn private_wamid<'b>(id: &'b str, keyring: &Keyring, buffer: &'b mut [u8; 38]) -> &'b str {
-    if !decoded_holds_number(id.get("wamid.".len()..).unwrap_or("")) {
+    if !decoded_holds_number(id.strip_prefix("wamid.").unwrap_or(id)) {
         return id;
     }
     let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
@@ -422,26 +426,30 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 fn decoded_holds_number(text: &str) -> bool {
     // 192 characters hold 144 bytes, twice the length of any id seen; a longer one is hashed.
-    let (mut encoded, mut decoded) = ([0; 192], [0; 192]);
-    if text.len() > encoded.len() {
-        return true;
-    }
-    let mut used = 0;
-    for byte in text.bytes() {
-        encoded[used] = match byte {
+    const LONGEST: usize = 192;
+    let is_outside = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
+    // Where a byte was lost or broken, nobody knows where a group of four begins.
+    text.len() > LONGEST
+        || text.as_bytes().split(is_outside).any(|piece| {
+            (0..4).any(|start| piece.get(start..).is_some_and(group_holds_number::<LONGEST>))
+        })
+}
+
+/// Whether base64, standard or for URLs, decodes to a long run of digits.
+fn group_holds_number<const LONGEST: usize>(text: &[u8]) -> bool {
+    let (mut encoded, mut decoded) = ([0; LONGEST], [0; LONGEST]);
+    let used = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
+    for (to, byte) in encoded.iter_mut().zip(text) {
+        *to = match byte {
             b'-' => b'+',
             b'_' => b'/',
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => byte,
-            _ => break,
+            other => *other,
         };
-        used += 1;
     }
-    if used % 4 == 1 {
-        used -= 1;
-    }
-    let length = LENIENT.decode_slice(&encoded[..used], &mut decoded).unwrap_or(0);
+    let encoded = encoded.get(..used).unwrap_or(&[]);
+    let length = LENIENT.decode_slice(encoded, &mut decoded).unwrap_or(0);
     let mut run = 0;
-    decoded[..length].iter().any(|byte| {
+    decoded.iter().take(length).any(|byte| {
         run = if byte.is_ascii_digit() { run + 1 } else { 0 };
         run >= WAMID_DIGITS_MIN
     })
@@ -458,6 +466,9 @@ mod tests {
             "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0QjAwRDNEQUMyQzI3NDRCAA==",
             "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
             "wamid.HBgMOTE5NzE2MzEzNzEzFQIA!ERgSN0Y0Q",
+            "wamid.HB!gMOTE5NzE2MzEzNzEzFQIA",
+            "wamid.BgMOTE5NzE2MzEzNzEzFQIA",
+            "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
         ] {
             let mut buffer = [0; WAMID_HASH_BYTES];
             let shown = private_wamid(id, &keyring, &mut buffer);

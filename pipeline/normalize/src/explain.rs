@@ -66,11 +66,16 @@ pub fn explain(source: Source, value: &[u8]) -> Option<Explanation> {
         Source::Infobip if has("results") || has("messageId") => {
             ("delivery or seen report", INFOBIP)
         }
-        Source::GoogleRbm if has("message") => ("enveloped event", RBM_EVENT),
+        Source::GoogleRbm if has("message") || has("data") => ("enveloped event", RBM_EVENT),
         Source::GoogleRbm if has("eventType") => ("decoded event", RBM_EVENT),
         Source::GoogleRbm if has("name") => ("AgentMessage", RBM_ANSWER),
-        Source::Whatsapp if has("entry") || has("statuses") || has("id") => ("statuses", WHATSAPP),
-        Source::Apns if has("headers") || has("apns_id") => ("answer", APNS),
+        Source::GoogleRbm if has("body") || has("status") => ("answer of a send", RBM_SEND),
+        Source::Whatsapp
+            if ["entry", "changes", "value", "statuses", "id"].iter().any(|key| has(key)) =>
+        {
+            ("statuses", WHATSAPP)
+        }
+        Source::Apns if has("headers") || has("apns_id") || has("status") => ("answer", APNS),
         Source::Fcm if has("event") => ("export row", FCM_ROW),
         Source::Fcm if has("name") || has("error") || has("status") => ("answer", FCM_ANSWER),
         Source::Cloudevents if has("specversion") || has("message_id") => ("event", CLOUDEVENTS),
@@ -90,7 +95,7 @@ const TWILIO_CALLBACK: Columns = &[
     ("vendor_status", "MessageStatus, else SmsStatus"),
     ("error_code", "ErrorCode"),
     ("event_time", "RawDlrDoneDate taken as UTC, else the ingest time"),
-    ("recipient_token", "To, else ChannelToAddress"),
+    ("recipient_token", "To, else ChannelToAddress, else ExternalUserId"),
     ("sender", "From, else MessagingServiceSid"),
     ("segments", "NumSegments"),
 ];
@@ -136,12 +141,12 @@ const INFOBIP: Columns = &[
         "channel",
         "channel, else interactionType, conversation, price.trafficType, contact, else sms",
     ),
-    ("status", "status.groupId and status.id; seenAt means read"),
+    ("status", "status.groupId and status.id, else their names; seenAt or event SEEN means read"),
     ("vendor_status", "status.name, else status.groupName, else event"),
-    ("error_code", "error.id"),
+    ("error_code", "error.id, else error.name"),
     ("event_time", "doneAt, of a seen report seenAt"),
     ("submit_time", "sentAt"),
-    ("recipient_token", "to, else destination"),
+    ("recipient_token", "to, else destination, else contact.phoneNumber or contact.userId"),
     ("mcc", "mccMnc, first three digits"),
     ("mnc", "mccMnc, the rest"),
     ("sender", "sender, else from"),
@@ -170,6 +175,21 @@ const RBM_ANSWER: Columns = &[
     ("recipient_token", "name, second segment"),
     ("carrier", "carrier"),
     ("segments", "richMessageClassification.segmentCount"),
+    ("traffic_class", "messageTrafficType"),
+];
+
+const RBM_SEND: Columns = &[
+    ("event_id", "of a refused send: message key, error.status or status, error.code"),
+    ("message_id", "body.name, last segment, else request.messageId or that of the request's url"),
+    ("status", "200 means accepted, else failed"),
+    ("vendor_status", "error.status, else status"),
+    ("error_code", "error.code, else status"),
+    ("event_time", "body.sendTime, of a refused send header Date"),
+    ("submit_time", "body.sendTime"),
+    ("recipient_token", "body.name, second segment, else phones of the request's url"),
+    ("carrier", "body.carrier"),
+    ("sender", "agentId of the request's url"),
+    ("segments", "body.richMessageClassification.segmentCount"),
 ];
 
 const WHATSAPP: Columns = &[
@@ -187,25 +207,26 @@ const WHATSAPP: Columns = &[
 ];
 
 const APNS: Columns = &[
-    ("event_id", "message key, reason or status, the 410's timestamp"),
-    ("message_id", "headers.apns-id, else apns_id"),
-    ("status", "status"),
+    ("event_id", "message id, reason or status, the 410's timestamp"),
+    ("message_id", "headers.apns-id, else apns_id, else that of the request, else apns-request-id"),
+    ("status", "status, else headers.:status"),
     ("vendor_status", "reason, else status"),
     ("error_code", "reason"),
-    ("event_time", "the 410's timestamp, else header Date"),
+    ("event_time", "the 410's timestamp, unless a day older than the ingest; else header Date"),
     ("submit_time", "sent_at"),
-    ("recipient_token", "token_hash, else the request's path"),
+    ("recipient_token", "token_hash, else the request's token or path"),
     ("sender", "topic, else the request's apns-topic"),
 ];
 
 const FCM_ANSWER: Columns = &[
     ("event_id", "message key, error, status"),
-    ("account", "project in name"),
+    ("account", "project in name, else in the request's url"),
     ("message_id", "name, last segment, else request.message_id or request.id"),
     ("status", "name means accepted, else error.details.errorCode, else the HTTP status"),
     ("vendor_status", "error.details.errorCode, else error.status, else status"),
     ("error_code", "error.details.errorCode, else error.status"),
     ("event_time", "header Date"),
+    ("submit_time", "sent_at, else request.sent_at"),
     ("recipient_token", "request.message.token or fid"),
     ("campaign", "request.message.fcm_options.analytics_label"),
 ];

@@ -15,12 +15,14 @@
 //! Traps: the answer names a message `projects/p/messages/ID`, the export only `ID`, so the id is
 //! the last segment and the project is the account; an error answer has no id, so it is a dead
 //! letter unless the sender's wrapper carries one (`request.message_id`, `request.id`,
-//! `request.message.name`); the answer has no time but its `Date` header.
+//! `request.message.name`); the answer has no time but its `Date` header; the export's timestamps
+//! are UTC, with and without saying so.
 
-use model::time::parse_rfc3339;
+use model::time::{MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, member, part};
+use crate::answer::{Answer, each_document, instant, member, part};
+use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -38,12 +40,17 @@ struct Document<'a> {
     project: Scalar<'a>,
     app: Scalar<'a>,
     label: Scalar<'a>,
+    sent_at: Scalar<'a>,
     is_aggregate: bool,
+    /// Perhaps one of its entries, without the list.
+    is_aggregate_entry: bool,
 }
 
 #[derive(Debug, Default)]
 struct Failure<'a> {
     status: Scalar<'a>,
+    /// HTTP status.
+    http: Scalar<'a>,
     code: Scalar<'a>,
 }
 
@@ -64,12 +71,17 @@ fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
             "project_number" => &mut document.project,
             "app_name" => &mut document.app,
             "analytics_label" => &mut document.label,
+            "sent_at" => &mut document.sent_at,
             "error" => {
                 document.error = Some(failure(cursor)?);
                 return Ok(());
             }
             "androidDeliveryData" => {
                 document.is_aggregate = true;
+                return cursor.skip();
+            }
+            "appId" => {
+                document.is_aggregate_entry = true;
                 return cursor.skip();
             }
             _ if document.answer.field(cursor, key)? => return Ok(()),
@@ -86,6 +98,10 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
     cursor.object_or_skip(|cursor, key| match key {
         "status" => {
             failure.status = cursor.scalar()?;
+            Ok(())
+        }
+        "code" => {
+            failure.http = cursor.scalar()?;
             Ok(())
         }
         "details" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
@@ -113,27 +129,43 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     if document.event.is_present() || document.event_time.is_present() {
         return row(&document, place, out);
     }
-    if document.answer.body.is_some() || document.answer.status.is_present() {
-        let body = document.answer.body_text();
+    if document.answer.body.is_some() || document.answer.http_status().is_present() {
+        let text = document.answer.body_text();
         // A proxy's answer has an empty body or a page: then the HTTP status decides.
-        let inner = self::document(&body).ok().flatten().unwrap_or_default();
-        return answered(&inner, &document.answer, place, out);
+        let body = self::document(&text).ok().flatten().unwrap_or_default();
+        if body.is_aggregate {
+            out.ignored("delivery_data");
+            return Ok(());
+        }
+        let sent = Sent { body: &body, answer: &document.answer, at: &document.sent_at };
+        return answered(&sent, place, out);
     }
     if document.name.is_present() || document.error.is_some() {
-        return answered(&document, &Answer::default(), place, out);
+        let answer = Answer { request: document.answer.request, ..Answer::default() };
+        let sent = Sent { body: &document, answer: &answer, at: &document.sent_at };
+        return answered(&sent, place, out);
+    }
+    if document.is_aggregate_entry {
+        out.ignored("delivery_data");
+        return Ok(());
     }
     Err(unknown())
 }
 
+/// A send call: its answer's body, what surrounds it, and the sender's own time.
+#[derive(Debug)]
+struct Sent<'a, 'd> {
+    body: &'d Document<'a>,
+    answer: &'d Answer<'a>,
+    at: &'d Scalar<'a>,
+}
+
 /// An answer of the send call.
-fn answered(
-    body: &Document<'_>,
-    answer: &Answer<'_>,
-    place: Place<'_>,
-    out: &mut Emitter<'_>,
-) -> Result<(), Dead> {
+fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let Sent { body, answer, at } = *sent;
     let request = answer.request.unwrap_or("null");
-    let message = part(request, "message").unwrap_or("null");
+    let asked = part(request, "body").unwrap_or("null");
+    let message = part(request, "message").or_else(|| part(asked, "message")).unwrap_or("null");
     let ids = [
         body.name.clone(),
         member(request, "message_id"),
@@ -142,23 +174,30 @@ fn answered(
     ];
     let missing = || Dead::new(DeadReason::MissingId, format!("{place}/name"));
     let name = ids.iter().find_map(Scalar::text).ok_or_else(missing)?;
-    let word = match &body.error {
-        Some(failure) => failure.code.text().or_else(|| failure.status.text()),
-        None => None,
-    };
-    let http = answer.status.whole();
-    let outcome = match (&body.error, word, http) {
-        (None, _, None | Some(200)) if body.name.is_present() => Outcome::open(Status::Accepted),
-        (_, Some(word), _) => error_outcome(word, out),
-        (_, None, Some(status)) if status != 200 => http_outcome(status, out),
-        _ => return Err(Dead::new(DeadReason::MissingStatus, format!("{place}/error"))),
-    };
+    let word = body.error.as_ref();
+    let word = word.and_then(|failure| failure.code.text().or_else(|| failure.status.text()));
+    let mut told = answer.http_status();
+    if let (false, Some(failure)) = (told.is_present(), &body.error) {
+        told = failure.http.clone();
+    }
+    let outcome = answer_outcome(body, word, told.whole(), out);
+    let outcome =
+        outcome.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/error")))?;
     let mut draft = Draft::new(last_segment(name), Channel::PushFcm, outcome);
-    draft.account = project(name);
-    draft.vendor_status = word.or_else(|| answer.status.text());
+    let targets = [member(request, "url"), member(request, "path"), member(request, "parent")];
+    draft.account =
+        project(name).or_else(|| targets.iter().find_map(|target| project(target.text()?)));
+    draft.vendor_status = word.or_else(|| told.text());
     draft.error_code = word;
-    draft.error_class = word.and_then(class_of_word);
-    draft.header_time_us = answer.date_us();
+    draft.error_class = match (word, told.whole()) {
+        (Some(word), _) => class_of_word(word),
+        (None, Some(status)) => class_of_http(status),
+        (None, None) => None,
+    };
+    draft.header_time_us = answer.date_us(out);
+    let sent = [at.clone(), member(request, "sent_at")];
+    let sent = sent.iter().find(|sent| sent.is_present()).unwrap_or(&Scalar::Missing);
+    draft.submit_time_us = out.time(sent, instant);
     let options = part(message, "fcm_options").or_else(|| part(message, "fcmOptions"));
     let options = options.unwrap_or("null");
     let labels = [member(options, "analytics_label"), member(options, "analyticsLabel")];
@@ -169,6 +208,25 @@ fn answered(
     Ok(())
 }
 
+/// What an answer means; `None` where it does not tell.
+fn answer_outcome(
+    body: &Document<'_>,
+    word: Option<&str>,
+    told: Option<i64>,
+    out: &mut Emitter<'_>,
+) -> Option<Outcome> {
+    if let Some(word) = word {
+        return Some(error_outcome(word, out));
+    }
+    match (told, &body.error) {
+        (None | Some(200), None) => {
+            body.name.is_present().then_some(Outcome::open(Status::Accepted))
+        }
+        (None | Some(200), Some(_)) => None,
+        (Some(status), _) => Some(http_outcome(status, out)),
+    }
+}
+
 /// A row of the BigQuery export.
 fn row(document: &Document<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let missing = |reason, field| Dead::new(reason, format!("{place}/{field}"));
@@ -176,8 +234,9 @@ fn row(document: &Document<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Resu
     let id = id.ok_or_else(|| missing(DeadReason::MissingId, "message_id"))?;
     let word = document.event.text();
     let word = word.ok_or_else(|| missing(DeadReason::MissingStatus, "event"))?;
-    let mut draft = Draft::new(last_segment(id), Channel::PushFcm, row_outcome(word, out));
-    let time = out.time(&document.event_time, parse_rfc3339);
+    let outcome = row_outcome(word, out);
+    let mut draft = Draft::new(last_segment(id), Channel::PushFcm, outcome);
+    let time = out.time(&document.event_time, export_time);
     let instance = out.text(&document.instance);
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let event_parts: [&[u8]; 4] = [
@@ -189,7 +248,8 @@ fn row(document: &Document<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Resu
     draft.event_parts = &event_parts;
     draft.account = out.text(&document.project);
     draft.vendor_status = Some(word);
-    draft.error_code = (!word.starts_with("MESSAGE_") || word.ends_with("_ERROR")).then_some(word);
+    let is_failure = matches!(outcome.0, Status::Rejected | Status::Failed);
+    draft.error_code = is_failure.then_some(word);
     draft.error_class = class_of_word(word);
     draft.event_time_us = time;
     draft.recipient = instance;
@@ -204,9 +264,29 @@ fn last_segment(name: &str) -> &str {
     name.rsplit_once("/messages/").map_or(name, |(_, id)| id)
 }
 
-/// `p` of `projects/p/messages/ID`.
+/// `p` of `projects/p/messages/ID`, and of the address `…/v1/projects/p/messages:send`.
 fn project(name: &str) -> Option<&str> {
-    name.strip_prefix("projects/")?.split_once('/').map(|(project, _)| project)
+    let (before, rest) = name.split_once("projects/")?;
+    let is_segment = before.is_empty() || before.ends_with('/');
+    let project = rest.split('/').next().filter(|_| is_segment)?;
+    (!project.is_empty()).then_some(project)
+}
+
+/// A TIMESTAMP as BigQuery's tools export it: with `UTC` or a zone, with none (it is UTC), or as
+/// seconds since 1970, whole or with a fraction; longer numbers are milli- or microseconds.
+fn export_time(text: &str) -> Option<i64> {
+    /// Years 1973 and beyond: below it a number counts seconds or milliseconds.
+    const MICROS_MIN: i64 = 100_000_000_000_000;
+    if let Some(time) = parse_rfc3339(text).or_else(|| parse_local(text)) {
+        return Some(time);
+    }
+    match text.parse::<i64>() {
+        Ok(number) if number >= MICROS_MIN => {
+            date::unix_millis(number / MILLI_US).map(|time| time + number % MILLI_US)
+        }
+        Ok(_) => instant(text),
+        Err(_) => date::unix_decimal(text),
+    }
 }
 
 fn error_outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
@@ -233,6 +313,17 @@ fn http_outcome(status: i64, out: &mut Emitter<'_>) -> Outcome {
         401 | 429 | 500..=599 => Outcome::settled(Status::Failed),
         _ => unknown(out),
     }
+}
+
+fn class_of_http(status: i64) -> Option<ErrorClass> {
+    Some(match status {
+        400 => ErrorClass::InvalidRequest,
+        401 | 403 => ErrorClass::Configuration,
+        404 => ErrorClass::UnknownRecipient,
+        429 => ErrorClass::Throttled,
+        500..=599 => ErrorClass::VendorInternal,
+        _ => return None,
+    })
 }
 
 fn row_outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {

@@ -1,5 +1,5 @@
 //! Google RCS for Business: user and server events in a Pub/Sub shaped envelope, or decoded; and
-//! the AgentMessage that answers a send.
+//! the AgentMessage that answers a send, bare or wrapped as `{request, status, headers, body}`.
 //! <https://developers.google.com/business-communications/rcs-business-messaging>
 //!
 //! | decoded event | canonical |
@@ -8,22 +8,32 @@
 //! | TTL_EXPIRATION_REVOKED | expired, final: safe to fall back |
 //! | TTL_EXPIRATION_REVOKE_FAILED | sent: a DELIVERED may still come |
 //! | AgentMessage (`name` = `phones/…/agentMessages/…`) | accepted |
+//! | answer of a send with another HTTP status than 200 | failed, final: no webhook tells it |
 //! | IS_TYPING, SUBSCRIBE, UNSUBSCRIBE, user messages, taps, launch events, handshakes | ignored |
+//! | the agent's own events (`name` = `phones/…/agentEvents/…`), answers of a revoke | ignored |
 //!
 //! Traps: only `message.data` is signed, so attributes decide nothing; the envelope's `messageId`
 //! is Pub/Sub's; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
 //! AgentMessage holds the number, so only its last segment is kept. The agent is the sender.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, Status};
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Status, TrafficClass};
 
-use crate::answer::member;
+use crate::answer::{Answer, member, part};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
 use crate::normalizer::{Record, Scratch};
+
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+/// Google's JSON may spell bytes in either alphabet, with or without padding.
+static ALPHABETS: [GeneralPurpose; 2] = [
+    GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING),
+    GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING),
+];
 
 #[derive(Debug, Default)]
 struct Event<'a> {
@@ -36,9 +46,13 @@ struct Event<'a> {
     name: Scalar<'a>,
     carrier: Scalar<'a>,
     segments: Scalar<'a>,
+    traffic: Scalar<'a>,
+    /// The Pub/Sub message.
     envelope: Option<&'a str>,
+    /// Its data, where it arrives without the envelope.
+    data: Scalar<'a>,
+    answer: Answer<'a>,
     other: Option<&'static str>,
-    is_enveloped: bool,
 }
 
 /// Reads one record.
@@ -48,19 +62,29 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let event = event_of(record.value)?;
-    let Some(envelope) = event.envelope.filter(|_| event.is_enveloped) else {
-        return emit(&event, "", out);
+    if event.answer.body.is_some() || event.answer.http_status().is_present() {
+        return answered(&event.answer, scratch, out);
+    }
+    let (data, path) = match (event.envelope, &event.data) {
+        (Some(envelope), _) => (member(envelope, "data"), "/message/data"),
+        (None, Scalar::Text(_)) => (event.data, "/data"),
+        (None, _) => return emit(&event, "", out),
     };
-    let Scalar::Text(data) = member(envelope, "data") else {
-        return Err(Dead::new(DeadReason::Envelope, "/message/data"));
+    let Scalar::Text(data) = data else {
+        return Err(Dead::new(DeadReason::Envelope, path));
     };
-    let undecodable = || Dead::new(DeadReason::BadEncoding, "/message/data");
-    scratch.bytes.clear();
-    STANDARD.decode_vec(data.as_bytes(), &mut scratch.bytes).map_err(|_| undecodable())?;
+    let undecodable = || Dead::new(DeadReason::BadEncoding, path);
+    let is_decoded = ALPHABETS.iter().any(|base64| {
+        scratch.bytes.clear();
+        base64.decode_vec(data.as_bytes(), &mut scratch.bytes).is_ok()
+    });
+    if !is_decoded {
+        return Err(undecodable());
+    }
     let text = std::str::from_utf8(&scratch.bytes).map_err(|_| undecodable())?;
     let event = event_of(text)
-        .map_err(|dead| Dead::new(dead.reason, format!("/message/data: {}", dead.detail)))?;
-    emit(&event, "/message/data", out)
+        .map_err(|dead| Dead::new(dead.reason, format!("{path}: {}", dead.detail)))?;
+    emit(&event, path, out)
 }
 
 fn event_of(text: &str) -> Result<Event<'_>, Dead> {
@@ -76,10 +100,10 @@ fn event_of(text: &str) -> Result<Event<'_>, Dead> {
             "sendTime" => &mut event.send_time,
             "name" => &mut event.name,
             "carrier" => &mut event.carrier,
+            "messageTrafficType" => &mut event.traffic,
+            "data" => &mut event.data,
             "message" => {
-                let envelope = cursor.raw()?;
-                event.is_enveloped = envelope.starts_with('{');
-                event.envelope = Some(envelope);
+                event.envelope = Some(cursor.raw()?).filter(|text| text.starts_with('{'));
                 return Ok(());
             }
             "richMessageClassification" => {
@@ -92,6 +116,7 @@ fn event_of(text: &str) -> Result<Event<'_>, Dead> {
                 return other(cursor, &mut event, "agent_launch");
             }
             "clientToken" => return other(cursor, &mut event, "handshake"),
+            _ if event.answer.field(cursor, key)? => return Ok(()),
             _ => return cursor.skip(),
         };
         *slot = cursor.scalar()?;
@@ -115,6 +140,9 @@ fn other<'a>(
 
 fn emit(event: &Event<'_>, path: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let word = event.event_type.text();
+    if event.name.text().is_some_and(|name| name.contains("/agentEvents/")) {
+        return ignore("agent_event", out);
+    }
     match word {
         Some("IS_TYPING") => return ignore("typing", out),
         Some("SUBSCRIBE" | "UNSUBSCRIBE") => return ignore("subscription", out),
@@ -167,8 +195,76 @@ fn accepted(event: &Event<'_>, name: &str, path: &str, out: &mut Emitter<'_>) ->
     draft.carrier = out.text(&event.carrier);
     draft.sender = out.text(&event.agent);
     draft.segments = out.segments(&event.segments);
+    draft.traffic_class = traffic_class(out.text(&event.traffic).unwrap_or(""));
     out.event(&draft);
     Ok(())
+}
+
+fn traffic_class(word: &str) -> TrafficClass {
+    match word {
+        "AUTHENTICATION" => TrafficClass::Otp,
+        "TRANSACTION" | "ACKNOWLEDGEMENT" => TrafficClass::Transactional,
+        "PROMOTION" => TrafficClass::Marketing,
+        "SERVICEREQUEST" => TrafficClass::Conversation,
+        _ => TrafficClass::Unknown,
+    }
+}
+
+/// The sender's record of a send call.
+fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let request = answer.request.unwrap_or("null");
+    if member(request, "method").text() == Some("DELETE") {
+        return ignore("revoke", out);
+    }
+    let text = answer.body_text();
+    let told = answer.http_status();
+    let body = event_of(&text).unwrap_or_default();
+    match (told.whole(), body.name.text()) {
+        (None | Some(200), Some(_)) => return emit(&body, "/body", out),
+        (None | Some(200), None) => {
+            return Err(Dead::new(DeadReason::MissingStatus, "/body/name"));
+        }
+        _ => {}
+    }
+    let targets = [member(request, "url"), member(request, "path")];
+    let target = targets.iter().find_map(Scalar::text).unwrap_or("");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    // As a form of one more field, so that `%2B` of the number is decoded with the rest.
+    let phone = path.split_once("phones/").and_then(|(_, rest)| rest.split('/').next());
+    let phone = phone.unwrap_or("");
+    scratch.form.read(&format!("{query}&phone={}", phone.trim_start_matches('+')));
+    let named = |wanted: &[u8]| {
+        let mut pairs = scratch.form.pairs();
+        pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value)
+    };
+    let ids = [member(request, "messageId"), member(request, "message_id")];
+    let id = ids.iter().find_map(Scalar::text).or_else(|| named(b"messageId"));
+    let id = id.filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Dead::new(DeadReason::MissingId, "/request/messageId"))?;
+    let status = told.whole().unwrap_or(0);
+    let mut draft = Draft::new(id, Channel::Rcs, Outcome::settled(Status::Failed));
+    let error = part(&text, "error").unwrap_or("null");
+    let (number, word) = (member(error, "code"), member(error, "status"));
+    draft.vendor_status = word.text().or_else(|| told.text());
+    draft.error_code = number.text().or_else(|| told.text());
+    draft.error_class = class_of_http(status);
+    draft.header_time_us = answer.date_us(out);
+    draft.recipient = named(b"phone").filter(|phone| !phone.is_empty());
+    draft.sender = named(b"agentId");
+    out.event(&draft);
+    Ok(())
+}
+
+/// Why a send was refused: 404 says that RCS does not reach the number (or not this agent's).
+fn class_of_http(status: i64) -> Option<ErrorClass> {
+    Some(match status {
+        400 => ErrorClass::InvalidRequest,
+        401 | 403 => ErrorClass::Configuration,
+        404 => ErrorClass::NotCapable,
+        429 => ErrorClass::Throttled,
+        500..=599 => ErrorClass::VendorInternal,
+        _ => return None,
+    })
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {

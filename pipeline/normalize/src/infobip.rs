@@ -9,20 +9,25 @@
 //! | 3 DELIVERED | id 5 (handset) delivered, final; id 2 (operator) and anything else sent |
 //! | 4 EXPIRED | expired, final; id 29 (no receipt came) unknown, final; id 87 rejected, final |
 //! | 5 REJECTED | rejected, final |
-//! | – with `seenAt` | read, final |
+//! | – with `seenAt`, or `event` SEEN | read, final |
+//!
+//! A missing number is read from the name: `EXPIRED_DLR_UNKNOWN` is group 4 and id 29.
 //!
 //! Traps: a seen report has no status at all; one URL may receive reports, seen reports and
 //! inbound messages; `DELIVERED` alone proves nothing, so without an id or name that says handset
 //! it counts as sent; offsets have no colon; failover reuses the id for its SMS leg, so the key
-//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API.
+//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API; a
+//! WhatsApp user without a number is known by `contact.userId` alone.
 //!
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
 //! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports
 //! without `channel` cannot be told from it). A seen report without any of these is `unknown`.
 //! `price.pricePerMessage` is the price of one part, so its unit is `segment`.
 
+mod errors;
+
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
+use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
@@ -48,7 +53,7 @@ struct Report<'a> {
     campaign: Scalar<'a>,
     channel: Scalar<'a>,
     event: Scalar<'a>,
-    has_contact: bool,
+    contact: Option<Contact<'a>>,
     has_rcs_field: bool,
     is_inbound: bool,
     /// Fields whose value was no object where one belongs.
@@ -64,6 +69,12 @@ struct Group<'a> {
     group_name: Scalar<'a>,
     id: Scalar<'a>,
     name: Scalar<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Contact<'a> {
+    number: Scalar<'a>,
+    user: Scalar<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -108,9 +119,14 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
     Ok(())
 }
 
+/// Whether an object without `results` is a report: it tells an event or a time, or an id and a
+/// status.
 fn is_report(report: &Report<'_>) -> bool {
-    report.message_id.is_present() && (report.status.is_some() || report.seen_at.is_present())
-        || report.is_inbound
+    report.is_inbound
+        || report.event.is_present()
+        || report.seen_at.is_present()
+        || report.done_at.is_present()
+        || report.message_id.is_present() && report.status.is_some()
 }
 
 /// The outermost object: an envelope, or a report without one.
@@ -161,10 +177,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
         "status" => return group(cursor, &mut report.status, &mut report.unreadable),
         "error" => return group(cursor, &mut report.error, &mut report.unreadable),
         "price" => return price(cursor, &mut report.price, &mut report.unreadable),
-        "contact" => {
-            report.has_contact = true;
-            return cursor.skip();
-        }
+        "contact" => return contact(cursor, report),
         "interactionType" | "conversation" => {
             report.has_rcs_field = true;
             return cursor.skip();
@@ -201,6 +214,25 @@ fn group<'a>(
     })?;
     *unreadable += u64::from(!is_object);
     *into = Some(group);
+    Ok(())
+}
+
+fn contact<'a>(cursor: &mut Cursor<'a>, report: &mut Report<'a>) -> Result<(), Syntax> {
+    if cursor.is_null() {
+        return cursor.skip();
+    }
+    let mut contact = Contact::default();
+    let is_object = cursor.object_or_skip(|cursor, key| {
+        let slot = match key {
+            "phoneNumber" => &mut contact.number,
+            "userId" => &mut contact.user,
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    report.unreadable += u64::from(!is_object);
+    report.contact = Some(contact);
     Ok(())
 }
 
@@ -252,21 +284,23 @@ fn emit(report: &Report<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if let Some(kind) = other_kind(report) {
         return out.ignored(kind);
     }
-    let seen = report.seen_at.text();
-    let word = vendor_word(report);
+    let told_seen = report.event.text().is_some_and(|event| event.eq_ignore_ascii_case("SEEN"));
+    let word = vendor_word(report).filter(|_| !told_seen);
+    let is_seen = told_seen || (word.is_none() && report.seen_at.is_present());
     let Some(message_id) = report.message_id.text() else {
-        let reason = match (word, seen) {
-            (None, None) => DeadReason::UnknownVariant,
+        let reason = match (word, is_seen) {
+            (None, false) => DeadReason::UnknownVariant,
             _ => DeadReason::MissingId,
         };
         return out.dead_at(reason, format!("{place}/messageId"));
     };
-    if word.is_none() && seen.is_none() {
+    if word.is_none() && !is_seen {
         return out.dead_at(DeadReason::MissingStatus, format!("{place}/status"));
     }
     event(report, message_id, word, out);
 }
 
+/// Emits a delivery report, or without a status's word a seen report.
 fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Emitter<'_>) {
     out.counters.unreadable_fields += report.unreadable;
     let told_channel = out.text(&report.channel);
@@ -279,6 +313,7 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
     let time_field = if is_seen { &report.seen_at } else { &report.done_at };
     let event_time_us = out.time(time_field, parse_rfc3339);
     let status_id = report.status.as_ref().and_then(|status| status.id.text()).or(word);
+    let status_id = status_id.filter(|_| !is_seen);
     let time_bytes = event_time_us.unwrap_or(i64::MIN).to_be_bytes();
     let event_parts: [&[u8]; 4] = [
         message_id.as_bytes(),
@@ -294,15 +329,15 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
     draft.vendor_status = word.or_else(|| report.event.text());
     draft.event_time_us = event_time_us;
     draft.submit_time_us = out.time(&report.sent_at, parse_rfc3339);
-    if let Some(error) = &report.error {
-        (draft.error_code, draft.error_class) = error_of(error, word, outcome, out);
-    }
-    draft.recipient = out.text(&report.to);
+    (draft.error_code, draft.error_class) = errors::read(report.error.as_ref(), word, outcome, out);
+    draft.recipient = recipient(report, out);
     draft.sender = out.text(&report.sender);
     draft.logical_id = out.text(&report.callback_data);
     draft.campaign = out.text(&report.campaign);
     draft.segments = out.segments(&report.parts);
-    if let Some(code) = out.text(&report.network).filter(|code| *code != "0") {
+    let network = out.text(&report.network);
+    // Zeros are an unknown network.
+    if let Some(code) = network.filter(|code| code.bytes().any(|byte| byte != b'0')) {
         let network = split_network(code);
         out.counters.unreadable_fields += u64::from(network.is_none());
         (draft.mcc, draft.mnc) = network.unzip();
@@ -311,6 +346,12 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
     draft.price_unit = PriceUnit::Segment;
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
+}
+
+fn recipient<'r>(report: &'r Report<'_>, out: &mut Emitter<'_>) -> Option<&'r str> {
+    let to = out.text(&report.to);
+    let contact = report.contact.as_ref();
+    to.or_else(|| contact.and_then(|contact| contact.number.text().or(contact.user.text())))
 }
 
 /// Reports that are no delivery: inbound messages and the Messages API's other events.
@@ -328,7 +369,7 @@ fn other_kind(report: &Report<'_>) -> Option<&'static str> {
 fn shape_channel(report: &Report<'_>, word: Option<&str>) -> Channel {
     if report.has_rcs_field || report.price.has_traffic_type {
         Channel::Rcs
-    } else if report.has_contact {
+    } else if report.contact.is_some() {
         Channel::Whatsapp
     } else if word.is_none() {
         Channel::Unknown
@@ -338,21 +379,19 @@ fn shape_channel(report: &Report<'_>, word: Option<&str>) -> Channel {
 }
 
 fn outcome(status: &Group<'_>, out: &mut Emitter<'_>) -> Outcome {
-    let group = status.group_id.whole().or_else(|| {
-        let folded = Folded::new(status.group_name.text()?);
-        group_number(folded.as_str())
-    });
-    let id = status.id.whole();
-    let name = status.name.text().unwrap_or("");
-    match (group, id) {
+    let name = Folded::new(status.name.text().unwrap_or(""));
+    let id = status.id.whole().or_else(|| status_number(name.as_str()));
+    let by_name = |name: &Scalar<'_>| group_number(Folded::new(name.text()?).as_str());
+    let group = status.group_id.whole().or_else(|| by_name(&status.group_name));
+    match (group.or_else(|| group_of(id, name.as_str())), id) {
         (Some(0), _) => Outcome::open(Status::Accepted),
         (Some(1), Some(26)) => Outcome::open(Status::Accepted),
         (Some(1), _) => Outcome::open(Status::Sent),
         (Some(2), _) => Outcome::settled(Status::Undelivered),
         (Some(3), Some(5)) => Outcome::settled(Status::Delivered),
-        (Some(3), None) if name == "DELIVERED_TO_HANDSET" => Outcome::settled(Status::Delivered),
         (Some(3), _) => Outcome::open(Status::Sent),
         (Some(4), Some(29)) => Outcome::settled(Status::Unknown),
+        // Fraud protection: Infobip lists it among the expired and among the rejected.
         (Some(4), Some(87)) => Outcome::settled(Status::Rejected),
         (Some(4), _) => Outcome::settled(Status::Expired),
         (Some(5), _) => Outcome::settled(Status::Rejected),
@@ -375,53 +414,26 @@ fn group_number(name: &str) -> Option<i64> {
     }
 }
 
-/// Code and class of an error; the class follows the words of its name, then of the status's.
-fn error_of<'r>(
-    error: &'r Group<'_>,
-    status: Option<&str>,
-    outcome: Outcome,
-    out: &mut Emitter<'_>,
-) -> (Option<&'r str>, Option<ErrorClass>) {
-    let code = out.text(&error.id).or_else(|| error.name.text());
-    let code = code.filter(|code| !matches!(*code, "0" | "NO_ERROR"));
-    let Some(code) = code else {
-        let failed = outcome.1 && !outcome.0.is_delivered();
-        return (None, status.filter(|_| failed).and_then(class_of_name));
-    };
-    let by_name = error.name.text().and_then(class_of_name);
-    (Some(code), by_name.or_else(|| status.and_then(class_of_name)))
+/// Number of the statuses on which a group's meaning depends.
+fn status_number(name: &str) -> Option<i64> {
+    match name {
+        "delivered_to_operator" => Some(2),
+        "delivered_to_handset" => Some(5),
+        "pending_accepted" => Some(26),
+        "expired_dlr_unknown" => Some(29),
+        "signals_blocked" => Some(87),
+        _ => None,
+    }
 }
 
-fn class_of_name(name: &str) -> Option<ErrorClass> {
-    const WORDS: [(&str, ErrorClass); 24] = [
-        ("UNKNOWN_SUBSCRIBER", ErrorClass::UnknownRecipient),
-        ("UNIDENTIFIED_SUBSCRIBER", ErrorClass::UnknownRecipient),
-        ("UNKNOWN_USER", ErrorClass::UnknownRecipient),
-        ("INVALID_DESTINATION", ErrorClass::UnknownRecipient),
-        ("ABSENT_SUBSCRIBER", ErrorClass::Unreachable),
-        ("SUBSCRIBER_BUSY", ErrorClass::Unreachable),
-        ("MEMORYCAPACITYEXCEEDED", ErrorClass::Unreachable),
-        ("DELIVERY_FAILURE", ErrorClass::Unreachable),
-        ("OPT_OUT", ErrorClass::OptedOut),
-        ("UNSUBSCRIBED", ErrorClass::OptedOut),
-        ("DND", ErrorClass::OptedOut),
-        ("SPAM", ErrorClass::Spam),
-        ("FLOODING", ErrorClass::Throttled),
-        ("CONGESTION", ErrorClass::Throttled),
-        ("LIMIT", ErrorClass::Throttled),
-        ("BLACKLIST", ErrorClass::Blocked),
-        ("BLOCKED", ErrorClass::Blocked),
-        ("BARRED", ErrorClass::Blocked),
-        ("ILLEGAL_SUBSCRIBER", ErrorClass::Blocked),
-        ("REJECTED_OPERATOR", ErrorClass::Blocked),
-        ("NOT_PROVISIONED", ErrorClass::NotCapable),
-        ("NOT_SUPPORTED", ErrorClass::NotCapable),
-        ("CREDITS", ErrorClass::Configuration),
-        ("SYSTEM_FAILURE", ErrorClass::VendorInternal),
-    ];
-    if name.contains("EXPIRED") && name != "EXPIRED_DLR_UNKNOWN" {
-        return Some(ErrorClass::Expired);
-    }
-    let upper = name.to_ascii_uppercase();
-    WORDS.iter().find(|(word, _)| upper.contains(word)).map(|(_, class)| *class)
+/// Group of a status that tells none: by the first word of its name, else by its number.
+fn group_of(id: Option<i64>, name: &str) -> Option<i64> {
+    let first = name.split('_').next().and_then(group_number);
+    first.or(match id {
+        Some(3 | 7 | 26) => Some(1),
+        Some(4 | 9) => Some(2),
+        Some(2 | 5) => Some(3),
+        Some(15 | 29 | 87) => Some(4),
+        _ => None,
+    })
 }

@@ -3,7 +3,7 @@
 //! Why not a typed `serde` parse: here a wrong type, a repeated key or an odd number costs one
 //! field and never the neighbours; money is read from the number's own digits; errors carry a
 //! byte position; nesting is bounded without recursion. Speed: strings are scanned eight bytes at
-//! a time; see `examples/throughput.rs` for the comparison with `sonic-rs`.
+//! a time; `benches/` compares it with `sonic-rs`.
 
 use std::borrow::Cow;
 

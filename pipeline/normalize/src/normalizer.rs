@@ -220,7 +220,10 @@ fn read(
     if view.value.len() > VALUE_BYTES_MAX {
         return Err(Dead::new(DeadReason::TooLarge, format!("{} bytes", view.value.len())));
     }
-    if view.tombstone || (view.value.is_empty() && view.headers.get("url").is_none()) {
+    // A producer may write the empty body of a GET callback as null.
+    let is_get = view.headers.get("method").is_some_and(|word| word.eq_ignore_ascii_case("GET"));
+    let has_url = view.headers.get("url").is_some();
+    if (view.tombstone && !is_get) || (view.value.is_empty() && !has_url) {
         emitter.ignored("tombstone");
         return Ok(());
     }

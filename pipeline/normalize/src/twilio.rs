@@ -60,6 +60,7 @@ struct Callback<'f> {
     account: Option<&'f str>,
     to: Option<&'f str>,
     channel_to: Option<&'f str>,
+    user: Option<&'f str>,
     from: Option<&'f str>,
     service: Option<&'f str>,
     error_code: Option<&'f str>,
@@ -83,6 +84,7 @@ impl<'f> Callback<'f> {
                 b"AccountSid" => &mut callback.account,
                 b"To" => &mut callback.to,
                 b"ChannelToAddress" => &mut callback.channel_to,
+                b"ExternalUserId" => &mut callback.user,
                 b"From" => &mut callback.from,
                 b"MessagingServiceSid" => &mut callback.service,
                 b"ErrorCode" => &mut callback.error_code,
@@ -137,7 +139,7 @@ fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &m
         _ => channel_of(callback.to, callback.from, message_id, media),
     };
     let mut draft = Draft::new(message_id, channel, outcome(word, out));
-    let code = callback.error_code.filter(|code| *code != "0");
+    let code = callback.error_code.filter(|code| !words::is_no_error(code));
     let event_parts: [&[u8]; 4] = [
         message_id.as_bytes(),
         word.as_bytes(),
@@ -153,7 +155,7 @@ fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &m
     draft.is_local_time = true;
     let unread = callback.done_date.is_some() && draft.event_time_us.is_none();
     out.counters.unreadable_fields += u64::from(unread);
-    draft.recipient = callback.to.or(callback.channel_to).map(address);
+    draft.recipient = callback.to.or(callback.channel_to).or(callback.user).map(address);
     draft.sender = callback.from.or(callback.service);
     draft.segments = out.segments(&callback.segments);
     out.event(&draft);
@@ -203,20 +205,49 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     })
 }
 
-/// Classes of the main code families (<https://www.twilio.com/docs/api/errors>).
+/// Classes of the main code families (<https://www.twilio.com/docs/api/errors>); 30008 is Twilio's
+/// own "unknown error".
 fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code {
-        "30003" | "30008" | "30017" => ErrorClass::Unreachable,
+        "30003" => ErrorClass::Unreachable,
         "30005" | "21211" | "21614" | "63024" => ErrorClass::UnknownRecipient,
-        "30004" | "21612" | "30033" => ErrorClass::Blocked,
+        "30004" | "21612" | "30033" | "30450" => ErrorClass::Blocked,
         "21610" => ErrorClass::OptedOut,
-        "30007" | "30450" => ErrorClass::Spam,
+        "30007" => ErrorClass::Spam,
         "30036" => ErrorClass::Expired,
-        "30001" | "30022" | "30023" | "63018" | "63038" | "20429" => ErrorClass::Throttled,
+        "30001" | "30017" | "30022" | "30023" | "63018" | "63038" | "20429" => {
+            ErrorClass::Throttled
+        }
         "30006" | "63003" => ErrorClass::NotCapable,
-        "63016" | "21617" | "30019" | "63013" | "63021" | "12400" => ErrorClass::InvalidRequest,
-        "30002" | "30032" | "30034" | "21408" | "20003" | "63010" => ErrorClass::Configuration,
-        "30410" | "30500" | "20500" | "20504" | "30103" | "30454" => ErrorClass::VendorInternal,
+        "63016" | "21617" | "30019" | "63013" | "63021" => ErrorClass::InvalidRequest,
+        "30002" | "30032" | "30034" | "21408" | "20003" | "90010" => ErrorClass::Configuration,
+        "30410" | "30500" | "20500" | "20504" | "30103" | "63010" | "63012" | "12400" => {
+            ErrorClass::VendorInternal
+        }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_class_of_what_twilio_calls_them() {
+        for (code, class) in [
+            ("30001", Some(ErrorClass::Throttled)),
+            ("30003", Some(ErrorClass::Unreachable)),
+            ("30004", Some(ErrorClass::Blocked)),
+            ("30005", Some(ErrorClass::UnknownRecipient)),
+            ("30007", Some(ErrorClass::Spam)),
+            ("30008", None),
+            ("30410", Some(ErrorClass::VendorInternal)),
+            ("30450", Some(ErrorClass::Blocked)),
+            ("63010", Some(ErrorClass::VendorInternal)),
+            ("12400", Some(ErrorClass::VendorInternal)),
+            ("21610", Some(ErrorClass::OptedOut)),
+        ] {
+            assert_eq!(class_of_code(code), class, "{code}");
+        }
+    }
 }

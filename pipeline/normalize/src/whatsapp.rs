@@ -1,4 +1,5 @@
-//! WhatsApp Cloud API: `statuses` of webhooks, with or without their envelope.
+//! WhatsApp Cloud API: `statuses` of webhooks in their envelope, or without it from any depth: an
+//! entry, a change, a value, a list of statuses, one status.
 //! <https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks>
 //!
 //! | `status` | canonical |
@@ -22,6 +23,9 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::Record;
 use crate::words;
+
+/// Shortest user id that is searched for: shorter ones would hit by chance.
+const USER_ID_MIN: usize = 6;
 
 /// A leaf of a webhook, with the entry and change that it stands in.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ struct Report<'a> {
 }
 
 /// What a record holds, in the shape it came in.
+///
+/// A shape without `entry` is one entry, a shape without `changes` one change.
 #[derive(Debug, Default)]
 struct Webhook<'a> {
     leaves: Elements<Leaf<'a>>,
@@ -72,6 +78,8 @@ enum Shape {
     #[default]
     Unknown,
     Envelope,
+    Entry,
+    Change,
     Value,
     Statuses,
 }
@@ -94,6 +102,9 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         cursor.object(|cursor, key| outermost(cursor, key, &mut hook, &mut single))?;
     }
     cursor.end()?;
+    if hook.shape == Shape::Entry {
+        hook.entry_ids.push(single.id.clone());
+    }
     if hook.shape == Shape::Unknown {
         if !(single.id.is_present() && single.status.is_present()) {
             return Err(Dead::new(DeadReason::Envelope, "/entry"));
@@ -121,7 +132,15 @@ fn outermost<'a>(
             hook.shape = Shape::Envelope;
             cursor.array(|cursor| entry(cursor, hook))
         }
-        "messaging_product" | "statuses" | "messages" | "metadata" => {
+        "changes" if cursor.kind() == Kind::Array => {
+            hook.shape = Shape::Entry;
+            changes(cursor, hook)
+        }
+        "value" if cursor.kind() == Kind::Object => {
+            hook.shape = Shape::Change;
+            value(cursor, hook)
+        }
+        "messaging_product" | "statuses" | "messages" | "metadata" | "billing" => {
             if hook.shape == Shape::Unknown {
                 hook.shape = Shape::Value;
             }
@@ -136,7 +155,8 @@ fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Synt
     hook.entry = hook.entry_ids.len();
     hook.change = 0;
     hook.entry_ids.push(Scalar::Missing);
-    let is_object = cursor.object_or_skip(|cursor, key| match key {
+    let mut has_changes = false;
+    cursor.object_or_skip(|cursor, key| match key {
         "id" => {
             let id = cursor.scalar()?;
             if let Some(slot) = hook.entry_ids.last_mut() {
@@ -144,43 +164,54 @@ fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Synt
             }
             Ok(())
         }
-        "changes" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
-            change(cursor, hook)?;
-            hook.change += 1;
-            Ok(())
-        }),
+        "changes" if cursor.kind() == Kind::Array => {
+            has_changes = true;
+            changes(cursor, hook)
+        }
         _ => cursor.skip(),
     })?;
-    if !is_object {
+    if !has_changes {
         push(hook, LeafKind::Damaged, 0);
     }
     Ok(())
 }
 
+fn changes<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
+    cursor.array(|cursor| {
+        change(cursor, hook)?;
+        hook.change += 1;
+        Ok(())
+    })
+}
+
 fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
     let before = hook.leaves.len();
-    let mut is_other_field = false;
+    let (mut is_other_field, mut has_value) = (false, false);
     hook.senders.push(Scalar::Missing);
-    let is_object = cursor.object_or_skip(|cursor, key| match key {
+    cursor.object_or_skip(|cursor, key| match key {
         "field" => {
             is_other_field = cursor.scalar()?.text().is_some_and(|field| field != "messages");
             Ok(())
         }
-        "value" => {
-            cursor.object_or_skip(|cursor, key| value_field(cursor, key, hook))?;
-            Ok(())
+        "value" if cursor.kind() == Kind::Object => {
+            has_value = true;
+            value(cursor, hook)
         }
         _ => cursor.skip(),
     })?;
     if hook.leaves.len() == before {
-        let kind = match (is_object, is_other_field) {
-            (false, _) => LeafKind::Damaged,
-            (true, true) => LeafKind::Other("other_field"),
+        let kind = match (has_value, is_other_field) {
+            (_, true) => LeafKind::Other("other_field"),
             (true, false) => LeafKind::Other("no_status"),
+            (false, false) => LeafKind::Damaged,
         };
         push(hook, kind, 0);
     }
     Ok(())
+}
+
+fn value<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
+    cursor.object(|cursor, key| value_field(cursor, key, hook))
 }
 
 fn value_field<'a>(
@@ -197,6 +228,14 @@ fn value_field<'a>(
                 at += 1;
                 cursor.skip()
             })
+        }
+        "statuses" | "messages" if !cursor.is_null() => {
+            push(hook, LeafKind::Damaged, 0);
+            cursor.skip()
+        }
+        "billing" => {
+            push(hook, LeafKind::Other("billing"), 0);
+            cursor.skip()
         }
         "metadata" => {
             cursor.object_or_skip(|cursor, key| match key {
@@ -285,6 +324,8 @@ fn path(hook: &Webhook<'_>, leaf: &Leaf<'_>) -> String {
     let Leaf { entry, change, at, .. } = leaf;
     match hook.shape {
         Shape::Envelope => format!("/entry/{entry}/changes/{change}/value/statuses/{at}"),
+        Shape::Entry => format!("/changes/{change}/value/statuses/{at}"),
+        Shape::Change => format!("/value/statuses/{at}"),
         Shape::Value => format!("/statuses/{at}"),
         Shape::Statuses | Shape::Unknown => format!("/{at}"),
     }
@@ -325,13 +366,31 @@ fn event(
     draft.recipient = Some(participant)
         .filter(|participant| !participant.is_empty())
         .or_else(|| out.text(&report.recipient))
-        .or_else(|| report.recipient_user.text());
+        .or_else(|| out.text(&report.recipient_user));
     let sender = report.sender.and_then(|at| hook.senders.get(at));
-    draft.sender = sender.and_then(Scalar::text);
-    draft.logical_id = out.text(&report.callback_data);
-    let category = report.category.text().or_else(|| report.origin.text());
+    draft.sender = sender.and_then(|sender| out.text(sender));
+    let callback_data = out.text(&report.callback_data);
+    // `emit` looks for one recipient only, and this event may name the person twice.
+    let clean = callback_data.and_then(|text| without_user(text, report, draft.recipient, out));
+    draft.logical_id = clean.as_deref().or(callback_data);
+    let category = out.text(&report.category).or_else(|| report.origin.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
+}
+
+/// The text with a token where it holds a user id that is not this event's recipient.
+fn without_user(
+    text: &str,
+    report: &Report<'_>,
+    recipient: Option<&str>,
+    out: &mut Emitter<'_>,
+) -> Option<String> {
+    let user = report.recipient_user.text().filter(|user| recipient != Some(user))?;
+    if user.len() < USER_ID_MIN || !text.contains(user) {
+        return None;
+    }
+    out.counters.scrubbed_texts += 1;
+    Some(text.replace(user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
 fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {

@@ -50,6 +50,11 @@ pub(crate) fn channel(word: &str) -> Channel {
     }
 }
 
+/// Whether a code says that there is no error: zeros, `NO_ERROR`.
+pub(crate) fn is_no_error(code: &str) -> bool {
+    code.bytes().all(|byte| byte == b'0') || code.eq_ignore_ascii_case("NO_ERROR")
+}
+
 /// Traffic class of Meta's pricing categories, whichever vendor relays them.
 pub(crate) fn meta_category(category: &str) -> TrafficClass {
     match category {

@@ -155,7 +155,7 @@ impl ReadModel for Fake {
         let rows = (0..minutes).flat_map(|back| {
             SERIES.iter().map(move |series| self.row(series, newest - back * MINUTE_US))
         });
-        WindowsAnswer::newest(rows, query, self.freshness())
+        WindowsAnswer::newest(rows, query, self.freshness().watermark)
     }
 
     fn alerts(&self, after: u64, limit: usize) -> AlertsAnswer {

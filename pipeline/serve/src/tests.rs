@@ -33,7 +33,7 @@ impl ReadModel for Fake {
 
     fn windows(&self, query: &WindowQuery) -> WindowsAnswer {
         assert!(!self.broken, "a model that panics");
-        WindowsAnswer::newest(self.rows.clone(), query, self.freshness())
+        WindowsAnswer::newest(self.rows.clone(), query, self.freshness().watermark)
     }
 
     fn alerts(&self, after: u64, limit: usize) -> AlertsAnswer {
@@ -205,13 +205,42 @@ fn every_json_answer_says_how_complete_it_is() {
         assert_eq!(answer.status, status, "{method} {target}");
         let json = answer.json();
         assert_eq!(json["watermark"], "2026-01-01T00:00:00.000000Z", "{target}");
-        assert_eq!(json["complete_through"], "2025-12-31T23:59:00.000000Z", "{target}");
-        assert_eq!(json["maturity"], 0.75, "{target}");
+        // An answer with rows tells of its rows, any other of everything.
+        let rows = status == 200 && target == "/v1/windows";
+        assert_eq!(json["maturity"], if rows { 1.0 } else { 0.75 }, "{target}");
+        let complete = (!rows).then_some("2025-12-31T23:59:00.000000Z");
+        assert_eq!(json["complete_through"].as_str(), complete, "{target}");
         assert!(answer.head.contains("content-type: application/json"), "{target}");
         assert!(answer.head.contains("x-content-type-options: nosniff"), "{target}");
         assert!(answer.head.contains("cache-control: no-store"), "{target}");
         assert_eq!(answer.head.contains("allow: get, head"), status == 405, "{target}");
     }
+}
+
+/// Completeness of rows (minute, total, pending, provable) under a watermark, in minutes.
+fn complete(rows: &[(i64, i64, i64, bool)], mark: i64) -> (Option<i64>, Option<f64>) {
+    let rows = rows.iter().map(|(minute, total, pending, provable)| WindowRow {
+        total: *total,
+        pending: *pending,
+        delivery_rate: provable.then_some(1.0),
+        ..row(*minute, None)
+    });
+    let mark = Some(TimeUs(START_US + mark * MINUTE_US));
+    let answer = WindowsAnswer::newest(rows, &WindowQuery::default(), mark).freshness;
+    let minutes = |time: TimeUs| (time.0 - START_US) / MINUTE_US;
+    (answer.complete_through.map(minutes), answer.maturity)
+}
+
+#[test]
+fn an_answer_is_complete_up_to_its_first_window_with_too_many_pending_messages() {
+    assert_eq!(complete(&[], 9), (None, None));
+    assert_eq!(complete(&[(0, 100, 1, true), (1, 100, 1, true)], 9), (Some(2), Some(0.99)));
+    assert_eq!(complete(&[(0, 100, 0, true), (1, 100, 2, true)], 9), (Some(1), Some(0.99)));
+    assert_eq!(complete(&[(0, 10, 5, true), (1, 10, 0, true)], 9).0, None, "the first waits");
+    assert_eq!(complete(&[(0, 10, 0, true), (0, 10, 5, true)], 9).0, None, "one series waits");
+    let unprovable = [(0, 10, 0, true), (1, 10, 10, false), (2, 10, 0, true)];
+    assert_eq!(complete(&unprovable, 9).0, Some(3), "no receipt can prove delivery");
+    assert_eq!(complete(&[(0, 10, 0, true), (2, 10, 0, true)], 2).0, Some(2), "still open");
 }
 
 #[test]

@@ -90,6 +90,27 @@ pub struct Freshness {
     pub maturity: Option<f64>,
 }
 
+impl Freshness {
+    /// Completeness of window rows in ascending order. Rows where no receipt can prove delivery
+    /// never hold `complete_through` back; an open window is complete to the watermark at most.
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts below 2^53")]
+    fn of_windows(rows: &[WindowRow], watermark: Option<TimeUs>) -> Self {
+        let counted = || rows.iter().filter(|row| row.is_provable());
+        let total: i64 = rows.iter().map(|row| row.total).sum();
+        let pending: i64 = rows.iter().map(|row| row.pending).sum();
+        let first = counted().map(|row| row.window_start.0).min();
+        let immature = counted().find(|row| row.pending * 100 > row.total);
+        let until = match immature {
+            Some(row) => Some(row.window_start.0),
+            None => counted().map(|row| row.end_us()).max(),
+        };
+        let until = until.filter(|until| first.is_some_and(|first| *until > first));
+        let complete = until.zip(watermark).map(|(until, mark)| TimeUs(until.min(mark.0)));
+        let maturity = (total > 0).then(|| 1.0 - pending as f64 / total as f64);
+        Self { watermark, complete_through: complete, maturity }
+    }
+}
+
 /// Ready, or why not.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Readiness {
@@ -144,6 +165,15 @@ impl WindowRow {
             traffic_class: &self.traffic_class,
         }
     }
+
+    /// A receipt of this series can prove delivery: it has a rate, or nothing to make one of.
+    const fn is_provable(&self) -> bool {
+        self.delivery_rate.is_some() || self.total == self.canceled
+    }
+
+    fn end_us(&self) -> i64 {
+        self.window_start.0 + i64::from(self.window_s) * time::SECOND_US
+    }
 }
 
 /// The dimensions of a series, borrowed.
@@ -175,13 +205,14 @@ pub struct WindowsAnswer {
 impl WindowsAnswer {
     /// The newest rows that the query admits, at most `limit`, in wire order. A window that does
     /// not fit whole is left out, so that a page never shows half of one, unless it is the only
-    /// one. Revisions must be resolved before. A caller that yields windows newest first may stop
-    /// once it has given `query.limit + 1` admitted rows.
+    /// one. Revisions must be resolved before. Completeness is of the rows
+    /// answered. A caller that yields windows newest first may stop once it has given
+    /// `query.limit + 1` admitted rows.
     #[must_use]
     pub fn newest(
         rows: impl IntoIterator<Item = WindowRow>,
         query: &WindowQuery,
-        freshness: Freshness,
+        watermark: Option<TimeUs>,
     ) -> Self {
         let admitted = |row: &WindowRow| {
             row.window_s == query.window_s
@@ -203,6 +234,7 @@ impl WindowsAnswer {
                 windows.drain(..cut);
             }
         }
+        let freshness = Freshness::of_windows(&windows, watermark);
         Self { freshness, windows, truncated, next_to }
     }
 }

@@ -23,14 +23,19 @@ pub struct PublicFile {
 /// # Errors
 /// Where the file system refuses.
 pub fn publish(from: &Path, public: &Path, file: &PublicFile) -> Result<(), SinkError> {
-    let directory = public.join(&file.table).join(format!("date={}", file.date));
+    let table = public.join(&file.table);
+    let directory = table.join(format!("date={}", file.date));
     fs::create_dir_all(&directory).map_err(SinkError::io("make directory", &directory))?;
     let target = directory.join(&file.name);
     match fs::hard_link(from, &target) {
         Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        // Linked before a crash, perhaps not yet durable: the fsyncs below make it so.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(SinkError::io("publish", &target)(error)),
     }
-    let handle = File::open(&directory).map_err(SinkError::io("open", &directory))?;
-    handle.sync_all().map_err(SinkError::io("fsync", &directory))
+    for changed in [directory.as_path(), table.as_path(), public] {
+        let handle = File::open(changed).map_err(SinkError::io("open", changed))?;
+        handle.sync_all().map_err(SinkError::io("fsync", changed))?;
+    }
+    Ok(())
 }

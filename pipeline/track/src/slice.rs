@@ -145,7 +145,9 @@ impl Slice {
                 return Admitted::Earlier;
             }
         }
-        if own_time_us.is_some_and(|time_us| time_us < kept_from) {
+        // An event without a time of its own has the broker's: a message of that age is forgotten
+        // at once, so each of its events would begin another.
+        if own_time_us.unwrap_or(event.time_us) < kept_from {
             return Admitted::Late;
         }
         self.insert(key, found, event, Some(row), cx);

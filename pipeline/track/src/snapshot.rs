@@ -469,8 +469,8 @@ impl ChargeRows {
         let (revision, committed_at) = stamps(stamp, rows);
         let [source, channel, carrier, country, class] = self.series.finish();
         let [kind, basis, unit, currency] = &mut self.codes;
-        let decimal = |builder: &mut Decimal128Builder| -> Result<ArrayRef, TrackError> {
-            Ok(Arc::new(builder.finish().with_precision_and_scale(18, 9)?))
+        let decimal = |builder: &mut Decimal128Builder, digits| -> Result<ArrayRef, TrackError> {
+            Ok(Arc::new(builder.finish().with_precision_and_scale(digits, 9)?))
         };
         let [quantity, unit_price, amount] = &mut self.numbers;
         let no_time = arrow_array::new_null_array(&schema::timestamp_type(), rows);
@@ -482,10 +482,10 @@ impl ChargeRows {
             Arc::new(self.key.finish()),
             Arc::new(kind.finish()),
             Arc::new(basis.finish()),
-            decimal(quantity)?,
+            decimal(quantity, 38)?,
             Arc::new(unit.finish()),
-            decimal(unit_price)?,
-            decimal(amount)?,
+            decimal(unit_price, 18)?,
+            decimal(amount, 38)?,
             Arc::new(currency.finish()),
             Arc::new(self.charge_time.finish().with_timezone("UTC")),
             Arc::clone(&no_time),

@@ -22,6 +22,11 @@ mod executor;
 
 mod plan;
 
+mod maturity;
+pub use maturity::Maturity;
+
+mod pane_rows;
+
 mod store;
 pub use store::{CostSeries, CostSum, FINE_S, PaneStore, Series, SloSum, Window, revision_pace_us};
 

@@ -12,20 +12,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, Decimal128Builder, Int64Builder, StringDictionaryBuilder,
-    TimestampMicrosecondBuilder,
-};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use model::pane::{COST_PANE_SCHEMA, SERIES, SLO_COUNTS, SLO_PANE_SCHEMA};
+use arrow_array::{Array, RecordBatch};
+use model::pane::{SERIES, SLO_COUNTS};
 use model::sketch::Sketch;
 use model::time::{DAY_US, HOUR_US, SECOND_US};
 use model::window::{WINDOWS_S, window_start};
 
 use crate::error::WindowError;
-use crate::rows;
+use crate::maturity::Maturity;
+use crate::pane_rows::{CostRows, SloRows};
 
 /// Length of the finest sums, seconds.
 pub const FINE_S: u32 = 10;
@@ -33,6 +30,9 @@ pub const FINE_S: u32 = 10;
 const FINE_KEPT_US: i64 = 2 * HOUR_US;
 /// The others are kept so long: nothing older can change.
 const KEPT_US: i64 = 36 * DAY_US;
+
+/// Completeness is judged by windows of this length, seconds.
+const MATURITY_S: u32 = 60;
 
 /// Values of source, channel, carrier, country, traffic_class.
 pub type Series = Arc<[Option<Arc<str>>; 5]>;
@@ -52,6 +52,12 @@ impl SloSum {
             *count += more;
         }
         self.latency.merge(&other.latency);
+    }
+
+    /// (total, pending) as they count for completeness: series where no receipt can prove delivery
+    /// do not.
+    const fn counted(&self) -> (i64, i64) {
+        if self.counts[8] == 0 { (0, 0) } else { (self.counts[0], self.counts[7]) }
     }
 }
 
@@ -93,6 +99,7 @@ pub struct PaneStore {
     changed: BTreeSet<Window>,
     changed_slo: HashMap<Window, BTreeSet<Series>>,
     changed_cost: HashMap<Window, BTreeSet<CostSeries>>,
+    maturity: Maturity,
     series: BTreeSet<Series>,
     texts: BTreeSet<Arc<str>>,
 }
@@ -113,7 +120,7 @@ impl Texts<'_> {
     }
 }
 
-fn wrong(column: &str) -> WindowError {
+pub(crate) fn wrong(column: &str) -> WindowError {
     let detail = format!("column {column} is missing or has another type");
     WindowError::FitSchema { table: "panes".to_owned(), detail }
 }
@@ -161,7 +168,7 @@ impl PaneStore {
     /// Adds signed SLO panes of 10 s.
     ///
     /// # Errors
-    /// Where the batch does not have the columns of [`SLO_PANE_SCHEMA`].
+    /// Where the batch does not have the columns of [`model::pane::SLO_PANE_SCHEMA`].
     pub fn add_slo(&mut self, batch: &RecordBatch) -> Result<(), WindowError> {
         self.add_slo_to(batch, &[FINE_S, 60, 300, 3600, 86_400], true)
     }
@@ -193,7 +200,12 @@ impl PaneStore {
                 let start = window_start(pane_us, *length_s);
                 let level = self.slo.entry(*length_s).or_default();
                 let sums = level.entry(start).or_default();
-                sums.entry(Arc::clone(&series)).or_default().add(&sum);
+                let entry = sums.entry(Arc::clone(&series)).or_default();
+                let was = entry.counted();
+                entry.add(&sum);
+                if *length_s == MATURITY_S {
+                    self.maturity.replace(start, was, entry.counted());
+                }
                 if mark && *length_s != FINE_S {
                     let window = (*length_s, start);
                     self.changed.insert(window);
@@ -208,7 +220,7 @@ impl PaneStore {
     /// Adds signed cost panes of 10 s.
     ///
     /// # Errors
-    /// Where the batch does not have the columns of [`COST_PANE_SCHEMA`].
+    /// Where the batch does not have the columns of [`model::pane::COST_PANE_SCHEMA`].
     pub fn add_cost(&mut self, batch: &RecordBatch, mark: bool) -> Result<(), WindowError> {
         let rows = self.series(batch)?;
         let currency = self.texts(batch, "currency")?;
@@ -266,6 +278,16 @@ impl PaneStore {
         }
     }
 
+    /// Marks the costs of windows as changed: what is said of them beside the sums did.
+    pub fn mark_costs(&mut self, windows: impl IntoIterator<Item = Window>) {
+        for window in windows {
+            let cost = self.cost.get(&window.0).and_then(|level| level.get(&window.1));
+            let series = cost.into_iter().flat_map(HashMap::keys).cloned();
+            self.changed_cost.entry(window).or_default().extend(series);
+            self.changed.insert(window);
+        }
+    }
+
     /// Takes windows out of the changed ones: the sums of the series that changed in them, as pane
     /// rows whose `pane_start` is the window's start.
     ///
@@ -292,20 +314,33 @@ impl PaneStore {
         Ok((slo.finish()?, cost.finish()?))
     }
 
-    /// Sums of the finest panes in `[from_us, to_us)`, by series.
+    /// Counts in `[from_us, to_us)`, by series, from as few sums as cover it. The borders are exact
+    /// to 10 s where the finest sums are still held, to the minute before that.
     #[must_use]
     pub fn slide(&self, from_us: i64, to_us: i64) -> HashMap<Series, SloSum> {
         let mut sums: HashMap<Series, SloSum> = HashMap::new();
-        let Some(level) = self.slo.get(&FINE_S) else { return sums };
-        for (_, pane) in level.range(from_us..to_us) {
-            for (series, sum) in pane {
+        let mut at = from_us;
+        while at < to_us {
+            let length_s = self.longest_from(at, to_us);
+            let level = self.slo.get(&length_s);
+            for (series, sum) in level.and_then(|level| level.get(&at)).into_iter().flatten() {
                 let entry = sums.entry(Arc::clone(series)).or_default();
                 for (count, more) in entry.counts.iter_mut().zip(sum.counts) {
                     *count += more;
                 }
             }
+            at += i64::from(length_s) * SECOND_US;
         }
         sums
+    }
+
+    /// The longest length whose window starts at `at` and ends by `to_us`.
+    fn longest_from(&self, at: i64, to_us: i64) -> u32 {
+        let fits = |length_s: &&u32| {
+            let length_us = i64::from(**length_s) * SECOND_US;
+            at.rem_euclid(length_us) == 0 && at + length_us <= to_us
+        };
+        WINDOWS_S.iter().rev().find(fits).copied().unwrap_or(FINE_S)
     }
 
     /// Cost sums of one length in `[from_us, to_us)`, ascending by window.
@@ -322,28 +357,29 @@ impl PaneStore {
             .flat_map(|(start, sums)| sums.iter().map(move |(series, sum)| (*start, series, sum)))
     }
 
-    /// Messages by window length 60 s: (start, total, pending), for completeness.
-    pub fn maturity(&self) -> impl Iterator<Item = (i64, i64, i64)> + '_ {
-        self.slo.get(&60).into_iter().flat_map(|level| {
-            level.iter().map(|(start, sums)| {
-                // Series where no receipt can prove delivery do not count.
-                let counted = sums.values().filter(|sum| sum.counts[8] != 0);
-                let (total, pending) = counted.fold((0, 0), |(total, pending), sum| {
-                    (total + sum.counts[0], pending + sum.counts[7])
-                });
-                (*start, total, pending)
-            })
-        })
+    /// How complete the minutes are.
+    #[must_use]
+    pub const fn maturity(&self) -> &Maturity {
+        &self.maturity
     }
 
-    /// Drops what cannot change any more.
+    /// Drops what cannot change any more and was published as it is.
     pub fn prune(&mut self, watermark_us: i64) {
+        let old = watermark_us.saturating_sub(KEPT_US);
+        let fine_old = watermark_us.saturating_sub(FINE_KEPT_US);
         for (length_s, level) in &mut self.slo {
-            let kept_us = if *length_s == FINE_S { FINE_KEPT_US } else { KEPT_US };
-            *level = level.split_off(&(watermark_us.saturating_sub(kept_us)));
+            let before_us = if *length_s == FINE_S { fine_old } else { old };
+            for start in passed(level, *length_s, before_us, &self.changed) {
+                level.remove(&start);
+                if *length_s == MATURITY_S {
+                    self.maturity.forget(start);
+                }
+            }
         }
-        for level in self.cost.values_mut() {
-            *level = level.split_off(&(watermark_us.saturating_sub(KEPT_US)));
+        for (length_s, level) in &mut self.cost {
+            for start in passed(level, *length_s, old, &self.changed) {
+                level.remove(&start);
+            }
         }
     }
 
@@ -401,6 +437,17 @@ impl PaneStore {
     }
 }
 
+/// Starts before a time whose window does not wait to be published.
+fn passed<T>(
+    level: &BTreeMap<i64, T>,
+    length_s: u32,
+    before_us: i64,
+    changed: &BTreeSet<Window>,
+) -> Vec<i64> {
+    let starts = level.range(..before_us).map(|(start, _)| *start);
+    starts.filter(|start| !changed.contains(&(length_s, *start))).collect()
+}
+
 /// Age of a window by the watermark, for the pace of its revisions.
 #[must_use]
 pub const fn revision_pace_us(age_us: i64) -> i64 {
@@ -410,83 +457,5 @@ pub const fn revision_pace_us(age_us: i64) -> i64 {
         60 * SECOND_US
     } else {
         900 * SECOND_US
-    }
-}
-
-#[derive(Default)]
-struct Dims {
-    start: TimestampMicrosecondBuilder,
-    texts: [StringDictionaryBuilder<Int32Type>; 5],
-}
-
-impl Dims {
-    fn push(&mut self, start_us: i64, series: &Series) {
-        self.start.append_value(start_us);
-        for (builder, text) in self.texts.iter_mut().zip(series.iter()) {
-            builder.append_option(text.as_deref());
-        }
-    }
-
-    fn finish(mut self) -> Vec<ArrayRef> {
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(self.start.finish().with_timezone("UTC"))];
-        columns.extend(self.texts.iter_mut().map(|text| Arc::new(text.finish()) as ArrayRef));
-        columns
-    }
-}
-
-#[derive(Default)]
-struct SloRows {
-    dims: Dims,
-    counts: [Int64Builder; 11],
-    latency: BinaryBuilder,
-}
-
-impl SloRows {
-    fn push(&mut self, start_us: i64, series: &Series, sum: &SloSum) {
-        self.dims.push(start_us, series);
-        for (builder, count) in self.counts.iter_mut().zip(sum.counts) {
-            builder.append_value(count);
-        }
-        self.latency.append_value(sum.latency.to_bytes());
-    }
-
-    fn finish(mut self) -> Result<RecordBatch, WindowError> {
-        let mut columns = self.dims.finish();
-        columns.extend(self.counts.iter_mut().map(|count| Arc::new(count.finish()) as ArrayRef));
-        columns.push(Arc::new(self.latency.finish()));
-        rows::batch(Arc::clone(&SLO_PANE_SCHEMA), columns, "slo_panes")
-    }
-}
-
-#[derive(Default)]
-struct CostRows {
-    dims: Dims,
-    currency: StringDictionaryBuilder<Int32Type>,
-    kind: StringDictionaryBuilder<Int32Type>,
-    decimals: [Decimal128Builder; 2],
-    counts: [Int64Builder; 2],
-}
-
-impl CostRows {
-    fn push(&mut self, start_us: i64, key: &CostSeries, sum: &CostSum) {
-        self.dims.push(start_us, &key.0);
-        self.currency.append_option(key.1.as_deref());
-        self.kind.append_value(&key.2);
-        self.decimals[0].append_value(sum.amount);
-        self.decimals[1].append_value(sum.quantity);
-        self.counts[0].append_value(sum.messages);
-        self.counts[1].append_value(sum.delivered);
-    }
-
-    fn finish(mut self) -> Result<RecordBatch, WindowError> {
-        let mut columns = self.dims.finish();
-        columns.push(Arc::new(self.currency.finish()));
-        columns.push(Arc::new(self.kind.finish()));
-        for decimal in &mut self.decimals {
-            let array = decimal.finish().with_precision_and_scale(38, 9);
-            columns.push(Arc::new(array.map_err(|_| wrong("decimal"))?));
-        }
-        columns.extend(self.counts.iter_mut().map(|count| Arc::new(count.finish()) as ArrayRef));
-        rows::batch(Arc::clone(&COST_PANE_SCHEMA), columns, "cost_panes")
     }
 }

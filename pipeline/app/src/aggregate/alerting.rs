@@ -38,6 +38,10 @@ pub(crate) const ARITHMETIC: Arithmetic = Arithmetic {
 pub(crate) struct Alerting {
     book: AlertBook,
     evaluated_us: Option<i64>,
+    /// Leaves a book alone that holds alerts of objectives it does not have.
+    yields: bool,
+    /// Such a book, carried on as it is.
+    foreign: Option<String>,
 }
 
 impl Alerting {
@@ -53,14 +57,28 @@ impl Alerting {
         if texts.is_empty() {
             texts.push(("built-in objective".to_owned(), BUILT_IN.to_owned()));
         }
-        let mut objectives = Vec::new();
+        let mut objectives: Vec<Objective> = Vec::new();
         for (name, text) in &texts {
             let objective = Objective::parse(text, &ARITHMETIC).map_err(|error| {
                 Failure::usage(format!("{name}: {}", crate::failure::chain(&error)))
             })?;
+            if objectives.iter().any(|known| known.name == objective.name) {
+                return Err(Failure::usage(format!(
+                    "{name}: another file has an objective `{}` too; metadata.name must differ",
+                    objective.name
+                )));
+            }
             objectives.push(objective);
         }
-        Ok(Self { book: AlertBook::new(objectives, ARITHMETIC), evaluated_us: None })
+        let book = AlertBook::new(objectives, ARITHMETIC);
+        Ok(Self { book, evaluated_us: None, yields: false, foreign: None })
+    }
+
+    /// For a command that does not know the objectives of the directory's `run`: where the book
+    /// has alerts of others, nothing is evaluated and the book is carried on.
+    pub(crate) const fn yielding(mut self) -> Self {
+        self.yields = true;
+        self
     }
 
     /// Goes on from a book written by [`Self::save`].
@@ -70,11 +88,15 @@ impl Alerting {
             Failure::protect(format!("the alert book: {}", crate::failure::chain(&error)))
         })?;
         self.evaluated_us = watermark_us.map(|mark| model::window::floor(mark, STEP_US));
+        self.foreign = (self.yields && self.book.has_foreign()).then(|| text.to_owned());
         Ok(())
     }
 
     /// The book as JSON.
     pub(crate) fn save(&self) -> Outcome<String> {
+        if let Some(text) = &self.foreign {
+            return Ok(text.clone());
+        }
         self.book
             .to_json()
             .map_err(|error| Failure::protect(format!("the alert book cannot be written: {error}")))
@@ -88,6 +110,9 @@ impl Alerting {
         now_us: i64,
         epoch: u64,
     ) -> Vec<Transition> {
+        if self.foreign.is_some() {
+            return Vec::new();
+        }
         let to = model::window::floor(watermark_us, STEP_US);
         let first = to - STEPS_MAX * STEP_US;
         let mut at_us = self.evaluated_us.map_or(to, |last| (last + STEP_US).max(first));

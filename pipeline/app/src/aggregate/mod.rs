@@ -11,7 +11,7 @@ mod alerting;
 
 mod costs;
 
-mod pending;
+pub(crate) mod pending;
 
 mod published;
 
@@ -20,16 +20,18 @@ pub(crate) use published::{Published, load};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use commit::{Chain, CommitError, DataDir, random_hex, read_segment, stage_file, write_segment};
 use model::manifest::{Manifest, StateSlice};
 use model::schema;
-use model::time::SECOND_US;
+use model::time::HOUR_US;
 use model::window::WINDOWS_S;
 use window::{Engine, PaneStore, Stamp, Window, revision_pace_us};
 
+use crate::disk::{tell_once, wait_for_space};
 use crate::failure::{Failure, Outcome};
 use crate::tables::{AGGREGATE, COMPLETE_THROUGH, JOB, MATURITY, reader};
 
@@ -41,6 +43,8 @@ const WINDOWS_A_STEP: usize = 20_000;
 const SNAPSHOT_STEPS: u64 = 60;
 const SEGMENTS: &str = "segments/aggregate";
 const STATE: &str = "state/aggregate";
+/// State slice: windows that changed and wait to be published.
+pub(crate) const CHANGED: &str = "panes/changed";
 /// Key in the manifest's values: the alert book.
 const BOOK: &str = "alerts";
 /// Key in the manifest's values: number of the newest transition.
@@ -56,7 +60,7 @@ pub(crate) struct Aggregate {
     engine: Engine,
     alerting: Alerting,
     costs: costs::Costs,
-    /// When a window was last published, by watermark.
+    /// When a window was last published, by the job's clock: the watermark may stand still.
     emitted: HashMap<Window, i64>,
     consumed: u64,
     watermark_us: Option<i64>,
@@ -65,6 +69,8 @@ pub(crate) struct Aggregate {
     steps: u64,
     state: BTreeMap<String, StateSlice>,
     published: Arc<Published>,
+    /// The process is to end.
+    stop: Arc<AtomicBool>,
 }
 
 /// What one step gives.
@@ -81,7 +87,7 @@ impl Aggregate {
         owner: &str,
         alerting: Alerting,
         published: Arc<Published>,
-        now_us: i64,
+        (stop, now_us): (Arc<AtomicBool>, i64),
     ) -> Outcome<Self> {
         let mut chain = Chain::open(dir, AGGREGATE, owner)?;
         crate::job::recover::takeover(&mut chain, "", now_us)?;
@@ -103,6 +109,7 @@ impl Aggregate {
             steps: 0,
             state: head.state.iter().map(|s| (s.slice.clone(), s.clone())).collect(),
             published,
+            stop,
         };
         aggregate.rebuild(&head)?;
         if let Some(book) = head.values.get(BOOK) {
@@ -125,9 +132,10 @@ impl Aggregate {
         for batch in &cost {
             self.store.add_cost(batch, false)?;
         }
-        for batch in &read("panes/changed")? {
+        for batch in &read(CHANGED)? {
             self.store.mark(pending::read(batch));
         }
+        self.costs.restore(&read("scores/detectors")?, &read("scores/recent")?)?;
         let taken = self.state.values().map(|slice| slice.epoch).min().unwrap_or(0);
         self.consumed = taken;
         let consumed = head.consumed.get(JOB).copied().unwrap_or(0);
@@ -137,7 +145,6 @@ impl Aggregate {
         if taken == consumed && taken > 0 {
             self.watermark_us = head.watermark_us;
         }
-        self.costs.rebuild(&self.store, self.watermark_us);
         Ok(())
     }
 
@@ -168,6 +175,10 @@ impl Aggregate {
         }
         self.consumed = epoch;
         self.watermark_us = manifest.watermark_us.or(self.watermark_us);
+        if let Some(mark) = self.watermark_us {
+            let scored = self.costs.advance(&self.store, mark);
+            self.store.mark_costs(scored);
+        }
         self.clock_us = manifest.committed_at_us;
         Ok(())
     }
@@ -206,7 +217,7 @@ impl Aggregate {
         let mark = self.watermark_us.unwrap_or(0);
         let due = |window: &Window| {
             let pace_us = revision_pace_us(mark - window.1);
-            let paced = |last: &i64| mark - last >= pace_us;
+            let paced = |last: &i64| self.clock_us - last >= pace_us;
             all || self.emitted.get(window).is_none_or(paced)
         };
         self.store.changed().filter(due).take(WINDOWS_A_STEP).collect()
@@ -229,10 +240,10 @@ impl Aggregate {
             let panes = self.store.take(&of_length)?;
             let (slo_rows, cost_rows) = self.engine.windows_of(length_s, panes, &stamp)?;
             slo.push(slo_rows);
-            cost.push(self.costs.fill(cost_rows, &self.store, self.watermark_us)?);
+            cost.push(self.costs.fill(cost_rows)?);
         }
         for window in &due {
-            self.emitted.insert(*window, stamp.watermark_us);
+            self.emitted.insert(*window, self.clock_us);
         }
         let mut tables = Vec::new();
         for (name, table, batches) in [
@@ -251,34 +262,25 @@ impl Aggregate {
         self.steps += 1;
         if let Some(mark) = self.watermark_us {
             self.store.prune(mark);
-            // What is older than a day and did not change is published again at once if it does.
-            self.emitted.retain(|window, last| mark - *last < 86_400 * SECOND_US || window.0 == 0);
         }
+        // What was published longer ago than the slowest pace is published at once if it changes.
+        let clock_us = self.clock_us;
+        self.emitted.retain(|_, last| clock_us - *last < HOUR_US);
         let snapshot = released || self.steps.is_multiple_of(SNAPSHOT_STEPS);
         let book = self.alerting.save()?;
-        let mut waited_ms = 0;
-        loop {
-            match self.try_commit(step, &book, (released, snapshot)) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_full() && (!released || waited_ms < 60_000) => {
-                    if waited_ms == 0 {
-                        tracing::error!(%error, "the disk is full: windows wait for space");
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
-            std::thread::sleep(std::time::Duration::from_millis(500));
-            waited_ms += 500;
-        }
+        let attempt = random_hex()?;
+        let stop = Arc::clone(&self.stop);
+        wait_for_space(&stop, tell_once("windows"), || {
+            Ok(self.try_commit(step, (&book, &attempt), (released, snapshot))?)
+        })
     }
 
     fn try_commit(
         &mut self,
         step: &Step,
-        book: &str,
+        (book, attempt): (&str, &str),
         (released, snapshot): (bool, bool),
     ) -> Result<(), CommitError> {
-        let attempt = random_hex()?;
         let epoch = self.chain.epoch() + 1;
         let mut segments = Vec::new();
         for (table, batch) in &step.tables {
@@ -291,7 +293,7 @@ impl Aggregate {
         }
         let mut state = self.state.clone();
         if snapshot {
-            self.write_panes(epoch, &attempt, &mut state)?;
+            self.write_panes(epoch, attempt, &mut state)?;
         }
         let (complete, maturity) = self.completeness();
         let mut values = BTreeMap::from([
@@ -301,7 +303,7 @@ impl Aggregate {
         values.extend(complete.map(|at| (COMPLETE_THROUGH.to_owned(), at.to_string())));
         values.extend(maturity.map(|share| (MATURITY.to_owned(), share.to_string())));
         self.chain.create(Manifest {
-            attempt,
+            attempt: attempt.to_owned(),
             committed_at_us: self.clock_us,
             released,
             watermark_us: self.watermark_us,
@@ -328,16 +330,20 @@ impl Aggregate {
         })?;
         let [slo, fine, cost] = batches;
         let changed: Vec<Window> = self.store.changed().collect();
-        let changed = pending::write(&changed).map_err(|source| CommitError::Arrow {
+        let arrow = |source| CommitError::Arrow {
             what: "encode",
             path: self.dir.root().to_path_buf(),
             source,
-        })?;
+        };
+        let changed = pending::write(&changed).map_err(arrow)?;
+        let [detectors, scores] = self.costs.snapshot().map_err(arrow)?;
         let batches = [
             ("panes/slo", slo),
             ("panes/fine", fine),
             ("panes/cost", cost),
-            ("panes/changed", changed),
+            (CHANGED, changed),
+            ("scores/detectors", detectors),
+            ("scores/recent", scores),
         ];
         for (name, batch) in batches {
             let file = format!("{epoch:020}-{attempt}-{}.arrow", name.replace('/', "-"));
@@ -355,23 +361,12 @@ impl Aggregate {
         stage_file(&self.dir, STATE)
     }
 
-    /// Newest cohort time up to which every minute has 99 % of its outcomes, and the share overall
-    /// of the last hour.
-    #[expect(clippy::cast_precision_loss, reason = "a share of counts below 2^53")]
+    /// Newest cohort time up to which every minute has 99 % of its outcomes, never beyond the
+    /// watermark, and the share of all messages with a final one.
     fn completeness(&self) -> (Option<i64>, Option<f64>) {
-        let mut complete = None;
-        let mut whole = true;
-        let (mut total_sum, mut pending_sum) = (0, 0);
-        for (start, total, pending) in self.store.maturity() {
-            whole = whole && pending * 100 <= total;
-            if whole {
-                complete = Some(start + 60 * SECOND_US);
-            }
-            total_sum += total;
-            pending_sum += pending;
-        }
-        let share = (total_sum > 0).then(|| 1.0 - pending_sum as f64 / total_sum as f64);
-        (complete, share)
+        let maturity = self.store.maturity();
+        let complete_us = maturity.complete_through_us().zip(self.watermark_us);
+        (complete_us.map(|(complete_us, mark_us)| complete_us.min(mark_us)), maturity.share())
     }
 
     fn publish(&self, step: &Step) -> Outcome<()> {

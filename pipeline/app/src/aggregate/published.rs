@@ -14,7 +14,7 @@ use serve::{AlertRow, AlertsAnswer, Freshness, TimeUs, WindowQuery, WindowRow, W
 use window::Session;
 
 use crate::failure::Outcome;
-use crate::tables::sources;
+use crate::tables::snapshot;
 
 /// Window rows held for the API; older ones are asked for with SQL.
 const WINDOWS_HELD: usize = 200_000;
@@ -98,8 +98,7 @@ impl Published {
             let admitted = rows.filter(|row| query.admits_series(&row.key()));
             // One more than the limit, and whole windows: `newest` cuts on a window's border.
             let rows: Vec<WindowRow> = admitted.take(query.limit + 2_000).cloned().collect();
-            let freshness = Freshness { maturity: maturity(&rows), ..view.freshness };
-            WindowsAnswer::newest(rows, query, freshness)
+            WindowsAnswer::newest(rows, query, view.freshness.watermark)
         })
     }
 
@@ -107,14 +106,6 @@ impl Published {
     pub(crate) fn alerts_after(&self, after: u64, limit: usize) -> AlertsAnswer {
         self.read(|view| AlertsAnswer::page(&view.alerts, after, limit, view.freshness))
     }
-}
-
-/// Share of the rows' messages with a final outcome.
-#[expect(clippy::cast_precision_loss, reason = "a share of counts below 2^53")]
-fn maturity(rows: &[WindowRow]) -> Option<f64> {
-    let total: i64 = rows.iter().map(|row| row.total).sum();
-    let pending: i64 = rows.iter().map(|row| row.pending).sum();
-    (total > 0).then(|| 1.0 - pending as f64 / total as f64)
 }
 
 impl View {
@@ -130,7 +121,7 @@ impl View {
 /// What was published before this process started.
 pub(crate) fn load(dir: &DataDir, published: &Published) -> Outcome<()> {
     let wanted = ["slo_windows", "alerts", "status"];
-    let mut tables = sources(dir)?;
+    let mut tables = snapshot(dir, |table| wanted.contains(&table))?.tables;
     tables.retain(|table| wanted.contains(&table.name.as_str()));
     let session = Session::open(tables)?;
     let newest =

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         }),
         watch: Some(watch),
     };
-    let result = pipeline::run(&settings, mode, &clock);
+    let result = pipeline::run(&settings, &mode, &clock);
     stop.store(true, Ordering::SeqCst);
     let sent = sending.join().unwrap_or_else(|_| Err(Failure::protect("the traffic panicked")));
     drop(broker);

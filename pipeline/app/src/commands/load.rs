@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
         config_version: "load".to_owned(),
         clock: Arc::clone(&clock),
         telemetry: Arc::new(Telemetry::default()),
-        draining: true,
+        stop: Arc::new(AtomicBool::new(true)),
     };
     let normalizer = Normalizer::new(Settings { keyring: keyring(&dir)? });
     let before = core.watermark_us;
@@ -96,7 +97,10 @@ impl Loader {
     ) -> Outcome<()> {
         let topic = format!("file:{}", digest_file(path)?);
         let done = format!("loaded:{topic}");
-        if self.core.values.contains_key(&done) {
+        if let Some(known) = self.core.values.get(&done) {
+            // Where an earlier load of several files broke off, its horizon was not applied yet.
+            let mark = known.split_once('@').and_then(|(_, mark)| mark.parse().ok());
+            self.newest = self.newest.max(mark);
             note(&format!("{} was already loaded: nothing to do", path.display()));
             return Ok(());
         }
@@ -106,7 +110,8 @@ impl Loader {
         let file_mark = self.newest_time(path, shape, id)?;
         let records = read_file(path, shape, id, |batch| self.batch(batch, from, file_mark))?;
         self.newest = self.newest.max(file_mark);
-        self.core.values.insert(done, records.to_string());
+        let mark = file_mark.map(|mark| format!("@{mark}")).unwrap_or_default();
+        self.core.values.insert(done, format!("{records}{mark}"));
         note(&format!("{}: {records} records", path.display()));
         Ok(())
     }
@@ -141,7 +146,7 @@ impl Loader {
             batch.records[at].ingest_time_us = file_mark;
         }
         let normalized = self.normalizer.batch(&batch, &self.core.inputs.shared)?;
-        self.core.accept(normalized, batch.bytes.len())?;
+        self.core.accept(normalized, batch.bytes.len(), self.clock.now_us())?;
         if self.core.bytes() >= EPOCH_BYTES {
             self.close(Mark::Fixed(self.before), false)?;
         }
@@ -159,9 +164,12 @@ impl Loader {
         self.close(Mark::Fixed(self.before.max(self.newest)), false)?;
         let now_us = self.clock.now_us();
         let published = Arc::new(Published::default());
-        let mut aggregate = Aggregate::open(dir, owner, Alerting::open(&[])?, published, now_us)?;
+        let ending = (Arc::new(AtomicBool::new(true)), now_us);
+        let alerting = Alerting::open(&[])?.yielding();
+        let mut aggregate = Aggregate::open(dir, owner, alerting, published, ending)?;
         aggregate.release(true)?;
-        let mut lake = Lake::open(dir, owner, 0, self.clock.as_ref())?;
+        let ending = Arc::new(AtomicBool::new(true));
+        let mut lake = Lake::open(dir, owner, 0, ending, self.clock.as_ref())?;
         while lake.step(true, self.clock.as_ref())? {}
         lake.release(self.clock.as_ref())?;
         let mark = self.core.watermark_us;

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     stop_on_signals(&stop)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mode = Mode { until_end: args.until_end, seeks, stop, listening: None, watch: None };
-    pipeline::run(&settings, mode, &clock)
+    pipeline::run(&settings, &mode, &clock)
 }
 
 fn parse_seek(text: &str) -> Outcome<((String, i32), i64)> {

@@ -8,7 +8,7 @@ use window::{OutputFormat, Session};
 use super::stdout;
 use crate::cli::{SqlArgs, SqlFormat};
 use crate::failure::{Failure, Outcome};
-use crate::tables::sources;
+use crate::tables::snapshot;
 
 pub(crate) fn run(args: &SqlArgs) -> Outcome<()> {
     if !args.data.join("FORMAT").exists() {
@@ -18,7 +18,9 @@ pub(crate) fn run(args: &SqlArgs) -> Outcome<()> {
         )));
     }
     let dir = DataDir::open(&args.data)?;
-    let session = Session::open(sources(&dir)?)?;
+    // A table that the text does not name is not read.
+    let text = args.query.to_lowercase();
+    let session = Session::open(snapshot(&dir, |table| text.contains(table))?.tables)?;
     let format = match args.format {
         SqlFormat::Table => OutputFormat::Table,
         SqlFormat::Csv => OutputFormat::Csv,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
 use commit::{Chain, CommitError, DataDir, random_hex, stage_file, write_segment};
@@ -13,6 +13,7 @@ use model::clock::Clock;
 use model::manifest::{FileRef, Manifest, StateSlice};
 
 use super::core::Draft;
+use crate::disk::wait_for_space;
 use crate::failure::{Failure, Outcome};
 use crate::telemetry::Telemetry;
 
@@ -20,8 +21,6 @@ use crate::telemetry::Telemetry;
 pub(crate) const SEGMENTS: &str = "segments/job";
 /// Place of the job's state slices.
 pub(crate) const SLICES: &str = "state/job";
-/// How long a drain waits for a full disk.
-const DRAIN_WAIT: Duration = Duration::from_secs(60);
 
 /// Owner of the job's chain.
 #[derive(Debug)]
@@ -32,24 +31,22 @@ pub(crate) struct Committer {
     pub(crate) config_version: String,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) telemetry: Arc<Telemetry>,
-    /// Give up on a full disk after [`DRAIN_WAIT`] instead of waiting on.
-    pub(crate) draining: bool,
+    /// The process is to end: a full disk is waited out for a minute only.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Committer {
     /// Writes a draft and its manifest; waits where the disk is full.
     pub(crate) fn commit(&mut self, draft: &Draft) -> Outcome<()> {
-        let step = Duration::from_millis(500);
-        let mut waited = Duration::ZERO;
-        loop {
-            match self.try_commit(draft) {
-                Ok(()) => break,
-                Err(error) if error.is_full() => self.pause(&error, waited)?,
-                Err(error) => return Err(error.into()),
-            }
-            std::thread::sleep(step);
-            waited += step;
-        }
+        // One id a draft: another try writes over what a failed one left.
+        let attempt = random_hex()?;
+        let telemetry = Arc::clone(&self.telemetry);
+        let stop = Arc::clone(&self.stop);
+        wait_for_space(
+            &stop,
+            |failure| pause(&telemetry, failure),
+            || Ok(self.try_commit(draft, &attempt)?),
+        )?;
         let mut counts = self.telemetry.lock();
         if counts.paused.take().is_some() {
             tracing::warn!("the disk has space again: ingest goes on");
@@ -57,6 +54,10 @@ impl Committer {
         counts.epochs += 1;
         counts.epoch = draft.epoch;
         counts.watermark_us = draft.watermark_us;
+        for range in &draft.inputs {
+            let key = (range.topic.clone(), range.partition);
+            counts.partitions.entry(key).or_default().next_offset = range.end_offset;
+        }
         let now_us = self.clock.now_us();
         for (oldest_us, records) in &draft.appended {
             counts.visible.observe(now_us - oldest_us, *records);
@@ -64,22 +65,7 @@ impl Committer {
         Ok(())
     }
 
-    fn pause(&self, error: &CommitError, waited: Duration) -> Outcome<()> {
-        let text = crate::failure::chain(error);
-        if waited.is_zero() {
-            tracing::error!(error = %text, "the disk is full: ingest pauses until there is space");
-        }
-        self.telemetry.lock().paused = Some(text.clone());
-        if self.draining && waited >= DRAIN_WAIT {
-            return Err(Failure::protect(format!(
-                "{text}: the drain waited 60 s; nothing is lost, make space and start again"
-            )));
-        }
-        Ok(())
-    }
-
-    fn try_commit(&mut self, draft: &Draft) -> Result<(), CommitError> {
-        let attempt = random_hex()?;
+    fn try_commit(&mut self, draft: &Draft, attempt: &str) -> Result<(), CommitError> {
         let mut segments = Vec::new();
         for (table, batches) in &draft.tables {
             let name = format!("{:020}-{attempt}-{table}.arrow", draft.epoch);
@@ -94,13 +80,13 @@ impl Committer {
             entry.epoch = draft.epoch;
         }
         for (slice, batch) in &draft.slices {
-            self.write_slice(*slice, batch, draft.epoch, &attempt, &mut state)?;
+            self.write_slice(*slice, batch, draft.epoch, attempt, &mut state)?;
         }
         if !draft.slices.is_empty() {
             stage_file(&self.dir, SLICES)?;
         }
         let manifest = Manifest {
-            attempt,
+            attempt: attempt.to_owned(),
             committed_at_us: draft.committed_at_us,
             released: draft.released,
             config_version: self.config_version.clone(),
@@ -134,6 +120,12 @@ impl Committer {
         entry.epoch = epoch;
         state.insert(name, entry);
         Ok(())
+    }
+}
+
+fn pause(telemetry: &Telemetry, failure: &Failure) {
+    if telemetry.lock().paused.replace(failure.to_string()).is_none() {
+        tracing::error!(error = %failure, "the disk is full: ingest pauses until there is space");
     }
 }
 

@@ -117,9 +117,14 @@ impl Core {
     }
 
     /// Takes a normalized batch in. Batches come in the order in which they were read.
-    pub(crate) fn accept(&mut self, normalized: Normalized, raw_bytes: usize) -> Outcome<()> {
+    pub(crate) fn accept(
+        &mut self,
+        normalized: Normalized,
+        raw_bytes: usize,
+        now_us: i64,
+    ) -> Outcome<()> {
         for tally in &normalized.tallies {
-            self.inputs.tally(tally);
+            self.inputs.tally(tally, now_us);
         }
         self.bytes += raw_bytes;
         self.dead.extend(normalized.dead);

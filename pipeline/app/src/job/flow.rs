@@ -134,7 +134,34 @@ fn number(raw: &Receiver<Ingested>, out: &Sender<(u64, Ingested)>) {
     }
 }
 
+/// Stops the job where its thread ends by an error or a panic: a batch that never arrives would
+/// hold up every batch after it, unseen.
+struct StopsOnFailure<'a> {
+    shared: &'a Shared,
+    done: bool,
+}
+
+impl Drop for StopsOnFailure<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.shared.stop.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
 fn normalize_all(
+    normalizer: Normalizer,
+    input: &Receiver<(u64, Ingested)>,
+    output: &Sender<Done>,
+    shared: &Shared,
+) -> Outcome<()> {
+    let mut guard = StopsOnFailure { shared, done: false };
+    normalize_each(normalizer, input, output, shared)?;
+    guard.done = true;
+    Ok(())
+}
+
+fn normalize_each(
     mut normalizer: Normalizer,
     input: &Receiver<(u64, Ingested)>,
     output: &Sender<Done>,
@@ -150,7 +177,7 @@ fn normalize_all(
             oldest_us: times.min(),
             ended: ingested.ended,
         };
-        count(&done, &ingested.inputs, shared);
+        count(&done, shared);
         if output.send(done).is_err() {
             return Ok(());
         }
@@ -158,17 +185,12 @@ fn normalize_all(
     Ok(())
 }
 
-fn count(done: &Done, inputs: &[Input], shared: &Shared) {
+fn count(done: &Done, shared: &Shared) {
     let mut counts = shared.telemetry.lock();
     counts.bytes += done.bytes as u64;
     for tally in &done.normalized.tallies {
         counts.records += tally.records.unsigned_abs();
         counts.ignored += tally.ignored.unsigned_abs();
-        if let Some(input) = inputs.get(tally.input as usize) {
-            let key = (input.topic.to_string(), input.partition);
-            let state = counts.partitions.entry(key).or_default();
-            state.next_offset = state.next_offset.max(tally.last_offset + 1);
-        }
     }
     for letter in &done.normalized.dead {
         let source = letter.source.map_or("unknown", model::vocabulary::Source::as_str);
@@ -182,7 +204,6 @@ fn write_all(
     kicks: &[Kick],
 ) -> Outcome<Committer> {
     for draft in drafts {
-        committer.draining = draft.released;
         committer.commit(&draft)?;
         for kick in kicks {
             // A full channel means that the reader will look anyway.
@@ -266,7 +287,7 @@ impl CoreLoop<'_> {
             self.core.note_appended(oldest_us, records.unsigned_abs());
         }
         let moved: Vec<u32> = done.normalized.tallies.iter().map(|tally| tally.input).collect();
-        self.core.accept(done.normalized, done.bytes)?;
+        self.core.accept(done.normalized, done.bytes, self.shared.clock.now_us())?;
         let mut board = self.shared.board.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for input in moved {
             board.remove(&input);

@@ -56,12 +56,16 @@ impl Inputs {
         self.shared = Arc::new(self.states.iter().map(|state| state.input.clone()).collect());
     }
 
+    /// Position of an input, where it is known.
+    pub(crate) fn find(&self, input: &Input) -> Option<usize> {
+        self.states.iter().position(|state| {
+            state.input.topic == input.topic && state.input.partition == input.partition
+        })
+    }
+
     /// Makes an input live, known or new; gives its id and, where it is known, its next offset.
     pub(crate) fn open(&mut self, input: Input) -> (u32, Option<i64>) {
-        let same = |state: &InputState| {
-            state.input.topic == input.topic && state.input.partition == input.partition
-        };
-        let found = self.states.iter().position(same);
+        let found = self.find(&input);
         let known = found.map(|at| self.states[at].range.end_offset);
         let at = found.unwrap_or(self.states.len());
         if found.is_none() {
@@ -91,8 +95,9 @@ impl Inputs {
         }
     }
 
-    /// Enters what `normalize` counted.
-    pub(crate) fn tally(&mut self, tally: &Tally) {
+    /// Enters what `normalize` counted. A time above the clock counts as the clock: one record from
+    /// the future must not hold the watermark up there.
+    pub(crate) fn tally(&mut self, tally: &Tally, now_us: i64) {
         let Some(state) = self.states.get_mut(tally.input as usize) else { return };
         let range = &mut state.range;
         let end = tally.last_offset + 1;
@@ -102,7 +107,7 @@ impl Inputs {
         range.elements += tally.elements;
         range.ignored += tally.ignored;
         range.dead += tally.dead;
-        let mark = tally.newest_ingest_us.map(|newest| newest - DISORDER_US);
+        let mark = tally.newest_ingest_us.map(|newest| newest.min(now_us) - DISORDER_US);
         range.watermark_us = range.watermark_us.max(mark);
     }
 
@@ -175,7 +180,7 @@ mod tests {
         let mut inputs = Inputs::default();
         inputs.open(input("t"));
         inputs.start_at(0, 10);
-        inputs.tally(&tally(12, 20, 5, 0));
+        inputs.tally(&tally(12, 20, 5, 0), i64::MAX);
         let range = &inputs.take_ranges()[0];
         assert_eq!((range.start_offset, range.end_offset, range.gaps), (10, 21, 6));
         assert_eq!(inputs.states[0].range.start_offset, 21);
@@ -186,7 +191,7 @@ mod tests {
         let mut inputs = Inputs::default();
         inputs.open(input("a"));
         inputs.open(input("b"));
-        inputs.tally(&tally(0, 0, 1, 100 * SECOND_US));
+        inputs.tally(&tally(0, 0, 1, 100 * SECOND_US), i64::MAX);
         assert_eq!(inputs.watermark_us(i64::MAX), None, "b has none yet");
         inputs.at_end(1, 0, 60 * SECOND_US);
         assert_eq!(inputs.watermark_us(i64::MAX), Some(55 * SECOND_US));
@@ -195,5 +200,14 @@ mod tests {
         inputs.at_end(1, 0, 600 * SECOND_US);
         assert_eq!(inputs.watermark_us(i64::MAX), Some(95 * SECOND_US));
         assert_eq!(inputs.watermark_us(90 * SECOND_US), Some(90 * SECOND_US));
+    }
+
+    #[test]
+    fn a_record_from_the_future_does_not_carry_the_watermark_away() {
+        let mut inputs = Inputs::default();
+        inputs.open(input("a"));
+        inputs.tally(&tally(0, 0, 1, i64::MAX), 50 * SECOND_US);
+        inputs.tally(&tally(1, 1, 1, 20 * SECOND_US), 60 * SECOND_US);
+        assert_eq!(inputs.watermark_us(500 * SECOND_US), Some(45 * SECOND_US));
     }
 }

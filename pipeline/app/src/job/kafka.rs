@@ -71,7 +71,10 @@ impl Reader {
         if found.is_empty() {
             return Err(Failure::usage("no topic fits [[topics]]: create one, or correct them"));
         }
-        let opened = reader.open(found)?;
+        // Partitions found later, or by a job that has read before, are read from their start.
+        let latest = reader.first_start == FirstStart::Latest && reader.inputs.states.is_empty();
+        let opened = reader.open(found, latest)?;
+        reader.seeks.clear();
         Ok((reader, opened))
     }
 
@@ -80,43 +83,45 @@ impl Reader {
         Ok(self.source.discover(&patterns)?)
     }
 
-    /// Assigns partitions that are not yet; gives them with their first offset.
-    fn open(&mut self, found: Vec<Found>) -> Outcome<Vec<(Input, i64)>> {
-        let mut starts = Vec::new();
-        let mut opened = Vec::new();
+    /// Assigns partitions that are not yet; gives them with their first offset. Where the broker
+    /// does not answer nothing has changed, and they are found again at the next look.
+    fn open(&mut self, found: Vec<Found>, latest: bool) -> Outcome<Vec<(Input, i64)>> {
+        let mut openings = Vec::new();
+        let mut unknown = self.inputs.states.len();
         for part in found {
-            let topic: Arc<str> = Arc::from(part.topic.as_str());
-            let known = self.inputs.states.iter().any(|state| {
-                state.live && state.input.topic == topic && state.input.partition == part.partition
-            });
-            if known {
-                continue;
-            }
             let entry = &self.entries[part.entry];
             let input = Input {
-                topic,
+                topic: Arc::from(part.topic.as_str()),
                 partition: part.partition,
                 source: entry.source,
                 account: entry.account.as_deref().map(Arc::from),
             };
-            let (id, stored) = self.inputs.open(input.clone());
-            let (_, high) = self.source.bounds(&part.topic, part.partition)?;
-            self.targets.insert(id, high);
-            let seek = self.seeks.remove(&(part.topic.clone(), part.partition));
-            let latest = (self.first_start == FirstStart::Latest).then_some(high);
-            let offset = seek.or(stored).or(latest);
-            starts.push(Start { topic: part.topic, partition: part.partition, offset, input: id });
-            opened.push((input, stored));
+            let known = self.inputs.find(&input);
+            if known.is_some_and(|at| self.inputs.states[at].live) {
+                continue;
+            }
+            let stored = known.map(|at| self.inputs.states[at].range.end_offset);
+            let (low, high) = self.source.bounds(&part.topic, part.partition)?;
+            let seek = self.seeks.get(&(part.topic.clone(), part.partition)).copied();
+            let first = if latest { high } else { low };
+            let offset = seek.or(stored).unwrap_or(first);
+            let id = u32::try_from(known.unwrap_or(unknown)).unwrap_or(u32::MAX);
+            unknown += usize::from(known.is_none());
+            let start = Start { topic: part.topic, partition: part.partition, offset, input: id };
+            start.check(low, high)?;
+            openings.push((start, input, stored, high));
         }
-        let first = self.source.assign(&starts)?;
-        for (start, offset) in starts.iter().zip(&first) {
-            self.positions.insert(start.input, *offset);
-        }
-        let known = |(input, stored): (Input, Option<i64>), first: &i64| {
+        let starts: Vec<Start> = openings.iter().map(|(start, ..)| start.clone()).collect();
+        self.source.assign(&starts)?;
+        let mut opened = Vec::new();
+        for (start, input, stored, high) in openings {
+            self.inputs.open(input.clone());
+            self.targets.insert(start.input, high);
+            self.positions.insert(start.input, start.offset);
             // A jump forward is written into the ledger as a gap; a jump back starts anew.
-            (input, stored.map_or(*first, |stored| stored.min(*first)))
-        };
-        Ok(opened.into_iter().zip(&first).map(|(opened, first)| known(opened, first)).collect())
+            opened.push((input, stored.map_or(start.offset, |stored| stored.min(start.offset))));
+        }
+        Ok(opened)
     }
 
     /// Reads until told to stop, or (`--until-end`) until every partition was read to its end.
@@ -171,7 +176,7 @@ impl Reader {
                 return;
             }
         };
-        match self.open(found) {
+        match self.open(found, false) {
             Ok(opened) if opened.is_empty() => {}
             Ok(opened) => {
                 tracing::info!(n_partitions = opened.len(), "new partitions");

@@ -13,6 +13,8 @@ pub(crate) mod core;
 
 pub(crate) mod flow;
 
+pub(crate) mod heartbeat;
+
 pub(crate) mod inputs;
 
 pub(crate) mod kafka;

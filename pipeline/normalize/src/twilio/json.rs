@@ -7,6 +7,7 @@ use crate::date;
 use crate::draft::{Dead, Draft, Elements, Place};
 use crate::emit::{Emitter, network_digits};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::words;
 
 use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome};
 
@@ -38,6 +39,7 @@ struct Item<'a> {
     event_id: Scalar<'a>,
     envelope_time: Scalar<'a>,
     is_event: bool,
+    is_usage: bool,
     is_damaged: bool,
 }
 
@@ -116,6 +118,10 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
             item.is_event = true;
             return cursor.skip();
         }
+        "usage_unit" => {
+            item.is_usage = true;
+            return cursor.skip();
+        }
         "sid" => &mut item.sid,
         "status" => &mut item.status,
         "account_sid" => &mut item.account,
@@ -167,6 +173,9 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if item.is_event || item.event_type.is_present() {
         return emit_streamed(item, place, out);
     }
+    if item.is_usage {
+        return out.ignored("usage");
+    }
     let inbound = item.direction.text() == Some("inbound");
     if inbound || item.status.text().is_some_and(is_inbound) {
         return out.ignored("inbound");
@@ -190,7 +199,7 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     let updated = out.time(&item.updated, resource_time);
     let time = updated.or(sent).or(created);
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
-    let code = out.text(&item.error_code).filter(|code| *code != "0");
+    let code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
     let event_parts: [&[u8]; 6] = [
         b"resource",
         id.as_bytes(),
@@ -215,7 +224,7 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
     let mut draft = Draft::new(id, channel_of(to, from, id, media), outcome(word, out));
     draft.account = out.text(&item.account);
     draft.vendor_status = Some(word);
-    draft.error_code = out.text(&item.error_code).filter(|code| *code != "0");
+    draft.error_code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
     draft.error_class = draft.error_code.and_then(class_of_code);
     draft.recipient = to.map(address);
     draft.sender = from.or_else(|| item.service.text());
@@ -233,6 +242,9 @@ fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         }
         return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
     };
+    if is_inbound(typed) {
+        return out.ignored("inbound");
+    }
     let Some(id) = item.sid.text() else {
         return out.dead_at(DeadReason::MissingId, format!("{place}/data/messageSid"));
     };

@@ -11,6 +11,7 @@
 mod damage;
 mod fixtures;
 mod golden;
+mod neighbours;
 mod privacy;
 mod rules;
 mod samples;

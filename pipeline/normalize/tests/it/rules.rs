@@ -70,11 +70,18 @@ fn one_person_has_one_token_over_vendors() {
 fn a_user_id_of_digits_is_no_number() {
     let event = r#"{"id":"e","source":"s","type":"t","data":{"message_id":"u-441234567890",
         "channel":"inapp","recipient_ref":"441234567890","status":"read"}}"#;
-    let line = lines(&run(Some(Source::Cloudevents), &[Case::value(event)])).remove(0);
-    assert_eq!(line["recipient_prefix"], json!(null));
-    assert_eq!(line["country"], json!(null));
-    let token = line["recipient_token"].as_str().unwrap();
-    assert_eq!(line["message_id"], format!("u-{token}"));
+    for channel in ["inapp", "arena"] {
+        let event = event.replace("inapp", channel);
+        let line = lines(&run(Some(Source::Cloudevents), &[Case::value(event)])).remove(0);
+        assert_eq!(line["recipient_prefix"], json!(null), "{channel}");
+        assert_eq!(line["country"], json!(null), "{channel}");
+        assert_eq!(line["receipt_class"], "app", "{channel}");
+        let token = line["recipient_token"].as_str().unwrap();
+        assert_eq!(line["message_id"], format!("u-{token}"), "{channel}");
+    }
+    let number = event.replace("inapp", "arena").replace(r#""4412"#, r#""+4412"#);
+    let line = lines(&run(Some(Source::Cloudevents), &[Case::value(number)])).remove(0);
+    assert_eq!(line["recipient_prefix"], "+44123456", "a plus sign makes a number");
 }
 
 #[test]
@@ -138,6 +145,35 @@ fn keys_stand_in_schema_order_and_counts_are_kept() {
         model::event::CANONICAL_SCHEMA.fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(keys, names);
     assert_eq!(normalizer.counters().unreadable_fields, 1);
+}
+
+#[test]
+fn every_unreadable_field_is_counted_once() {
+    let count = |source, value: &str| {
+        let mut normalizer = normalizer();
+        let normalized =
+            normalizer.batch(&batch(&[Case::value(value)]), &[input(Some(source))]).unwrap();
+        assert_eq!(normalized.events.num_rows(), 1, "{value}");
+        normalizer.counters().unreadable_fields
+    };
+    let event = r#"{"id":"e","source":"s","type":"x.delivered","data":{"message_id":"m",
+        "status":7.5,"error":"x","traffic_class":"odd",
+        "billing":{"units":"x","unit":"segments","price":7}}}"#;
+    assert_eq!(count(Source::Cloudevents, event), 4, "error, class, units, price");
+    let typed = event.replace("7.5", "true");
+    assert_eq!(count(Source::Cloudevents, &typed), 5, "the type's last word stands in");
+    let null = r#"{"message_id":"m","status":"sent","error":null,"billing":null}"#;
+    assert_eq!(count(Source::Cloudevents, null), 0);
+    let report = DELIVERED.replace("\"status\"", "\"mccMnc\":\"00000\",\"contact\":7,\"status\"");
+    assert_eq!(count(Source::Infobip, &report), 1, "zeros are an unknown network, no damage");
+}
+
+#[test]
+fn a_get_callback_may_have_a_null_value() {
+    let url = "https://example.com/dlr?MessageSid=SM1&MessageStatus=delivered";
+    let null = Case { tombstone: true, ..Case::default() }.header("url", url);
+    let normalized = run(Some(Source::Twilio), &[null.clone().header("method", "GET"), null]);
+    assert_eq!((normalized.events.num_rows(), normalized.tallies[0].ignored), (1, 1));
 }
 
 #[test]
