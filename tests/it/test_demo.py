@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -11,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kafka
+import oracle
 import pytest
 import sendtally
 
 START_S = 60.0
 FIRES_S, RESOLVES_S = 180.0, 360.0
 ENDS_S = 5.0
+CLASSLESS = [name for name in oracle.DIMENSIONS if name != "traffic_class"]
+COUNTS = ["total", "delivered", "read", "failed", "expired", "canceled", "unknown", "pending"]
 
 
 @dataclass
@@ -112,6 +116,62 @@ def test_it_talks_to_itself_only(demo: Demo) -> None:
 def test_an_alert_fires_and_resolves(demo: Demo) -> None:
     sendtally.wait_until(lambda: "firing" in states(demo), demo.left(FIRES_S), "an alert")
     sendtally.wait_until(lambda: "resolved" in states(demo), demo.left(RESOLVES_S), "its end")
+
+
+def settled(log: Path, at_us: int) -> dict[tuple[object, ...], tuple[int, ...]]:
+    """Minutes that the oracle derives from the simulator's log, classes summed up (WhatsApp's are
+    not in the log): those that no event of the last 70 s before `at_us` touched, since a minute is
+    published again a minute after its last change at the latest."""
+    names = ["window_us", *CLASSLESS, *COUNTS]
+    columns = [*CLASSLESS, *(f"sum({name})::BIGINT" for name in COUNTS)]
+    found: list[set[tuple[object, ...]]] = []
+    for cut_us in (at_us - 70_000_000, at_us + 2_000_000):
+        connection = oracle.connect()
+        oracle.load(connection, log)
+        connection.execute("DELETE FROM element WHERE ingest_time_us > ?", [cut_us])
+        oracle.expect(connection, at_us)
+        rows = connection.execute(
+            f"SELECT window_us, {', '.join(columns)} FROM slo_window WHERE window_s = 60 "
+            f"GROUP BY window_us, {', '.join(CLASSLESS)}").fetchall()
+        found.append(set(rows))
+    split = 1 + len(CLASSLESS)
+    assert len(names) == split + len(COUNTS)
+    return {row[:split]: row[split:] for row in found[0] & found[1]}
+
+
+def summed(rows: list[dict[str, object]]) -> dict[tuple[object, ...], tuple[int, ...]]:
+    """Rows of the API in the same form."""
+    sums: dict[tuple[object, ...], tuple[int, ...]] = {}
+    for row in rows:
+        start = datetime.datetime.fromisoformat(str(row["window_start"]))
+        key = (int(start.timestamp() * 1_000_000), *(row[name] for name in CLASSLESS))
+        counts = tuple(int(str(row[name])) for name in COUNTS)
+        sums[key] = tuple(map(sum, zip(sums.get(key, (0,) * len(COUNTS)), counts, strict=True)))
+    return sums
+
+
+@pytest.mark.slow
+def test_windows_of_the_api_equal_sql_over_the_log_that_the_demo_writes(demo: Demo) -> None:
+    time.sleep(demo.left(150) if demo.left(150) > 1 else 0)
+    answer = sendtally.get_json(f"{demo.base}/v1/windows?window_s=60&limit=10000")
+    at_us = int(time.time() * 1_000_000)
+    assert isinstance(answer, dict) and not answer["truncated"]
+    time.sleep(5)
+    whole = (demo.data / "simulated" / "log-0.csv").read_text()
+    log = demo.data.parent / "demo-log.csv"
+    log.write_text(whole[:whole.rindex("\n") + 1])
+    shown, expected = summed(answer["windows"]), settled(log, at_us)
+    assert len(expected) > 20, "too few minutes are settled to compare"
+    wrong = {key: (counts, shown.get(key)) for key, counts in expected.items()
+             if counts != shown.get(key)}
+    assert not wrong, f"(log, API) differ: {list(wrong.items())[:5]}"
+
+
+def test_files_are_published_while_it_runs(demo: Demo) -> None:
+    def published() -> bool:
+        return all(list((demo.data / "public" / table).glob("date=*/*.parquet"))
+                   for table in ("events", "messages", "slo_windows", "ledger"))
+    sendtally.wait_until(published, 60, "files in public/")
 
 
 def test_ctrl_c_ends_it_and_it_goes_on_from_there(demo: Demo, work: Path) -> None:

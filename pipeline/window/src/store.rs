@@ -437,7 +437,8 @@ impl PaneStore {
     }
 }
 
-/// Starts before a time whose window does not wait to be published.
+/// Starts before a time of which nothing waits to be published: neither the window itself nor a
+/// longer one around it, which a snapshot makes of its minutes. (Nothing is made of the finest.)
 fn passed<T>(
     level: &BTreeMap<i64, T>,
     length_s: u32,
@@ -445,7 +446,12 @@ fn passed<T>(
     changed: &BTreeSet<Window>,
 ) -> Vec<i64> {
     let starts = level.range(..before_us).map(|(start, _)| *start);
-    starts.filter(|start| !changed.contains(&(length_s, *start))).collect()
+    let waits = |start: i64| {
+        let base = length_s != FINE_S;
+        let around = WINDOWS_S.into_iter().filter(|length| base && *length >= length_s);
+        around.into_iter().any(|length| changed.contains(&(length, window_start(start, length))))
+    };
+    starts.filter(|start| !waits(*start)).collect()
 }
 
 /// Age of a window by the watermark, for the pace of its revisions.
@@ -459,3 +465,6 @@ pub const fn revision_pace_us(age_us: i64) -> i64 {
         900 * SECOND_US
     }
 }
+
+#[cfg(test)]
+mod tests;
