@@ -36,7 +36,10 @@ pub fn write_segment(
         let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?
             .try_with_compression(Some(CompressionType::LZ4_FRAME))?;
         let schema = first.schema();
-        let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
+        // Compressed it is about a third; growing a buffer of megabytes copies it over and over.
+        let size: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        let buffer = Vec::with_capacity(size / 3);
+        let mut writer = StreamWriter::try_new_with_options(buffer, &schema, options)?;
         for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
             writer.write(batch)?;
         }

@@ -11,28 +11,27 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 
 /// Reads a record as documents and hands each to `read`; an error of one costs that one only.
+/// `read` has to see that nothing stands behind its document.
 pub(crate) fn each_document(
     text: &str,
     out: &mut Emitter<'_>,
     read: impl Fn(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut documents = Elements::default();
-    let is_list = cursor.kind() == Kind::Array;
-    if is_list {
-        cursor.array(|cursor| {
-            documents.push(cursor.raw()?);
-            Ok(())
-        })?;
-    } else {
-        documents.push(cursor.raw()?);
+    if cursor.kind() != Kind::Array {
+        return read(text, Place { parent: "", at: None }, out);
     }
+    let mut documents = Elements::default();
+    cursor.array(|cursor| {
+        documents.push(cursor.raw()?);
+        Ok(())
+    })?;
     cursor.end()?;
     if documents.len() == 0 {
         out.ignored("empty");
     }
     for (at, document) in documents.iter().enumerate() {
-        let place = Place { parent: "", at: is_list.then_some(at) };
+        let place = Place { parent: "", at: Some(at) };
         if let Err(dead) = read(document, place, out) {
             out.dead(dead);
         }

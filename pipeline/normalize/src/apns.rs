@@ -43,7 +43,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut line = Line::default();
-    let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
+    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
         let slot = match key {
             "apns_id" | "apns-id" => &mut line.id,
             "apns_request_id" | "apns-request-id" => &mut line.request_id,

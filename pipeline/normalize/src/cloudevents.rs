@@ -84,7 +84,7 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
     let mut encoded = Scalar::Missing;
     let mut event = Event::default();
     let mut bare = Data::default();
-    let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
+    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "source" => &mut event.source,

@@ -21,7 +21,7 @@
 use model::time::{MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, instant, member, part};
+use crate::answer::{Answer, each_document, instant};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -31,6 +31,7 @@ use crate::normalizer::Record;
 #[derive(Debug, Default)]
 struct Document<'a> {
     answer: Answer<'a>,
+    request: Request<'a>,
     name: Scalar<'a>,
     error: Option<Failure<'a>>,
     event: Scalar<'a>,
@@ -44,6 +45,19 @@ struct Document<'a> {
     is_aggregate: bool,
     /// Perhaps one of its entries, without the list.
     is_aggregate_entry: bool,
+}
+
+/// What a send call asked for, as the sender keeps it beside the answer.
+#[derive(Debug, Default)]
+struct Request<'a> {
+    /// `message_id`, `id`, the message's `name`.
+    ids: [Scalar<'a>; 3],
+    /// `url`, `path`, `parent`.
+    targets: [Scalar<'a>; 3],
+    sent_at: Scalar<'a>,
+    /// `token`, `fid`.
+    recipients: [Scalar<'a>; 2],
+    label: Scalar<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +75,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 
 fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
     let mut document = Document::default();
-    let is_object = Cursor::new(text).object_or_skip(|cursor, key| {
+    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
         let slot = match key {
             "name" => &mut document.name,
             "event" => &mut document.event,
@@ -76,6 +90,7 @@ fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
                 document.error = Some(failure(cursor)?);
                 return Ok(());
             }
+            "request" => return request(cursor, &mut document.request),
             "androidDeliveryData" => {
                 document.is_aggregate = true;
                 return cursor.skip();
@@ -91,6 +106,60 @@ fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
         Ok(())
     })?;
     Ok(is_object.then_some(document))
+}
+
+fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(), Syntax> {
+    cursor.object_or_skip(|cursor, key| {
+        let [message_id, id, _] = &mut request.ids;
+        let [url, path, parent] = &mut request.targets;
+        let slot = match key {
+            "message_id" => message_id,
+            "id" => id,
+            "url" => url,
+            "path" => path,
+            "parent" => parent,
+            "sent_at" => &mut request.sent_at,
+            "message" => return message(cursor, request),
+            "body" => {
+                return cursor
+                    .object_or_skip(|cursor, key| match key {
+                        "message" => message(cursor, request),
+                        _ => cursor.skip(),
+                    })
+                    .map(|_| ());
+            }
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn message<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(), Syntax> {
+    cursor.object_or_skip(|cursor, key| {
+        let [token, fid] = &mut request.recipients;
+        let slot = match key {
+            "name" => &mut request.ids[2],
+            "token" => token,
+            "fid" => fid,
+            "fcm_options" | "fcmOptions" => {
+                return cursor
+                    .object_or_skip(|cursor, key| match key {
+                        "analytics_label" | "analyticsLabel" => {
+                            request.label = cursor.scalar()?;
+                            Ok(())
+                        }
+                        _ => cursor.skip(),
+                    })
+                    .map(|_| ());
+            }
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    Ok(())
 }
 
 fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
@@ -137,12 +206,12 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
             out.ignored("delivery_data");
             return Ok(());
         }
-        let sent = Sent { body: &body, answer: &document.answer, at: &document.sent_at };
-        return answered(&sent, place, out);
+        let Document { answer, request, sent_at: at, .. } = &document;
+        return answered(&Sent { body: &body, answer, request, at }, place, out);
     }
     if document.name.is_present() || document.error.is_some() {
-        let answer = Answer { request: document.answer.request, ..Answer::default() };
-        let sent = Sent { body: &document, answer: &answer, at: &document.sent_at };
+        let (answer, request) = (&Answer::default(), &document.request);
+        let sent = Sent { body: &document, answer, request, at: &document.sent_at };
         return answered(&sent, place, out);
     }
     if document.is_aggregate_entry {
@@ -157,23 +226,16 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
 struct Sent<'a, 'd> {
     body: &'d Document<'a>,
     answer: &'d Answer<'a>,
+    request: &'d Request<'a>,
     at: &'d Scalar<'a>,
 }
 
 /// An answer of the send call.
 fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let Sent { body, answer, at } = *sent;
-    let request = answer.request.unwrap_or("null");
-    let asked = part(request, "body").unwrap_or("null");
-    let message = part(request, "message").or_else(|| part(asked, "message")).unwrap_or("null");
-    let ids = [
-        body.name.clone(),
-        member(request, "message_id"),
-        member(request, "id"),
-        member(message, "name"),
-    ];
+    let Sent { body, answer, request, at } = *sent;
     let missing = || Dead::new(DeadReason::MissingId, format!("{place}/name"));
-    let name = ids.iter().find_map(Scalar::text).ok_or_else(missing)?;
+    let name = body.name.text().or_else(|| request.ids.iter().find_map(Scalar::text));
+    let name = name.ok_or_else(missing)?;
     let word = body.error.as_ref();
     let word = word.and_then(|failure| failure.code.text().or_else(|| failure.status.text()));
     let mut told = answer.http_status();
@@ -184,9 +246,8 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     let outcome =
         outcome.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/error")))?;
     let mut draft = Draft::new(last_segment(name), Channel::PushFcm, outcome);
-    let targets = [member(request, "url"), member(request, "path"), member(request, "parent")];
-    draft.account =
-        project(name).or_else(|| targets.iter().find_map(|target| project(target.text()?)));
+    let asked = || request.targets.iter().find_map(|target| project(target.text()?));
+    draft.account = project(name).or_else(asked);
     draft.vendor_status = word.or_else(|| told.text());
     draft.error_code = word;
     draft.error_class = match (word, told.whole()) {
@@ -195,15 +256,10 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
         (None, None) => None,
     };
     draft.header_time_us = answer.date_us(out);
-    let sent = [at.clone(), member(request, "sent_at")];
-    let sent = sent.iter().find(|sent| sent.is_present()).unwrap_or(&Scalar::Missing);
+    let sent = if at.is_present() { at } else { &request.sent_at };
     draft.submit_time_us = out.time(sent, instant);
-    let options = part(message, "fcm_options").or_else(|| part(message, "fcmOptions"));
-    let options = options.unwrap_or("null");
-    let labels = [member(options, "analytics_label"), member(options, "analyticsLabel")];
-    draft.campaign = labels.iter().find_map(Scalar::text);
-    let recipients = [member(message, "token"), member(message, "fid")];
-    draft.recipient = recipients.iter().find_map(Scalar::text);
+    draft.campaign = request.label.text();
+    draft.recipient = request.recipients.iter().find_map(Scalar::text);
     out.event(&draft);
     Ok(())
 }

@@ -171,6 +171,17 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
+    /// Reads a document: an object with nothing behind it, else skips the value and gives false.
+    #[inline]
+    pub(crate) fn document_or_skip(
+        &mut self,
+        field: impl FnMut(&mut Self, &str) -> Read<()>,
+    ) -> Read<bool> {
+        let is_object = self.object_or_skip(field)?;
+        self.end()?;
+        Ok(is_object)
+    }
+
     /// Reads an array; `element` must consume each value.
     #[inline]
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {

@@ -16,6 +16,8 @@ pub mod fold;
 
 pub mod facet;
 
+mod coded;
+
 mod columns;
 
 mod slice;

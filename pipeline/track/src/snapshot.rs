@@ -8,15 +8,15 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
     BooleanBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
-    StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder,
-    UInt32Builder, UInt64Builder,
+    TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Decimal128Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use hashbrown::HashMap;
 use model::keys::{HashKey, Id16};
 use model::schema::{self, dictionary_type};
 use model::vocabulary::{
@@ -24,7 +24,8 @@ use model::vocabulary::{
     TrafficClass,
 };
 
-use crate::facet::{Facet, Interner, Price};
+use crate::coded::CodedBuilder;
+use crate::facet::{Facet, Interner, Price, TextId};
 use crate::fold::{self, Charge, Event, Latency, Outcome};
 use crate::slice::{Changed, Slice};
 use crate::tracker::{TrackError, Tracker};
@@ -71,11 +72,11 @@ pub(crate) fn write(tracker: &Tracker, slice: u8) -> Result<RecordBatch, TrackEr
     let mut times: [Int64Builder; 2] = std::array::from_fn(|_| Int64Builder::new());
     let mut bytes: [UInt8Builder; 8] = std::array::from_fn(|_| UInt8Builder::new());
     let mut segments = UInt16Builder::new();
-    let mut texts: [StringDictionaryBuilder<Int32Type>; 4] = Default::default();
+    let mut texts: [CodedBuilder; 4] = Default::default();
     let mut price = Decimal128Builder::new();
     let words = &tracker.words;
     let mut events = Vec::new();
-    let table = tracker.slices.get(&slice);
+    let table = tracker.slice(slice);
     for (table, at) in table.iter().flat_map(|table| table.positions().map(move |at| (table, at))) {
         let message = table.message(at);
         table.collect(at, &mut events);
@@ -93,12 +94,11 @@ pub(crate) fn write(tracker: &Tracker, slice: u8) -> Result<RecordBatch, TrackEr
             for (builder, value) in bytes.iter_mut().zip(codes(event, facet, unit)) {
                 builder.append_value(value);
             }
-            let coin = cost.and_then(|cost| words.resolve(cost.currency));
-            let ids = [facet.carrier, facet.country, facet.error_code];
-            for (builder, text) in texts.iter_mut().zip(ids) {
-                builder.append_option(words.resolve(text));
+            let coin = cost.map_or(TextId::default(), |cost| cost.currency);
+            let ids = [facet.carrier, facet.country, facet.error_code, coin];
+            for (builder, id) in texts.iter_mut().zip(ids) {
+                push_text(builder, id, words);
             }
-            texts[3].append_option(coin);
             price.append_option(cost.map(|cost| cost.nanos));
         }
     }
@@ -107,8 +107,7 @@ pub(crate) fn write(tracker: &Tracker, slice: u8) -> Result<RecordBatch, TrackEr
     let [carrier, country, code, currency] = texts;
     let small = |mut builder: UInt8Builder| Arc::new(builder.finish()) as ArrayRef;
     let large = |mut builder: Int64Builder| Arc::new(builder.finish()) as ArrayRef;
-    let text =
-        |mut builder: StringDictionaryBuilder<Int32Type>| Arc::new(builder.finish()) as ArrayRef;
+    let text = |mut builder: CodedBuilder| builder.finish();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(key.finish()),
         Arc::new(duplicates.finish()),
@@ -124,12 +123,12 @@ pub(crate) fn write(tracker: &Tracker, slice: u8) -> Result<RecordBatch, TrackEr
         small(class),
         small(receipt),
         small(error),
-        text(carrier),
-        text(country),
-        text(code),
+        text(carrier)?,
+        text(country)?,
+        text(code)?,
         Arc::new(price.finish().with_precision_and_scale(38, 9)?),
         small(unit),
-        text(currency),
+        text(currency)?,
     ];
     Ok(RecordBatch::try_new(Arc::clone(&SLICE_SCHEMA), columns)?)
 }
@@ -225,70 +224,131 @@ pub(crate) fn changed_rows(
     let mut messages = MessageRows::new();
     let mut charges = ChargeRows::new();
     let mut events = Vec::new();
-    for slice in tracker.slices.values() {
+    let texts: Vec<BatchTexts<'_>> = batches.iter().map(BatchTexts::of).collect();
+    let mut accounts = Accounts::default();
+    for slice in tracker.slices() {
         for changed in &slice.changed {
             let message = *slice.message(changed.position);
             slice.collect(changed.position, &mut events);
             let outcome = fold::fold(&mut events, message.horizon, &tracker.words);
             // A message that expired within the epoch has no events left.
             let Some(outcome) = outcome else { continue };
-            let texts = RowTexts::of(batches, changed);
+            let texts = RowTexts::of(&texts, changed, &mut accounts);
             messages.push(message.key, message.duplicates, &outcome, &texts, &tracker.words)?;
             for charge in outcome.charges.iter().flatten().filter(|_| changed.charges) {
-                charges.push(message.key, charge, &outcome, texts.account, &tracker.words)?;
+                charges.push(message.key, charge, &outcome, &texts, &tracker.words)?;
             }
         }
     }
     Ok((messages.finish(stamp)?, charges.finish(stamp)?))
 }
 
-/// Text columns that the table does not keep: of the newest event row of this epoch.
-#[derive(Default)]
-struct RowTexts<'a> {
-    account: Option<&'a str>,
-    message_id: Option<&'a str>,
-    logical_id: Option<&'a str>,
+/// Text columns of a batch that the table does not keep.
+struct BatchTexts<'a> {
+    account: Option<&'a DictionaryArray<Int32Type>>,
+    message_id: Option<&'a StringArray>,
+    logical_id: Option<&'a StringArray>,
 }
 
-impl<'a> RowTexts<'a> {
-    fn of(batches: &'a [RecordBatch], changed: &Changed) -> Self {
-        let Some((batch, row)) = changed.row else { return Self::default() };
-        let Some(batch) = batches.get(batch as usize) else { return Self::default() };
-        let row = row as usize;
-        let text = |name: &str| {
-            let array = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-            (!array.is_null(row)).then(|| array.value(row))
-        };
-        let account = batch.schema().index_of("account").ok();
+impl<'a> BatchTexts<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+        let account = batch.column_by_name("account");
         Self {
-            account: account.and_then(|at| dictionary_text(batch, at, row)),
+            account: account.and_then(|account| account.as_dictionary_opt()),
             message_id: text("message_id"),
             logical_id: text("logical_id"),
         }
     }
 }
 
+/// Accounts met in an epoch, as small integers: by the word's place in its batch, so that a word is
+/// compared once a batch.
+#[derive(Default)]
+struct Accounts {
+    codes: HashMap<(u32, i32), usize>,
+    words: HashMap<String, usize>,
+}
+
+impl Accounts {
+    fn code(&mut self, place: (u32, i32), word: &str) -> usize {
+        if let Some(code) = self.codes.get(&place) {
+            return *code;
+        }
+        let next = self.words.len();
+        let code = *self.words.entry(word.to_owned()).or_insert(next);
+        self.codes.insert(place, code);
+        code
+    }
+}
+
+/// Those of the newest event row of a message in this epoch.
+#[derive(Default)]
+struct RowTexts<'a> {
+    /// Code and word.
+    account: Option<(usize, &'a str)>,
+    message_id: Option<&'a str>,
+    logical_id: Option<&'a str>,
+}
+
+impl<'a> RowTexts<'a> {
+    fn of(batches: &[BatchTexts<'a>], changed: &Changed, accounts: &mut Accounts) -> Self {
+        let Some((number, row)) = changed.row else { return Self::default() };
+        let Some(batch) = batches.get(number as usize) else { return Self::default() };
+        let row = row as usize;
+        let text = |array: Option<&'a StringArray>| {
+            array.filter(|array| !array.is_null(row)).map(|array| array.value(row))
+        };
+        let account = batch.account.filter(|account| !account.keys().is_null(row));
+        let account = account.and_then(|account| {
+            let key = account.keys().value(row);
+            let words = account.values().as_string_opt::<i32>()?;
+            let word = words.value(usize::try_from(key).ok()?);
+            Some((accounts.code((number, key), word), word))
+        });
+        Self { account, message_id: text(batch.message_id), logical_id: text(batch.logical_id) }
+    }
+}
+
+fn push_text(builder: &mut CodedBuilder, id: TextId, words: &Interner) {
+    match words.resolve(id) {
+        Some(word) => builder.push(id.0 as usize, || word),
+        None => builder.push_null(),
+    }
+}
+
+fn push_account(builder: &mut CodedBuilder, texts: &RowTexts<'_>) {
+    match texts.account {
+        Some((code, word)) => builder.push(code, || word),
+        None => builder.push_null(),
+    }
+}
+
 /// Series columns in the order source, channel, carrier, country, traffic_class.
 #[derive(Default)]
-struct SeriesTexts([StringDictionaryBuilder<Int32Type>; 5]);
+struct SeriesTexts([CodedBuilder; 5]);
 
 impl SeriesTexts {
     fn push(&mut self, outcome: &Outcome, words: &Interner) {
         let series = &outcome.series;
-        let values = [
-            Some(series.source.as_str()),
-            Some(series.channel.as_str()),
-            words.resolve(series.carrier),
-            words.resolve(series.country),
-            Some(series.traffic_class.as_str()),
-        ];
-        for (builder, value) in self.0.iter_mut().zip(values) {
-            builder.append_option(value);
-        }
+        let [source, channel, carrier, country, class] = &mut self.0;
+        source.push(usize::from(series.source.index()), || series.source.as_str());
+        channel.push(usize::from(series.channel.index()), || series.channel.as_str());
+        push_text(carrier, series.carrier, words);
+        push_text(country, series.country, words);
+        let code = usize::from(series.traffic_class.index());
+        class.push(code, || series.traffic_class.as_str());
     }
 
-    fn finish(mut self) -> [ArrayRef; 5] {
-        std::array::from_fn(|at| Arc::new(self.0[at].finish()) as ArrayRef)
+    fn finish(mut self) -> Result<[ArrayRef; 5], ArrowError> {
+        let [source, channel, carrier, country, class] = &mut self.0;
+        Ok([
+            source.finish()?,
+            channel.finish()?,
+            carrier.finish()?,
+            country.finish()?,
+            class.finish()?,
+        ])
     }
 }
 
@@ -301,14 +361,14 @@ fn stamps(stamp: Stamp, rows: usize) -> (ArrayRef, ArrayRef) {
 
 struct MessageRows {
     key: FixedSizeBinaryBuilder,
-    account: StringDictionaryBuilder<Int32Type>,
+    account: CodedBuilder,
     message_id: StringBuilder,
     logical_id: StringBuilder,
     series: SeriesTexts,
     /// cohort, outcome, read.
     times: [TimestampMicrosecondBuilder; 3],
     /// outcome, closed_by, error_class.
-    codes: [StringDictionaryBuilder<Int32Type>; 3],
+    codes: [CodedBuilder; 3],
     is_final: BooleanBuilder,
     latency: [Int64Builder; 2],
     segments: UInt16Builder,
@@ -320,7 +380,7 @@ impl MessageRows {
     fn new() -> Self {
         Self {
             key: FixedSizeBinaryBuilder::new(16),
-            account: StringDictionaryBuilder::new(),
+            account: CodedBuilder::default(),
             message_id: StringBuilder::new(),
             logical_id: StringBuilder::new(),
             series: SeriesTexts::default(),
@@ -343,21 +403,22 @@ impl MessageRows {
         words: &Interner,
     ) -> Result<(), TrackError> {
         self.key.append_value(key.0)?;
-        self.account.append_option(texts.account);
+        push_account(&mut self.account, texts);
         self.message_id.append_option(texts.message_id);
         self.logical_id.append_option(texts.logical_id);
         self.series.push(outcome, words);
         self.times[0].append_value(outcome.cohort_us);
         self.times[1].append_value(outcome.time_us);
         self.times[2].append_option(outcome.read_us);
-        let closed_by = match (outcome.is_final, outcome.by_horizon) {
-            (false, _) => None,
-            (true, true) => Some(ClosedBy::Horizon.as_str()),
-            (true, false) => Some(ClosedBy::Event.as_str()),
-        };
-        self.codes[0].append_value(outcome.status.as_str());
-        self.codes[1].append_option(closed_by);
-        self.codes[2].append_value(outcome.error_class.as_str());
+        let [status, closed_by, error_class] = &mut self.codes;
+        status.push(usize::from(outcome.status.index()), || outcome.status.as_str());
+        match (outcome.is_final, outcome.by_horizon) {
+            (false, _) => closed_by.push_null(),
+            (true, true) => closed_by.push(0, || ClosedBy::Horizon.as_str()),
+            (true, false) => closed_by.push(1, || ClosedBy::Event.as_str()),
+        }
+        let code = usize::from(outcome.error_class.index());
+        error_class.push(code, || outcome.error_class.as_str());
         self.is_final.append_value(outcome.is_final);
         let (vendor, broker) = match outcome.latency {
             Latency::None => (None, None),
@@ -376,7 +437,7 @@ impl MessageRows {
     fn finish(mut self, stamp: Stamp) -> Result<RecordBatch, TrackError> {
         let key = self.key.finish();
         let (revision, committed_at) = stamps(stamp, key.len());
-        let [source, channel, carrier, country, class] = self.series.finish();
+        let [source, channel, carrier, country, class] = self.series.finish()?;
         let time = |builder: &mut TimestampMicrosecondBuilder| -> ArrayRef {
             Arc::new(builder.finish().with_timezone("UTC"))
         };
@@ -385,7 +446,7 @@ impl MessageRows {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(key),
             source,
-            Arc::new(self.account.finish()),
+            self.account.finish()?,
             Arc::new(self.message_id.finish()),
             Arc::new(self.logical_id.finish()),
             channel,
@@ -393,15 +454,15 @@ impl MessageRows {
             country,
             class,
             time(cohort),
-            Arc::new(outcome.finish()),
+            outcome.finish()?,
             time(settled),
             time(read),
             Arc::new(self.is_final.finish()),
-            Arc::new(closed_by.finish()),
+            closed_by.finish()?,
             Arc::new(self.latency[0].finish()),
             Arc::new(self.latency[1].finish()),
             Arc::new(self.segments.finish()),
-            Arc::new(error_class.finish()),
+            error_class.finish()?,
             Arc::new(self.error_code.finish()),
             Arc::new(self.counts[0].finish()),
             Arc::new(self.counts[1].finish()),
@@ -415,9 +476,9 @@ impl MessageRows {
 struct ChargeRows {
     id: FixedSizeBinaryBuilder,
     key: FixedSizeBinaryBuilder,
-    account: StringDictionaryBuilder<Int32Type>,
+    account: CodedBuilder,
     /// kind, basis, unit, currency.
-    codes: [StringDictionaryBuilder<Int32Type>; 4],
+    codes: [CodedBuilder; 4],
     /// quantity, unit price, amount.
     numbers: [Decimal128Builder; 3],
     charge_time: TimestampMicrosecondBuilder,
@@ -429,7 +490,7 @@ impl ChargeRows {
         Self {
             id: FixedSizeBinaryBuilder::new(16),
             key: FixedSizeBinaryBuilder::new(16),
-            account: StringDictionaryBuilder::new(),
+            account: CodedBuilder::default(),
             codes: Default::default(),
             numbers: Default::default(),
             charge_time: TimestampMicrosecondBuilder::new(),
@@ -442,7 +503,7 @@ impl ChargeRows {
         key: Id16,
         charge: &Charge,
         outcome: &Outcome,
-        account: Option<&str>,
+        texts: &RowTexts<'_>,
         words: &Interner,
     ) -> Result<(), TrackError> {
         // Not secret: the message key in it already is a keyed hash.
@@ -450,11 +511,13 @@ impl ChargeRows {
         let id = HashKey::new([0; 16]).hash(&[&key.0, kind, charge.basis.as_str().as_bytes()]);
         self.id.append_value(id.0)?;
         self.key.append_value(key.0)?;
-        self.account.append_option(account);
-        self.codes[0].append_value(charge.kind.as_str());
-        self.codes[1].append_value(charge.basis.as_str());
-        self.codes[2].append_value(charge.kind.as_str());
-        self.codes[3].append_option(words.resolve(charge.currency));
+        push_account(&mut self.account, texts);
+        let [what, basis, unit, currency] = &mut self.codes;
+        let code = usize::from(charge.kind.index());
+        what.push(code, || charge.kind.as_str());
+        basis.push(usize::from(charge.basis.index()), || charge.basis.as_str());
+        unit.push(code, || charge.kind.as_str());
+        push_text(currency, charge.currency, words);
         self.numbers[0].append_value(i128::from(charge.quantity) * model::money::ONE);
         self.numbers[1].append_value(charge.unit_price_nanos);
         self.numbers[2].append_value(charge.amount_nanos());
@@ -467,7 +530,7 @@ impl ChargeRows {
         let id = self.id.finish();
         let rows = id.len();
         let (revision, committed_at) = stamps(stamp, rows);
-        let [source, channel, carrier, country, class] = self.series.finish();
+        let [source, channel, carrier, country, class] = self.series.finish()?;
         let [kind, basis, unit, currency] = &mut self.codes;
         let decimal = |builder: &mut Decimal128Builder, digits| -> Result<ArrayRef, TrackError> {
             Ok(Arc::new(builder.finish().with_precision_and_scale(digits, 9)?))
@@ -478,15 +541,15 @@ impl ChargeRows {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(id),
             source,
-            Arc::new(self.account.finish()),
+            self.account.finish()?,
             Arc::new(self.key.finish()),
-            Arc::new(kind.finish()),
-            Arc::new(basis.finish()),
+            kind.finish()?,
+            basis.finish()?,
             decimal(quantity, 38)?,
-            Arc::new(unit.finish()),
+            unit.finish()?,
             decimal(unit_price, 18)?,
             decimal(amount, 38)?,
-            Arc::new(currency.finish()),
+            currency.finish()?,
             Arc::new(self.charge_time.finish().with_timezone("UTC")),
             Arc::clone(&no_time),
             no_time,

@@ -1,7 +1,5 @@
 //! A tracker: some of the slices, owned by one thread, fed in batches and closed at barriers.
 
-use std::collections::BTreeMap;
-
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::keys::Id16;
@@ -68,7 +66,8 @@ pub enum TrackError {
 /// Some slices of the message table.
 #[derive(Debug)]
 pub struct Tracker {
-    pub(crate) slices: BTreeMap<u8, Slice>,
+    /// By number; those of other trackers are absent.
+    slices: Vec<Option<Slice>>,
     pub(crate) words: Interner,
     changes: Changes,
     scratch: Vec<Event>,
@@ -79,8 +78,12 @@ impl Tracker {
     /// A tracker of these slices, empty.
     #[must_use]
     pub fn new(slices: impl IntoIterator<Item = u8>) -> Self {
+        let mut mine: Vec<Option<Slice>> = (0..SLICES).map(|_| None).collect();
+        for slice in slices {
+            mine[usize::from(slice)] = Some(Slice::default());
+        }
         Self {
-            slices: slices.into_iter().map(|slice| (slice, Slice::default())).collect(),
+            slices: mine,
             words: Interner::default(),
             changes: Changes::default(),
             scratch: Vec::new(),
@@ -88,16 +91,33 @@ impl Tracker {
         }
     }
 
+    /// Its slices.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &Slice> {
+        self.slices.iter().flatten()
+    }
+
+    /// One of its slices.
+    pub(crate) fn slice(&self, slice: u8) -> Option<&Slice> {
+        self.slices.get(usize::from(slice))?.as_ref()
+    }
+
+    /// Its slices with their numbers.
+    fn numbered(&mut self) -> impl Iterator<Item = (u8, &mut Slice)> {
+        (0..SLICES)
+            .zip(&mut self.slices)
+            .filter_map(|(number, slice)| Some((number, slice.as_mut()?)))
+    }
+
     /// Messages held.
     #[must_use]
     pub fn messages(&self) -> usize {
-        self.slices.values().map(Slice::len).sum()
+        self.slices().map(Slice::len).sum()
     }
 
     /// Bytes of the message tables, capacity included.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.slices.values().map(Slice::bytes).sum()
+        self.slices().map(Slice::bytes).sum()
     }
 
     /// Decides on rows of a canonical batch and applies them, in order. `watermark_us` is the
@@ -118,7 +138,7 @@ impl Tracker {
             let at = *row as usize;
             let key = columns.key(at);
             let event = columns.event(at, &mut self.words);
-            let Some(slice) = self.slices.get_mut(&slice_of(key)) else { continue };
+            let Some(slice) = &mut self.slices[usize::from(slice_of(key))] else { continue };
             let mut cx = Context {
                 words: &self.words,
                 changes: &mut self.changes,
@@ -157,7 +177,7 @@ impl Tracker {
                 continue;
             }
             let event = columns.event(row, &mut self.words);
-            let Some(table) = self.slices.get_mut(&slice_of(key)) else { continue };
+            let Some(table) = &mut self.slices[usize::from(slice_of(key))] else { continue };
             let mut cx = Context {
                 words: &self.words,
                 changes: &mut self.changes,
@@ -179,7 +199,7 @@ impl Tracker {
         behind: impl Fn(u8) -> bool,
     ) {
         for key in keys.filter(|key| behind(slice_of(*key))) {
-            if let Some(table) = self.slices.get_mut(&slice_of(key)) {
+            if let Some(table) = &mut self.slices[usize::from(slice_of(key))] {
                 table.apply_duplicate(key);
             }
         }
@@ -188,7 +208,9 @@ impl Tracker {
     /// Ends the replay of one epoch: the horizon by that epoch's watermark. What it would emit was
     /// committed before and is dropped.
     pub fn replay_close(&mut self, behind: impl Fn(u8) -> bool, watermark_us: Option<i64>) {
-        for (_, table) in self.slices.iter_mut().filter(|(slice, _)| behind(**slice)) {
+        let numbered = (0..SLICES).zip(&mut self.slices);
+        for (slice, table) in numbered {
+            let Some(table) = table.as_mut().filter(|_| behind(slice)) else { continue };
             let mut cx = Context {
                 words: &self.words,
                 changes: &mut self.changes,
@@ -211,7 +233,7 @@ impl Tracker {
         watermark_us: Option<i64>,
         committed_at_us: i64,
     ) -> Result<EpochOutput, TrackError> {
-        for slice in self.slices.values_mut() {
+        for slice in self.slices.iter_mut().flatten() {
             let mut cx = Context {
                 words: &self.words,
                 changes: &mut self.changes,
@@ -222,7 +244,7 @@ impl Tracker {
         }
         let stamp = snapshot::Stamp { epoch, committed_at_us };
         let (messages, charges) = snapshot::changed_rows(self, &self.batches, stamp)?;
-        for slice in self.slices.values_mut() {
+        for slice in self.slices.iter_mut().flatten() {
             slice.clear_changed();
         }
         self.batches.clear();
@@ -236,10 +258,9 @@ impl Tracker {
 
     /// The slices of this tracker that changed since they were last asked for here.
     pub fn take_touched(&mut self) -> Vec<u8> {
-        let touched = |(slice, table): (&u8, &mut Slice)| {
-            std::mem::take(&mut table.touched).then_some(*slice)
-        };
-        self.slices.iter_mut().filter_map(touched).collect()
+        let touched =
+            |(slice, table): (u8, &mut Slice)| std::mem::take(&mut table.touched).then_some(slice);
+        self.numbered().filter_map(touched).collect()
     }
 
     /// One slice as rows, after dropping what is older than 35 days.
@@ -251,7 +272,7 @@ impl Tracker {
         slice: u8,
         watermark_us: Option<i64>,
     ) -> Result<RecordBatch, TrackError> {
-        if let (Some(table), Some(mark)) = (self.slices.get_mut(&slice), watermark_us) {
+        if let (Some(table), Some(mark)) = (&mut self.slices[usize::from(slice)], watermark_us) {
             table.expire(mark);
         }
         snapshot::write(self, slice)
@@ -267,7 +288,7 @@ impl Tracker {
             snapshot::read(batch, &mut table, &mut self.words)?;
         }
         table.index(&self.words);
-        self.slices.insert(slice, table);
+        self.slices[usize::from(slice)] = Some(table);
         Ok(())
     }
 }
