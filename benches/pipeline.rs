@@ -90,6 +90,7 @@ fn consume(brokers: &str) -> Alone {
         .set("enable.partition.eof", "true")
         .set("queued.max.messages.kbytes", "4096")
         .set("fetch.wait.max.ms", "100")
+        .set("fetch.queue.backoff.ms", "20")
         .set("check.crcs", "true");
     let consumer: BaseConsumer = must("a consumer", config.create());
     let metadata = must("metadata", consumer.fetch_metadata(None, Duration::from_secs(10)));

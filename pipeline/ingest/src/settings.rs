@@ -51,6 +51,10 @@ pub struct KafkaSettings {
 /// partitions stay below half a gigabyte.
 const PREFETCH_KIB_A_PARTITION: &str = "4096";
 
+/// Rest of a partition whose queue is full. The client's own 1000 ms would let a queue of 4 MiB run
+/// dry and rest: a partition would give 4 MiB a second at most.
+const QUEUE_FULL_MS: &str = "20";
+
 impl KafkaSettings {
     /// Settings for a broker on this machine without protection.
     #[must_use]
@@ -102,6 +106,7 @@ impl KafkaSettings {
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", PREFETCH_KIB_A_PARTITION)
             .set("fetch.wait.max.ms", "100")
+            .set("fetch.queue.backoff.ms", QUEUE_FULL_MS)
             .set("check.crcs", "true");
         config
     }
