@@ -196,10 +196,13 @@ fn print(events: u64, alone: &Alone, run: &Run, unit_ns: f64, normalize_ns: f64)
     let per_event = |seconds: f64| seconds * 1e9 / events as f64;
     let line = |name: &str, seconds: f64| {
         let ns = per_event(seconds);
+        if ns < 1.0 {
+            return;
+        }
         println!(
             "| {name} | {ns:.0} | {:.0} | {:.1} | {:.2} |",
-            1e9 / ns.max(1e-9),
-            alone.bytes as f64 / 1e6 / seconds.max(1e-9),
+            1e9 / ns,
+            alone.bytes as f64 / 1e6 / seconds,
             ns / unit_ns
         );
     };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -87,6 +88,40 @@ def test_verify_tells_a_tampered_file(drained: Drained, tmp_path: Path, kind: st
     answer = sendtally.call("verify", "--data", data)
     answer.expect(1)
     assert answer.out.strip() or answer.err.strip(), "says nothing about the difference"
+
+
+@pytest.mark.parametrize("table, column, check", [
+    ("slo_windows", "delivered", "windows"), ("cost_windows", "amount", "costs of windows"),
+    ("messages", "latency_ms", "outcome of each message"), ("ledger", "accepted", "ledger equations"),
+])
+def test_verify_tells_a_wrong_number_whose_checksum_is_right(
+    drained: Drained, tmp_path: Path, table: str, column: str, check: str
+) -> None:
+    data = tmp_path / "wrong"
+    shutil.copytree(drained.data, data)
+    add_one(data, table, column)
+    answer = sendtally.call("verify", "--data", data).expect(1)
+    assert f"WRONG  {check}" in answer.out, answer.out
+    assert "good   files as their manifests say" in answer.out, answer.out
+
+
+def add_one(data: Path, table: str, column: str) -> None:
+    """Adds one to a column of all files of a table, and writes their new checksums into the
+    lake's manifest."""
+    head = data / "chains" / "lake" / f"{sendtally.head(data, 'lake'):020}.json"
+    manifest = json.loads(head.read_text())
+    for entry in (entry for entry in manifest["files"] if entry["table"] == table):
+        path = data / entry["path"]
+        rows = pyarrow.parquet.read_table(path, partitioning=None)
+        at = rows.schema.get_field_index(column)
+        field = rows.schema.field(at)
+        more = [None if value is None else value + 1 for value in rows[column].to_pylist()]
+        rows = rows.set_column(at, field, pa.array(more, field.type))
+        pyarrow.parquet.write_table(rows, path)
+        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        date, name = path.parts[-2], f"{path.name[:20]}.parquet"
+        shutil.copy(path, data / "public" / table / f"date={date}" / name)
+    head.write_text(json.dumps(manifest))
 
 
 def tamper(data: Path, kind: str) -> None:

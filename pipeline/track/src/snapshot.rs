@@ -221,8 +221,10 @@ pub(crate) fn changed_rows(
     batches: &[RecordBatch],
     stamp: Stamp,
 ) -> Result<(RecordBatch, RecordBatch), TrackError> {
-    let mut messages = MessageRows::new();
-    let mut charges = ChargeRows::new();
+    // Growing column after column from nothing would copy each of them a dozen times.
+    let n_rows = tracker.slices().map(|slice| slice.changed.len()).sum();
+    let mut messages = MessageRows::new(n_rows);
+    let mut charges = ChargeRows::new(n_rows);
     let mut events = Vec::new();
     let texts: Vec<BatchTexts<'_>> = batches.iter().map(BatchTexts::of).collect();
     let mut accounts = Accounts::default();
@@ -377,20 +379,25 @@ struct MessageRows {
 }
 
 impl MessageRows {
-    fn new() -> Self {
+    fn new(n_rows: usize) -> Self {
+        /// A vendor's message id takes 20 to 60 bytes.
+        const ID_BYTES: usize = 40;
+        let long = || Int64Builder::with_capacity(n_rows);
+        let time = || TimestampMicrosecondBuilder::with_capacity(n_rows);
+        let count = || UInt32Builder::with_capacity(n_rows);
         Self {
-            key: FixedSizeBinaryBuilder::new(16),
+            key: FixedSizeBinaryBuilder::with_capacity(n_rows, 16),
             account: CodedBuilder::default(),
-            message_id: StringBuilder::new(),
+            message_id: StringBuilder::with_capacity(n_rows, n_rows * ID_BYTES),
             logical_id: StringBuilder::new(),
             series: SeriesTexts::default(),
-            times: Default::default(),
+            times: [time(), time(), time()],
             codes: Default::default(),
-            is_final: BooleanBuilder::new(),
-            latency: Default::default(),
-            segments: UInt16Builder::new(),
+            is_final: BooleanBuilder::with_capacity(n_rows),
+            latency: [long(), long()],
+            segments: UInt16Builder::with_capacity(n_rows),
             error_code: StringBuilder::new(),
-            counts: Default::default(),
+            counts: [count(), count()],
         }
     }
 
@@ -486,14 +493,15 @@ struct ChargeRows {
 }
 
 impl ChargeRows {
-    fn new() -> Self {
+    fn new(n_rows: usize) -> Self {
+        let number = || Decimal128Builder::with_capacity(n_rows);
         Self {
-            id: FixedSizeBinaryBuilder::new(16),
-            key: FixedSizeBinaryBuilder::new(16),
+            id: FixedSizeBinaryBuilder::with_capacity(n_rows, 16),
+            key: FixedSizeBinaryBuilder::with_capacity(n_rows, 16),
             account: CodedBuilder::default(),
             codes: Default::default(),
-            numbers: Default::default(),
-            charge_time: TimestampMicrosecondBuilder::new(),
+            numbers: [number(), number(), number()],
+            charge_time: TimestampMicrosecondBuilder::with_capacity(n_rows),
             series: SeriesTexts::default(),
         }
     }

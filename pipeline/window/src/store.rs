@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! signed pane row (10 s) ─┬─► 10 s    kept 2 h behind the watermark: alerts slide over them
-//!                         ├─► 60 s    kept 35 days; what a snapshot holds
+//!                         ├─► 60 s    kept 35 days; what a snapshot holds, a part a day
 //!                         └─► 300 s, 3600 s, 86400 s   rebuilt from the 60 s on recovery
 //! ```
 //! Invariant: every sum is an integer, so the order of rows cannot matter. What changed since it
@@ -100,6 +100,8 @@ pub struct PaneStore {
     changed_slo: HashMap<Window, BTreeSet<Series>>,
     changed_cost: HashMap<Window, BTreeSet<CostSeries>>,
     maturity: Maturity,
+    /// Days (since 1970) whose minutes changed since they were last written.
+    dirty_days: BTreeSet<i64>,
     series: BTreeSet<Series>,
     texts: BTreeSet<Arc<str>>,
 }
@@ -189,6 +191,9 @@ impl PaneStore {
         let latency = batch.column_by_name("latency").and_then(|l| l.as_binary_opt::<i32>());
         let latency = latency.ok_or_else(|| wrong("latency"))?;
         for (row, (pane_us, series)) in rows.into_iter().enumerate() {
+            if mark {
+                self.dirty_days.insert(pane_us.div_euclid(DAY_US));
+            }
             let mut sum = SloSum::default();
             for (count, column) in sum.counts.iter_mut().zip(&counts) {
                 *count = column.value(row);
@@ -238,6 +243,9 @@ impl PaneStore {
         let (amount, quantity) = (decimal("amount")?, decimal("quantity")?);
         let (messages, delivered) = (long("messages")?, long("delivered")?);
         for (row, (pane_us, series)) in rows.into_iter().enumerate() {
+            if mark {
+                self.dirty_days.insert(pane_us.div_euclid(DAY_US));
+            }
             let kind = kind.get(row).ok_or_else(|| wrong("kind"))?;
             let key = (series, currency.get(row), kind);
             let sum = CostSum {
@@ -383,27 +391,59 @@ impl PaneStore {
         }
     }
 
-    /// Everything that recovery needs: SLO sums of 60 s, of 10 s, cost sums of 60 s.
+    /// Days (since 1970) whose minutes changed since [`Self::clear_dirty_days`].
+    #[must_use]
+    pub const fn dirty_days(&self) -> &BTreeSet<i64> {
+        &self.dirty_days
+    }
+
+    /// Whether any minute of a day (since 1970) is held.
+    #[must_use]
+    pub fn holds_day(&self, day: i64) -> bool {
+        let minutes = day * DAY_US..(day + 1) * DAY_US;
+        let slo = self.slo.get(&60).is_some_and(|l| l.range(minutes.clone()).next().is_some());
+        slo || self.cost.get(&60).is_some_and(|l| l.range(minutes).next().is_some())
+    }
+
+    /// What changed is written.
+    pub fn clear_dirty_days(&mut self) {
+        self.dirty_days.clear();
+    }
+
+    /// The minutes of a day (since 1970), SLO and cost: with those of all days and
+    /// [`Self::snapshot_fine`] everything that recovery needs.
     ///
     /// # Errors
     /// Where a batch cannot be built: a mistake in this file.
-    pub fn snapshot(&self) -> Result<[RecordBatch; 3], WindowError> {
-        let slo = |length_s: u32| {
-            let mut rows = SloRows::default();
-            for (start, sums) in self.slo.get(&length_s).into_iter().flatten() {
-                for (series, sum) in sums {
-                    rows.push(*start, series, sum);
-                }
-            }
-            rows.finish()
-        };
+    pub fn snapshot_day(&self, day: i64) -> Result<[RecordBatch; 2], WindowError> {
+        let (from, to) = (day * DAY_US, (day + 1) * DAY_US);
         let mut cost = CostRows::default();
-        for (start, sums) in self.cost.get(&60).into_iter().flatten() {
+        let minutes = self.cost.get(&60).into_iter().flat_map(|level| level.range(from..to));
+        for (start, sums) in minutes {
             for (key, sum) in sums {
                 cost.push(*start, key, sum);
             }
         }
-        Ok([slo(60)?, slo(FINE_S)?, cost.finish()?])
+        Ok([self.slo_rows(60, from, to)?, cost.finish()?])
+    }
+
+    /// The finest sums.
+    ///
+    /// # Errors
+    /// Where a batch cannot be built: a mistake in this file.
+    pub fn snapshot_fine(&self) -> Result<RecordBatch, WindowError> {
+        self.slo_rows(FINE_S, i64::MIN, i64::MAX)
+    }
+
+    fn slo_rows(&self, length_s: u32, from: i64, to: i64) -> Result<RecordBatch, WindowError> {
+        let mut rows = SloRows::default();
+        let level = self.slo.get(&length_s);
+        for (start, sums) in level.into_iter().flat_map(|level| level.range(from..to)) {
+            for (series, sum) in sums {
+                rows.push(*start, series, sum);
+            }
+        }
+        rows.finish()
     }
 
     /// Puts a snapshot back into an empty store; nothing counts as changed.

@@ -15,6 +15,8 @@ pub(crate) mod pending;
 
 mod published;
 
+pub(crate) mod state;
+
 pub(crate) use alerting::{ARITHMETIC, Alerting};
 pub(crate) use published::{Published, load};
 
@@ -43,8 +45,6 @@ const WINDOWS_A_STEP: usize = 20_000;
 const SNAPSHOT_STEPS: u64 = 60;
 const SEGMENTS: &str = "segments/aggregate";
 const STATE: &str = "state/aggregate";
-/// State slice: windows that changed and wait to be published.
-pub(crate) const CHANGED: &str = "panes/changed";
 /// Key in the manifest's values: the alert book.
 const BOOK: &str = "alerts";
 /// Key in the manifest's values: number of the newest transition.
@@ -121,21 +121,11 @@ impl Aggregate {
     /// Panes as of the head: the snapshot, then the job's epochs after it. Windows that those
     /// changed are published again; their values are what they were.
     fn rebuild(&mut self, head: &Manifest) -> Outcome<()> {
-        let read = |name: &str| -> Outcome<Vec<RecordBatch>> {
-            match self.state.get(name).filter(|slice| !slice.file.path.is_empty()) {
-                Some(slice) => Ok(read_segment(&self.dir, &slice.file)?),
-                None => Ok(Vec::new()),
-            }
-        };
-        let (slo, fine, cost) = (read("panes/slo")?, read("panes/fine")?, read("panes/cost")?);
-        self.store.restore(&slo, &fine)?;
-        for batch in &cost {
-            self.store.add_cost(batch, false)?;
+        let mut parts = state::Parts::default();
+        for slice in self.state.values().filter(|slice| !slice.file.path.is_empty()) {
+            parts.take(&slice.slice, read_segment(&self.dir, &slice.file)?);
         }
-        for batch in &read(CHANGED)? {
-            self.store.mark(pending::read(batch));
-        }
-        self.costs.restore(&read("scores/detectors")?, &read("scores/recent")?)?;
+        parts.restore(&mut self.store, &mut self.costs)?;
         let taken = self.state.values().map(|slice| slice.epoch).min().unwrap_or(0);
         self.consumed = taken;
         let consumed = head.consumed.get(JOB).copied().unwrap_or(0);
@@ -293,7 +283,7 @@ impl Aggregate {
         }
         let mut state = self.state.clone();
         if snapshot {
-            self.write_panes(epoch, attempt, &mut state)?;
+            self.write_state(epoch, attempt, &mut state)?;
         }
         let (complete, maturity) = self.completeness();
         let mut values = BTreeMap::from([
@@ -314,50 +304,40 @@ impl Aggregate {
             ..Manifest::default()
         })?;
         self.state = state;
+        if snapshot {
+            self.store.clear_dirty_days();
+        }
         Ok(())
     }
 
-    /// Panes as files. Their epoch is the job's: recovery adds the job's epochs after it.
-    fn write_panes(
+    /// State as files. Their epoch is the job's: recovery adds the job's epochs after it. Days that
+    /// did not change keep their files, and those hold for this epoch too.
+    fn write_state(
         &self,
         epoch: u64,
         attempt: &str,
         state: &mut BTreeMap<String, StateSlice>,
     ) -> Result<(), CommitError> {
-        let batches = self.store.snapshot().map_err(|error| CommitError::Damaged {
-            path: self.dir.root().to_path_buf(),
-            what: format!("the panes cannot be written: {error}"),
+        let batches = state::batches(&self.store, &self.costs).map_err(|failure| {
+            let path = self.dir.root().to_path_buf();
+            CommitError::Damaged { path, what: format!("the state cannot be written: {failure}") }
         })?;
-        let [slo, fine, cost] = batches;
-        let changed: Vec<Window> = self.store.changed().collect();
-        let arrow = |source| CommitError::Arrow {
-            what: "encode",
-            path: self.dir.root().to_path_buf(),
-            source,
-        };
-        let changed = pending::write(&changed).map_err(arrow)?;
-        let [detectors, scores] = self.costs.snapshot().map_err(arrow)?;
-        let batches = [
-            ("panes/slo", slo),
-            ("panes/fine", fine),
-            ("panes/cost", cost),
-            (CHANGED, changed),
-            ("scores/detectors", detectors),
-            ("scores/recent", scores),
-        ];
         for (name, batch) in batches {
             let file = format!("{epoch:020}-{attempt}-{}.arrow", name.replace('/', "-"));
-            let file = write_segment(&self.dir, STATE, &file, name, &[batch])?;
-            let file = file.unwrap_or_else(|| model::manifest::FileRef {
-                table: name.to_owned(),
-                path: String::new(),
-                rows: 0,
-                bytes: 0,
-                sha256: String::new(),
-            });
-            let slice = StateSlice { slice: name.to_owned(), epoch: self.consumed, file };
-            state.insert(name.to_owned(), slice);
+            match write_segment(&self.dir, STATE, &file, &name, &[batch])? {
+                Some(file) => {
+                    let slice = StateSlice { slice: name.clone(), epoch: self.consumed, file };
+                    state.insert(name, slice);
+                }
+                None => drop(state.remove(&name)),
+            }
         }
+        state.retain(|name, _| !state::is_passed(name, &self.store));
+        for slice in state.values_mut() {
+            slice.epoch = self.consumed;
+        }
+        // Even an empty state says from where to go on.
+        state.entry(state::BEGUN.to_owned()).or_insert_with(|| state::begun(self.consumed));
         stage_file(&self.dir, STATE)
     }
 

@@ -8,12 +8,13 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use commit::DataDir;
-use model::manifest::Manifest;
+use model::manifest::{FileRef, Manifest};
 use model::window::{WINDOWS_S, window_start};
 use window::{OutputFormat, Session, TableSource, Window, recompute_messages, recompute_slo};
 
 use super::{stdout, written};
-use crate::aggregate::{CHANGED, pending};
+use crate::aggregate::pending;
+use crate::aggregate::state::{BEGUN, CHANGED};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
 use crate::tables::{self, AGGREGATE, JOB, LAKE, Snapshot, reader, snapshot};
@@ -57,17 +58,17 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
 /// waiting, and those that the job's epochs after that touched.
 fn waiting(dir: &DataDir, job: &Manifest, aggregate: &Manifest) -> Outcome<RecordBatch> {
     let mut windows: BTreeSet<Window> = BTreeSet::new();
-    let slice = aggregate.state.iter().find(|slice| slice.slice == CHANGED);
-    let written = slice.filter(|slice| !slice.file.path.is_empty());
-    if let Some(slice) = written {
+    let slice = |name: &str| aggregate.state.iter().find(|slice| slice.slice == name);
+    if let Some(slice) = slice(CHANGED) {
         for batch in commit::read_segment(dir, &slice.file)? {
             windows.extend(pending::read(&batch));
         }
     }
     let chain = reader(dir, JOB)?;
-    for epoch in slice.map_or(0, |slice| slice.epoch) + 1..=job.epoch {
+    for epoch in slice(BEGUN).map_or(0, |slice| slice.epoch) + 1..=job.epoch {
         let panes = tables::manifest(&chain, epoch)?.segments;
-        for file in panes.iter().filter(|file| file.table == "slo_panes") {
+        let is_pane = |file: &&FileRef| ["slo_panes", "cost_panes"].contains(&file.table.as_str());
+        for file in panes.iter().filter(is_pane) {
             for batch in commit::read_segment(dir, file)? {
                 let starts = batch.column_by_name("pane_start");
                 let starts = starts.and_then(|s| s.as_primitive_opt::<TimestampMicrosecondType>());
@@ -133,12 +134,13 @@ fn rows(name: &str, segments: Vec<RecordBatch>) -> Outcome<TableSource> {
 }
 
 /// Each query gives the rows that are wrong.
-const CHECKS: [(&str, &str); 5] = [
+const CHECKS: [(&str, &str); 6] = [
     ("ledger equations", include_str!("../../../../queries/verify_ledger.sql")),
     ("ledger against stored rows", include_str!("../../../../queries/verify_ledger_rows.sql")),
     ("offsets contiguous", include_str!("../../../../queries/verify_offsets.sql")),
     ("outcome of each message", include_str!("../../../../queries/verify_compare_messages.sql")),
     ("windows", include_str!("../../../../queries/verify_compare_slo.sql")),
+    ("costs of windows", include_str!("../../../../queries/verify_compare_costs.sql")),
 ];
 
 fn check(session: &Session, what: &str, query: &str) -> Outcome<bool> {

@@ -37,11 +37,15 @@ fn totals(store: &mut PaneStore, window: Window) -> Vec<i64> {
 }
 
 fn restarted(store: &PaneStore) -> PaneStore {
-    let [slo, fine, cost] = store.snapshot().unwrap();
     let changed: Vec<Window> = store.changed().collect();
     let mut again = PaneStore::default();
-    again.restore(&[slo], &[fine]).unwrap();
-    again.add_cost(&cost, false).unwrap();
+    let mut slo = Vec::new();
+    for day in store.dirty_days() {
+        let [minutes, cost] = store.snapshot_day(*day).unwrap();
+        slo.push(minutes);
+        again.add_cost(&cost, false).unwrap();
+    }
+    again.restore(&slo, &[store.snapshot_fine().unwrap()]).unwrap();
     again.mark(changed);
     again
 }
@@ -57,7 +61,8 @@ fn what_waits_to_be_published_outlives_its_age_and_a_restart() {
     assert_eq!(totals(&mut again, (86_400, START_US)), [7]);
     store.take(&[(300, START_US), (3600, START_US), (86_400, START_US)]).unwrap();
     store.prune(START_US + 2 * KEPT_US);
-    assert_eq!(store.snapshot().unwrap()[0].num_rows(), 0, "published: forgotten");
+    let day = START_US / DAY_US;
+    assert_eq!(store.snapshot_day(day).unwrap()[0].num_rows(), 0, "published: forgotten");
 }
 
 #[test]
