@@ -167,6 +167,20 @@ def test_windows_of_the_api_equal_sql_over_the_log_that_the_demo_writes(demo: De
     assert not wrong, f"(log, API) differ: {list(wrong.items())[:5]}"
 
 
+def test_metrics_tell_lag_and_watermark_of_each_partition(demo: Demo) -> None:
+    def value(line: str) -> float:
+        return float(line.rsplit(" ", 1)[1])
+    page = sendtally.get(f"{demo.base}/metrics").splitlines()
+    lags = [line for line in page if line.startswith("sendtally_partition_lag_records{")]
+    marks = [line for line in page if line.startswith("sendtally_partition_watermark_timestamp_s")]
+    assert len(lags) == len(marks) >= 4 and all(value(line) >= 0 for line in lags), page
+    assert sum(value(line) for line in lags) < 5_000, lags
+    assert all(abs(value(line) - time.time()) < 60 for line in marks), marks
+    dead = 'elements_total{disposition="dead"}'
+    for name in ("duplicates_total", dead, "append_to_visible_seconds_count"):
+        assert any(line.startswith(f"sendtally_{name}") for line in page), name
+
+
 def test_files_are_published_while_it_runs(demo: Demo) -> None:
     def published() -> bool:
         return all(list((demo.data / "public" / table).glob("date=*/*.parquet"))

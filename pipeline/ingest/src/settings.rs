@@ -107,6 +107,7 @@ impl KafkaSettings {
             .set("queued.max.messages.kbytes", PREFETCH_KIB_A_PARTITION)
             .set("fetch.wait.max.ms", "100")
             .set("fetch.queue.backoff.ms", QUEUE_FULL_MS)
+            .set("statistics.interval.ms", "2000")
             .set("check.crcs", "true");
         config
     }

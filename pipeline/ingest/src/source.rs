@@ -16,6 +16,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use regex::Regex;
 
@@ -25,10 +26,12 @@ use crate::{IngestError, is_authentication, is_tls};
 /// Longest wait for an answer of the broker at start.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Keeps the last errors that librdkafka tells, so that a start can say why it failed.
+/// Keeps the last errors that librdkafka tells, so that a start can say why it failed, and the ends
+/// of partitions as far as the client has seen them.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     pub(crate) errors: Mutex<Vec<(KafkaError, String)>>,
+    ends: Mutex<Vec<(String, i32, i64)>>,
 }
 
 impl ClientContext for Context {
@@ -41,7 +44,27 @@ impl ClientContext for Context {
         }
     }
 
+    fn stats(&self, statistics: Statistics) {
+        let mut found = Vec::new();
+        for (name, topic) in statistics.topics {
+            for (number, partition) in topic.partitions {
+                // Read committed: the end is the last stable offset. Unknown ends are negative.
+                let end = partition.ls_offset.max(-1);
+                if number >= 0 && end >= 0 {
+                    found.push((name.clone(), number, end));
+                }
+            }
+        }
+        if let Ok(mut ends) = self.ends.lock() {
+            *ends = found;
+        }
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
+        // No error: a partition was read to its end.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::warn!(%error, reason, "kafka");
         if let Ok(mut errors) = self.errors.lock() {
             // The last few are enough to say why.
@@ -296,6 +319,13 @@ impl KafkaSource {
                 Ok(())
             }
         }
+    }
+
+    /// Ends of partitions (topic, partition, offset after the last), a few seconds old.
+    #[must_use]
+    pub fn ends(&self) -> Vec<(String, i32, i64)> {
+        let ends = self.consumer.context().ends.lock();
+        ends.map(|ends| ends.clone()).unwrap_or_default()
     }
 
     /// Writes the group's offsets, for lag tools only; failures do not matter.

@@ -186,11 +186,17 @@ impl Reader {
         }
     }
 
-    /// Writes the group's offsets of what is committed, for lag tools.
+    /// Notes the ends of partitions, and writes the group's offsets of what is committed, for lag
+    /// tools.
     fn tell(&self, shared: &Shared) {
         let mut offsets = Vec::new();
         {
-            let counts = shared.telemetry.lock();
+            let mut counts = shared.telemetry.lock();
+            for (topic, partition, end) in self.source.ends() {
+                if let Some(state) = counts.partitions.get_mut(&(topic, partition)) {
+                    state.end_offset = Some(end);
+                }
+            }
             for ((topic, partition), state) in &counts.partitions {
                 if !topic.starts_with("file:") {
                     offsets.push((topic.clone(), *partition, state.next_offset));
