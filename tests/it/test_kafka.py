@@ -1,0 +1,174 @@
+"""What is normal in a Kafka: transactions, codecs, tombstones, new partitions, deleted records."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import kafka
+import pytest
+import sendtally
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
+
+pytestmark = pytest.mark.servers
+
+TOPIC = "messaging.infobip"
+HEADERS = {"source": "infobip"}
+QUIET = {"log_level": 0}
+
+
+def report(number: int) -> bytes:
+    """A delivery report of its own message."""
+    return (f'{{"results":[{{"messageId":"k-{number}","to":"4917055512345",'
+            '"sentAt":"2026-11-20T10:00:00.000+0000","doneAt":"2026-11-20T10:00:01.000+0000",'
+            '"messageCount":1,"status":{"groupId":3,"groupName":"DELIVERED","id":5,'
+            '"name":"DELIVERED_TO_HANDSET"}}]}').encode()
+
+
+@pytest.fixture
+def node() -> Iterator[kafka.Kafka]:
+    """A broker with one empty topic of two partitions."""
+    with kafka.Kafka() as server:
+        server.create_topics([TOPIC], 2)
+        yield server
+
+
+def send(server: kafka.Kafka, numbers: range, partition: int = 0, **settings: object) -> None:
+    """Produces one report a number."""
+    producer = Producer({"bootstrap.servers": server.brokers, **QUIET, **settings})
+    for number in numbers:
+        producer.produce(TOPIC, report(number), partition=partition, headers=HEADERS)
+    assert producer.flush(30) == 0
+
+
+def drain(config: Path) -> sendtally.Answer:
+    """Takes everything in."""
+    return sendtally.call("run", "--config", config, "--until-end", timeout=120)
+
+
+def rows(data: Path, query: str) -> list[dict[str, object]]:
+    """Rows of a query."""
+    return sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
+
+
+def events(data: Path) -> int:
+    """Events stored."""
+    return int(str(rows(data, "select count(*) as n from events")[0]["n"]))
+
+
+def ledger(data: Path) -> dict[str, int]:
+    """Sums of the ledger."""
+    names = "records", "gaps", "elements", "accepted", "duplicate", "dead", "ignored"
+    sums = ", ".join(f"sum({name}) as {name}" for name in names)
+    found = rows(data, f"select {sums}, sum(end_offset - start_offset) as moved from ledger")[0]
+    counts = {name: int(str(value)) for name, value in found.items()}
+    assert counts["moved"] == counts["records"] + counts["gaps"], counts
+    return counts
+
+
+def test_committed_transactions_count_and_aborted_ones_are_gaps(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    producer = Producer({"bootstrap.servers": node.brokers, "transactional.id": "t", **QUIET})
+    producer.init_transactions(30)
+    for number, commits in enumerate([True, False, True, False]):
+        producer.begin_transaction()
+        for one in range(10):
+            producer.produce(TOPIC, report(number * 10 + one), partition=one % 2, headers=HEADERS)
+        producer.flush(30)
+        (producer.commit_transaction if commits else producer.abort_transaction)(30)
+    config = sendtally.Config(tmp_path / "data", node.brokers).write()
+    drain(config).expect(0)
+    counts = ledger(tmp_path / "data")
+    assert (events(tmp_path / "data"), counts["records"], counts["accepted"]) == (20, 20, 20)
+    # What lies between the last record and the end is counted with the record after it.
+    for partition in (0, 1):
+        send(node, range(100 + partition, 101 + partition), partition)
+    drain(config).expect(0)
+    counts = ledger(tmp_path / "data")
+    assert (events(tmp_path / "data"), counts["records"]) == (22, 22)
+    assert counts["moved"] == sum(node.end_offsets().values()) == 22 + 20 + 2 * 4
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_are_read(node: kafka.Kafka, tmp_path: Path, codec: str) -> None:
+    send(node, range(50), **{"compression.type": codec, "linger.ms": 50})
+    drain(sendtally.Config(tmp_path / "data", node.brokers).write()).expect(0)
+    assert events(tmp_path / "data") == 50
+
+
+def test_a_tombstone_is_ignored_and_counted(node: kafka.Kafka, tmp_path: Path) -> None:
+    producer = Producer({"bootstrap.servers": node.brokers, **QUIET})
+    producer.produce(TOPIC, None, key=b"k", partition=0, headers=HEADERS)
+    producer.flush(30)
+    send(node, range(3))
+    drain(sendtally.Config(tmp_path / "data", node.brokers).write()).expect(0)
+    counts = ledger(tmp_path / "data")
+    assert (counts["accepted"], counts["ignored"], counts["dead"]) == (3, 1, 0)
+
+
+def test_new_partitions_and_topics_are_found_and_read_from_their_start(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    send(node, range(5))
+    admin = node.admin()  # it must outlive its answers
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        sendtally.wait_until(lambda: sendtally.head(chosen.data) > 1, 60, "a commit")
+        sendtally.wait_until(lambda: events(chosen.data) == 5, 60, "the first events")
+        admin.create_partitions([NewPartitions(TOPIC, 4)])[TOPIC].result(timeout=30)
+        node.create_topics(["messaging.later"], 1)
+        send(node, range(5, 10), partition=3)
+        producer = Producer({"bootstrap.servers": node.brokers, **QUIET})
+        producer.produce("messaging.later", report(10), headers=HEADERS)
+        assert producer.flush(30) == 0
+        sendtally.wait_until(lambda: events(chosen.data) == 11, 60, "those of new partitions")
+        assert process.end(signal.SIGTERM) == 0, process.text()[-3000:]
+    assert "new partitions" in process.text()
+    assert ledger(chosen.data)["accepted"] == 11
+
+
+def test_latest_is_where_a_first_start_begins(node: kafka.Kafka, tmp_path: Path) -> None:
+    send(node, range(5))
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    config.write_text(config.read_text().replace('"earliest"', '"latest"'))
+    drain(config).expect(0)
+    send(node, range(5, 8))
+    drain(config).expect(0)
+    assert events(chosen.data) == 3
+
+
+def test_deleted_records_stop_it_until_the_user_says_where_to_go_on(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    send(node, range(10))
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    drain(config).expect(0)
+    send(node, range(10, 30))
+    admin = node.admin()  # it must outlive its answers
+    deleted = admin.delete_records([TopicPartition(TOPIC, 0, 20)])
+    assert [future.result(timeout=30) for future in deleted.values()]
+    answer = drain(config).expect(4, f"--seek {TOPIC}/0=", "20 to 30", "nothing was skipped")
+    assert events(chosen.data) == 10, answer.err
+    seek = f"{TOPIC}/0=20"
+    sendtally.call("run", "--config", config, "--until-end", "--seek", seek).expect(0)
+    counts = ledger(chosen.data)
+    assert (events(chosen.data), counts["gaps"], counts["records"]) == (20, 10, 20)
+    sendtally.call("verify", "--data", chosen.data).expect(0)
+
+
+def test_a_topic_made_anew_and_shorter_stops_it(node: kafka.Kafka, tmp_path: Path) -> None:
+    send(node, range(10))
+    config = sendtally.Config(tmp_path / "data", node.brokers).write()
+    drain(config).expect(0)
+    admin = node.admin()  # it must outlive its answers
+    admin.delete_topics([TOPIC])[TOPIC].result(timeout=30)
+    sendtally.wait_until(lambda: TOPIC not in node.topics(), 30, "the topic to be gone")
+    node.create_topics([TOPIC], 2)
+    send(node, range(3))
+    drain(config).expect(4, TOPIC, "made anew")
