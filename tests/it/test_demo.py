@@ -94,6 +94,9 @@ def test_windows_of_four_channels_and_eight_carriers_within_a_minute(demo: Demo)
     sendtally.wait_until(lambda: has_enough(demo), demo.left(START_S), "windows to be shown")
     assert sendtally.get(f"{demo.base}/healthz")
     assert demo.base.removeprefix("http://") in demo.process.text(), "the address is not printed"
+    shown = [line.split() for line in demo.process.text().splitlines()]
+    carriers = {words[1] for words in shown if len(words) == 6 and words[2].isdigit()}
+    assert len(carriers - {"not"}) >= 8, "the terminal does not show them"
 
 
 def test_the_windows_move(demo: Demo) -> None:

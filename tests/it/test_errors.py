@@ -107,6 +107,15 @@ def test_bad_sql_is_told_with_its_place(loaded: Path) -> None:
     sendtally.call("sql", "select nope from events", "--data", loaded).expect(2, "nope")
 
 
+def test_an_empty_directory_is_verified_and_asked(tmp_path: Path) -> None:
+    file, data = tmp_path / "empty.jsonl", tmp_path / "data"
+    file.write_text("\n")
+    sendtally.call("load", "--source", "infobip", file, "--data", data).expect(0)
+    sendtally.call("verify", "--data", data).expect(0)
+    assert count(data, "events") == count(data, "slo_windows") == 0
+    assert count(data, "ledger") == 0
+
+
 @pytest.mark.parametrize("statement", [
     "drop table events", "insert into events select * from events", "create table x (a int)",
     "copy (select 1) to '/tmp/sendtally-copy.csv'", "set datafusion.execution.batch_size = 1",

@@ -38,14 +38,20 @@ def test_taking_in_nothing_new_changes_nothing(drained: Drained) -> None:
     drained.traffic.check(drained.data)
 
 
-def test_the_horizon_of_72_hours_equals_the_oracle(five_days: Traffic, work: Path) -> None:
+@pytest.fixture(scope="module")
+def little(five_days: Traffic, work: Path) -> Path:
+    """The five days taken in: small enough to be copied and verified again and again."""
     data = work / "five-days"
     config = sendtally.Config(data, five_days.server.brokers).write()
     sendtally.call("run", "--config", config, "--until-end").expect(0)
+    return data
+
+
+def test_the_horizon_of_72_hours_equals_the_oracle(five_days: Traffic, little: Path) -> None:
     closed = five_days.expected.execute(
         "SELECT count(*) FILTER (closed_by = 'horizon'), count(*) FROM message").fetchone()
     assert closed and 0 < closed[0] < closed[1]
-    five_days.check(data)
+    five_days.check(little)
 
 
 def test_manifests_are_contiguous_and_balanced(drained: Drained) -> None:
@@ -81,9 +87,9 @@ def test_verify_agrees(drained: Drained) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a segment", "a public file"])
-def test_verify_tells_a_tampered_file(drained: Drained, tmp_path: Path, kind: str) -> None:
+def test_verify_tells_a_tampered_file(little: Path, tmp_path: Path, kind: str) -> None:
     data = tmp_path / "tampered"
-    shutil.copytree(drained.data, data)
+    shutil.copytree(little, data)
     tamper(data, kind)
     answer = sendtally.call("verify", "--data", data)
     answer.expect(1)
@@ -95,10 +101,10 @@ def test_verify_tells_a_tampered_file(drained: Drained, tmp_path: Path, kind: st
     ("messages", "latency_ms", "outcome of each message"), ("ledger", "accepted", "ledger equations"),
 ])
 def test_verify_tells_a_wrong_number_whose_checksum_is_right(
-    drained: Drained, tmp_path: Path, table: str, column: str, check: str
+    little: Path, tmp_path: Path, table: str, column: str, check: str
 ) -> None:
     data = tmp_path / "wrong"
-    shutil.copytree(drained.data, data)
+    shutil.copytree(little, data)
     add_one(data, table, column)
     answer = sendtally.call("verify", "--data", data).expect(1)
     assert f"WRONG  {check}" in answer.out, answer.out

@@ -57,7 +57,10 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
         epoch_us: i64::try_from(settings.epoch_ms).unwrap_or(1000) * 1000,
         until_end: mode.until_end,
     };
-    let (reader, opened) = own(&mut chain, &dir, settings, mode, clock)?;
+    let Some((reader, opened)) = own(&mut chain, &dir, settings, mode, clock)? else {
+        tracing::info!("stopped while standing by: nothing was begun");
+        return Ok(());
+    };
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let published = Arc::new(Published::default());
     let as_of = tables::reader(&dir, JOB)?;
@@ -100,17 +103,23 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     serve_beside(settings, &shared, &published, mode.listening, || run_threads(parts, &shared))
 }
 
-/// Makes the chain this process's own: waits while another has it, asks Kafka, takes over.
+/// The job's Kafka side, and the inputs that it reads with their first offsets.
+type Connected = (Reader, Vec<(Input, i64)>);
+
+/// Makes the chain this process's own: waits while another has it, asks Kafka, takes over. `None`
+/// where it was told to stop while it stood by.
 fn own(
     chain: &mut Chain,
     dir: &DataDir,
     settings: &Settings,
     mode: &Mode,
     clock: &Arc<dyn Clock>,
-) -> Outcome<(Reader, Vec<(Input, i64)>)> {
+) -> Outcome<Option<Connected>> {
     let stopping = || mode.stop.load(Ordering::SeqCst);
     loop {
-        claim(chain, dir, WhenOwned::StandBy, clock.as_ref(), &stopping)?;
+        if !claim(chain, dir, WhenOwned::StandBy, clock.as_ref(), &stopping)? {
+            return Ok(None);
+        }
         // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
         let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
         let connected = Reader::connect(settings, mode.seeks.clone(), known)?;
@@ -121,7 +130,7 @@ fn own(
             continue;
         }
         match takeover(chain, &settings.version, clock.now_us()) {
-            Ok(()) => return Ok(connected),
+            Ok(()) => return Ok(Some(connected)),
             Err(failure) if chain.refresh()? => {
                 tracing::info!(%failure, "another process was faster: standing by");
             }

@@ -109,10 +109,14 @@ impl Chain {
 
     /// Fails where the chain has moved on so far that its next number is free again.
     fn still_ours(&self) -> Result<(), CommitError> {
-        if self.head.is_none() || self.holds_head() {
+        if self.holds_head() {
             return Ok(());
         }
         let newest = self.numbers()?.last().copied().unwrap_or(0);
+        // An empty chain has no head to hold: nothing may be beyond its first number.
+        if self.head.is_none() && newest <= 1 {
+            return Ok(());
+        }
         let owner = self.read(newest)?.map(|manifest| manifest.owner).unwrap_or_default();
         Err(CommitError::Taken { chain: self.name.clone(), owner })
     }
@@ -293,6 +297,11 @@ mod tests {
         let error = asleep.create(Manifest::default()).unwrap_err();
         assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "b"));
         assert!(!other.path(2).exists(), "the hole stays");
+        let mut empty = Chain::open(&dir, "job", "c").unwrap();
+        empty.head = None;
+        let error = empty.create(Manifest::default()).unwrap_err();
+        assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "b"));
+        assert!(!other.path(1).exists(), "nor does one who saw it empty");
         assert!(asleep.refresh().unwrap());
         assert_eq!(asleep.epoch(), 4);
         fs::remove_dir_all(dir.root()).unwrap();

@@ -51,7 +51,8 @@ const MESSAGE_COLUMNS: [&str; 16] = [
 const STAMP_COLUMNS: [&str; 3] = ["watermark", "revision", "committed_at"];
 
 /// Messages as their events say, sorted by key. Columns are those of `messages` that follow from
-/// events, with their types; nullable, so that a broken table can be looked at too.
+/// events, with their types; nullable, so that a broken table can be looked at too. At least one
+/// batch, so that its columns are known without an event too.
 ///
 /// # Errors
 /// Where the events cannot be read.
@@ -68,6 +69,9 @@ pub fn recompute_messages(
         let sorted = messages.sort(by_key).map_err(plan(MESSAGES_NAME))?;
         sorted.collect().await.map_err(run(MESSAGES_NAME))
     })?;
+    if batches.is_empty() {
+        return Ok(vec![RecordBatch::new_empty(schema)]);
+    }
     batches.iter().map(|batch| rows::cast_batch(batch, &schema, "messages")).collect()
 }
 

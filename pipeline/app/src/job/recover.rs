@@ -16,7 +16,7 @@ use super::committer::slice_name;
 use super::core::Core;
 use super::inputs::{Inputs, next_range};
 use super::trackers::Trackers;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 /// What to do where another process owns the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,24 +27,25 @@ pub(crate) enum WhenOwned {
     StandBy,
 }
 
-/// Waits until the chain may be taken over. An owner shows life by moving the head.
+/// Waits until the chain may be taken over; false where it was told to stop first. An owner shows
+/// life by moving the head.
 pub(crate) fn claim(
     chain: &mut Chain,
     dir: &DataDir,
     when: WhenOwned,
     clock: &dyn Clock,
     stop: &dyn Fn() -> bool,
-) -> Outcome<()> {
+) -> Outcome<bool> {
     let mut since_us = clock.now_us();
     let mut told = false;
     loop {
-        let Claim::Owned { owner } = chain.claim() else { return Ok(()) };
+        let Claim::Owned { owner } = chain.claim() else { return Ok(true) };
         if !told {
             tracing::info!(%owner, "another process owns the data directory: watching its head");
             told = true;
         }
         if stop() {
-            return Err(Failure::dependency("stopped while standing by"));
+            return Ok(false);
         }
         std::thread::sleep(Duration::from_millis(200));
         if chain.refresh()? {
@@ -55,7 +56,7 @@ pub(crate) fn claim(
         }
         if clock.now_us() - since_us >= TAKEOVER_US {
             tracing::warn!(%owner, "its head stood still for 5 s: taking over");
-            return Ok(());
+            return Ok(true);
         }
     }
 }
