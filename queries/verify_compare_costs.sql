@@ -3,6 +3,7 @@
 --
 -- One vendor charge per message and unit: of the prices that its events repeat, the latest that is
 -- not zero; per-segment prices times the largest number of parts told; dated by the cohort time.
+-- Series are those that the cardinality guard admitted (verify_fold.sql).
 WITH copies AS (
     SELECT
         message_key,
@@ -42,8 +43,16 @@ charged AS (
                 % lengths.length_us AS window_us,
         CAST(again.source AS VARCHAR) AS source,
         CAST(again.channel AS VARCHAR) AS channel,
-        CAST(again.carrier AS VARCHAR) AS carrier,
-        CAST(again.country AS VARCHAR) AS country,
+        CASE
+            WHEN again.carrier IS NULL OR carriers.value IS NOT NULL
+            THEN CAST(again.carrier AS VARCHAR)
+            ELSE '__other__'
+        END AS carrier,
+        CASE
+            WHEN again.country IS NULL OR countries.value IS NOT NULL
+            THEN CAST(again.country AS VARCHAR)
+            ELSE '__other__'
+        END AS country,
         CAST(again.traffic_class AS VARCHAR) AS traffic_class,
         placed.currency,
         placed.kind,
@@ -53,6 +62,10 @@ charged AS (
     FROM placed
     INNER JOIN parts ON placed.message_key = parts.message_key
     INNER JOIN again_messages AS again ON placed.message_key = again.message_key
+    LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'carrier') AS carriers
+        ON CAST(again.carrier AS VARCHAR) = carriers.value
+    LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'country') AS countries
+        ON CAST(again.country AS VARCHAR) = countries.value
     CROSS JOIN (
         VALUES (60, 60000000), (300, 300000000), (3600, 3600000000), (86400, 86400000000)
     ) AS lengths (window_s, length_us)

@@ -107,6 +107,23 @@ def test_bad_sql_is_told_with_its_place(loaded: Path) -> None:
     sendtally.call("sql", "select nope from events", "--data", loaded).expect(2, "nope")
 
 
+def test_more_carriers_than_series_are_kept_fold_into_one_and_no_message_is_lost(
+    tmp_path: Path
+) -> None:
+    file, data = tmp_path / "many.jsonl", tmp_path / "data"
+    carrier = '"messageCount":1,"mccMnc":"%d%02d",'
+    networks = [(mcc, mnc) for mcc in range(300, 322) for mnc in range(100)]
+    file.write_text("".join(SMS.replace('"messageCount":1,', carrier % network) % number
+                            for number, network in enumerate(networks)))
+    sendtally.call("load", "--source", "infobip", file, "--data", data).expect(0)
+    query = ("select count(distinct carrier) as n, cast(sum(total) as bigint) as t, "
+             "cast(sum(total) filter (where carrier = '__other__') as bigint) as o "
+             "from slo_windows where window_s = 86400")
+    done = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0)
+    assert done.rows() == [{"n": 2001, "t": 2200, "o": 200}], done.out
+    sendtally.call("verify", "--data", data).expect(0)
+
+
 def test_an_empty_directory_is_verified_and_asked(tmp_path: Path) -> None:
     file, data = tmp_path / "empty.jsonl", tmp_path / "data"
     file.write_text("\n")

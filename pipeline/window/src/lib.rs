@@ -22,6 +22,9 @@ mod executor;
 
 mod plan;
 
+mod guard;
+pub use guard::{Guard, OTHER};
+
 mod maturity;
 pub use maturity::Maturity;
 

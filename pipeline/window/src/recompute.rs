@@ -2,7 +2,7 @@
 //! the published tables with (promise P2).
 //!
 //! ```text
-//! events ─► verify_messages.sql ─► recomputed_messages ─► verify_slo.sql ─► slo_windows
+//! events ─► verify_messages.sql ─► verify_fold.sql ─► recomputed_messages ─► verify_slo.sql
 //! ```
 //! The rules of DESIGN.md ("Messages have lives", "Time") stand here a second time, as set logic
 //! over all events of a message. Nothing is shared with `track` but the vocabulary and the sketch.
@@ -24,6 +24,7 @@ use crate::{WindowError, engine, rows, session, sketch_sql};
 
 const VERIFY_MESSAGES_SQL: &str = include_str!("../../../queries/verify_messages.sql");
 const VERIFY_SLO_SQL: &str = include_str!("../../../queries/verify_slo.sql");
+const VERIFY_FOLD_SQL: &str = include_str!("../../../queries/verify_fold.sql");
 const MESSAGES_NAME: &str = "verify_messages.sql";
 const SLO_NAME: &str = "verify_slo.sql";
 
@@ -75,16 +76,25 @@ pub fn recompute_messages(
     batches.iter().map(|batch| rows::cast_batch(batch, &schema, "messages")).collect()
 }
 
-/// SLO windows as the recomputed messages say: the columns of `slo_windows` without `watermark`,
+/// SLO windows as the recomputed messages say, in the series that `admitted` (what
+/// [`crate::Guard::snapshot`] gave) lets them have: the columns of `slo_windows` without `watermark`,
 /// `revision` and `committed_at`, sorted like [`crate::Engine::slo_windows`] sorts them.
 ///
 /// # Errors
 /// Where the events cannot be read.
-pub fn recompute_slo(events: TableSource, watermark_us: i64) -> Result<RecordBatch, WindowError> {
+pub fn recompute_slo(
+    events: TableSource,
+    admitted: &RecordBatch,
+    watermark_us: i64,
+) -> Result<RecordBatch, WindowError> {
     let schema = columns(&schema::SLO_WINDOWS, |name| !STAMP_COLUMNS.contains(&name));
     let executor = Executor::threaded()?;
     let batches = executor.block_on(async {
         let context = open(events).await?;
+        let known =
+            MemTable::try_new(admitted.schema(), vec![vec![admitted.clone()]]).map(Arc::new);
+        let registered = known.and_then(|table| context.register_table("admitted", table));
+        registered.map_err(plan(SLO_NAME))?;
         let messages = messages(&context, watermark_us).await.map_err(plan(MESSAGES_NAME))?;
         let windows = windows(&context, messages).await.map_err(plan(SLO_NAME))?;
         windows.collect().await.map_err(run(SLO_NAME))
@@ -111,7 +121,9 @@ async fn messages(context: &SessionContext, watermark_us: i64) -> DataFusionResu
 }
 
 async fn windows(context: &SessionContext, messages: DataFrame) -> DataFusionResult<DataFrame> {
-    context.register_table("recomputed_messages", messages.into_view())?;
+    context.register_table("unfolded_messages", messages.into_view())?;
+    let folded = context.sql(VERIFY_FOLD_SQL).await?;
+    context.register_table("recomputed_messages", folded.into_view())?;
     context.sql(VERIFY_SLO_SQL).await
 }
 

@@ -21,6 +21,7 @@ use model::time::{DAY_US, HOUR_US, SECOND_US};
 use model::window::{WINDOWS_S, window_start};
 
 use crate::error::WindowError;
+use crate::guard::Guard;
 use crate::maturity::Maturity;
 use crate::pane_rows::{CostRows, SloRows};
 
@@ -99,6 +100,7 @@ pub struct PaneStore {
     changed: BTreeSet<Window>,
     changed_slo: HashMap<Window, BTreeSet<Series>>,
     changed_cost: HashMap<Window, BTreeSet<CostSeries>>,
+    guard: Guard,
     maturity: Maturity,
     /// Days (since 1970) whose minutes changed since they were last written.
     dirty_days: BTreeSet<i64>,
@@ -128,15 +130,36 @@ pub(crate) fn wrong(column: &str) -> WindowError {
 }
 
 impl PaneStore {
+    /// Admits the series of one epoch's panes, SLO and cost, before they are added: the cardinality
+    /// guard decides by epochs. Returns how many of its values fold into `__other__`.
+    pub fn admit(&mut self, panes: &[&RecordBatch]) -> usize {
+        self.guard.admit(panes)
+    }
+
+    /// Which values have a series of their own.
+    #[must_use]
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Puts the guard of a snapshot back.
+    pub fn restore_guard(&mut self, admitted: &RecordBatch) {
+        self.guard.restore(admitted);
+    }
+
     fn texts<'a>(&mut self, batch: &'a RecordBatch, name: &str) -> Result<Texts<'a>, WindowError> {
         let column = batch.column_by_name(name).ok_or_else(|| wrong(name))?;
         let keys = column.as_dictionary_opt::<Int32Type>().ok_or_else(|| wrong(name))?;
         let words = keys.values().as_string_opt::<i32>().ok_or_else(|| wrong(name))?;
-        let words = words.iter().map(|word| word.map(|word| self.intern(word))).collect();
-        Ok(Texts { keys, words })
+        let mut kept = Vec::with_capacity(words.len());
+        for word in words {
+            kept.push(word.map(|word| self.intern(name, word)));
+        }
+        Ok(Texts { keys, words: kept })
     }
 
-    fn intern(&mut self, word: &str) -> Arc<str> {
+    fn intern(&mut self, dimension: &str, word: &str) -> Arc<str> {
+        let word = self.guard.fold(dimension, word);
         if let Some(known) = self.texts.get(word) {
             return Arc::clone(known);
         }

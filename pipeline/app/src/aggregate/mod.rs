@@ -69,6 +69,8 @@ pub(crate) struct Aggregate {
     steps: u64,
     state: BTreeMap<String, StateSlice>,
     published: Arc<Published>,
+    /// Values were folded, and it was said.
+    folds: bool,
     /// The process is to end.
     stop: Arc<AtomicBool>,
 }
@@ -109,6 +111,7 @@ impl Aggregate {
             steps: 0,
             state: head.state.iter().map(|s| (s.slice.clone(), s.clone())).collect(),
             published,
+            folds: false,
             stop,
         };
         aggregate.rebuild(&head)?;
@@ -148,20 +151,23 @@ impl Aggregate {
             path: self.job.path(epoch),
             what: "it is missing, and the windows need it".to_owned(),
         })?;
-        for file in &manifest.segments {
-            match file.table.as_str() {
-                "slo_panes" => {
-                    for batch in read_segment(&self.dir, file)? {
-                        self.store.add_slo(&batch)?;
-                    }
-                }
-                "cost_panes" => {
-                    for batch in read_segment(&self.dir, file)? {
-                        self.store.add_cost(&batch, true)?;
-                    }
-                }
-                _ => {}
+        let read = |table: &str| -> Outcome<Vec<RecordBatch>> {
+            let mut batches = Vec::new();
+            for file in manifest.segments.iter().filter(|file| file.table == table) {
+                batches.extend(read_segment(&self.dir, file)?);
             }
+            Ok(batches)
+        };
+        let (slo, cost) = (read("slo_panes")?, read("cost_panes")?);
+        let folded = self.store.admit(&slo.iter().chain(&cost).collect::<Vec<_>>());
+        if folded > 0 && !std::mem::replace(&mut self.folds, true) {
+            tracing::warn!(epoch, "too many carriers or countries: the rest counts as __other__");
+        }
+        for batch in &slo {
+            self.store.add_slo(batch)?;
+        }
+        for batch in &cost {
+            self.store.add_cost(batch, true)?;
         }
         self.consumed = epoch;
         self.watermark_us = manifest.watermark_us.or(self.watermark_us);

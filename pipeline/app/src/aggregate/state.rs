@@ -4,6 +4,7 @@
 //! panes/slo/<day>, panes/cost/<day>   minutes of a day; written where the day changed
 //! panes/fine                          the last two hours by 10 s
 //! panes/changed                       windows that wait to be published
+//! panes/admitted                      values that the cardinality guard lets have a series
 //! scores/detectors, scores/recent     cost scores
 //! ```
 
@@ -21,6 +22,8 @@ pub(crate) const CHANGED: &str = "panes/changed";
 pub(crate) const BEGUN: &str = "begun";
 const SLO: &str = "panes/slo/";
 const COST: &str = "panes/cost/";
+/// Slice: values that have a series of their own.
+pub(crate) const ADMITTED: &str = "panes/admitted";
 const FINE: &str = "panes/fine";
 const DETECTORS: &str = "scores/detectors";
 const RECENT: &str = "scores/recent";
@@ -48,6 +51,7 @@ pub(crate) fn batches(store: &PaneStore, costs: &Costs) -> Outcome<Vec<(String, 
     let changed: Vec<Window> = store.changed().collect();
     let [detectors, recent] = costs.snapshot()?;
     batches.push((FINE.to_owned(), store.snapshot_fine()?));
+    batches.push((ADMITTED.to_owned(), store.guard().snapshot()?));
     batches.push((CHANGED.to_owned(), pending::write(&changed)?));
     batches.push((DETECTORS.to_owned(), detectors));
     batches.push((RECENT.to_owned(), recent));
@@ -66,6 +70,7 @@ pub(crate) struct Parts {
     slo: Vec<RecordBatch>,
     cost: Vec<RecordBatch>,
     fine: Vec<RecordBatch>,
+    admitted: Vec<RecordBatch>,
     changed: Vec<RecordBatch>,
     detectors: Vec<RecordBatch>,
     recent: Vec<RecordBatch>,
@@ -76,6 +81,7 @@ impl Parts {
     pub(crate) fn take(&mut self, name: &str, batches: Vec<RecordBatch>) {
         let part = match name {
             FINE => &mut self.fine,
+            ADMITTED => &mut self.admitted,
             CHANGED => &mut self.changed,
             DETECTORS => &mut self.detectors,
             RECENT => &mut self.recent,
@@ -88,6 +94,9 @@ impl Parts {
 
     /// Puts everything into an empty store and empty scores.
     pub(crate) fn restore(&self, store: &mut PaneStore, costs: &mut Costs) -> Outcome<()> {
+        for batch in &self.admitted {
+            store.restore_guard(batch);
+        }
         store.restore(&self.slo, &self.fine)?;
         for batch in &self.cost {
             store.add_cost(batch, false)?;

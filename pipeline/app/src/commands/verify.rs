@@ -10,11 +10,13 @@ use arrow_array::types::TimestampMicrosecondType;
 use commit::DataDir;
 use model::manifest::{FileRef, Manifest};
 use model::window::{WINDOWS_S, window_start};
-use window::{OutputFormat, Session, TableSource, Window, recompute_messages, recompute_slo};
+use window::{
+    Guard, OutputFormat, Session, TableSource, Window, recompute_messages, recompute_slo,
+};
 
 use super::{stdout, written};
 use crate::aggregate::pending;
-use crate::aggregate::state::{BEGUN, CHANGED};
+use crate::aggregate::state::{ADMITTED, BEGUN, CHANGED};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
 use crate::tables::{self, AGGREGATE, JOB, LAKE, Snapshot, reader, snapshot};
@@ -33,11 +35,13 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     let mark = job.watermark_us.unwrap_or(i64::MIN / 2);
     let messages = recompute_messages(events.clone(), mark)?;
     let waiting = waiting(&dir, &job, &aggregate)?;
-    let windows = vec![recompute_slo(events, mark)?];
+    let admitted = admitted(&dir, &aggregate)?;
+    let windows = vec![recompute_slo(events, &admitted, mark)?];
     let mut all = tables;
     all.push(rows("again_messages", messages)?);
     all.push(rows("again_slo", windows)?);
     all.push(rows("waiting", vec![waiting.clone()])?);
+    all.push(rows("admitted", vec![admitted])?);
     let session = Session::open(all)?;
     for (what, query) in CHECKS {
         failed += usize::from(!check(&session, what, query)?);
@@ -52,6 +56,19 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
         return Err(Failure::check(format!("{failed} of {} checks failed", CHECKS.len())));
     }
     Ok(())
+}
+
+/// Values that the cardinality guard admitted, as of the aggregate's state.
+fn admitted(dir: &DataDir, aggregate: &Manifest) -> Outcome<RecordBatch> {
+    let slice = aggregate.state.iter().find(|slice| slice.slice == ADMITTED);
+    let mut batches = match slice {
+        Some(slice) => commit::read_segment(dir, &slice.file)?,
+        None => Vec::new(),
+    };
+    match batches.pop() {
+        Some(batch) => Ok(batch),
+        None => Ok(Guard::default().snapshot()?),
+    }
 }
 
 /// Windows that may have changed since they were published: those that the aggregate wrote down as

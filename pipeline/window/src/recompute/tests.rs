@@ -3,6 +3,7 @@
 use model::sketch::{bucket, representative_ms};
 
 use super::*;
+use crate::Guard;
 use crate::fixture::{csv, lines, rows};
 
 /// 2026-01-04T00:00:00Z: 72 h after the start of 2026.
@@ -12,6 +13,13 @@ const WATERMARK_US: i64 = 1_767_225_600_000_000 + 72 * 3_600_000_000;
 /// seconds after 2026-01-01T00:00:00, ingested a second later.
 type Short =
     (&'static str, &'static str, &'static str, bool, &'static str, &'static str, &'static str);
+
+/// Every carrier and country of these events.
+fn admitted(events: &TableSource) -> RecordBatch {
+    let mut guard = Guard::default();
+    guard.admit(&events.segments.iter().collect::<Vec<_>>());
+    guard.snapshot().unwrap()
+}
 
 fn table(events: &[Short]) -> TableSource {
     let line = |(event, key, status, is_final, second, clock, more): &Short| {
@@ -159,7 +167,7 @@ fn windows_count_each_message_once() {
         ("08", "10", "delivered", true, "05", "broker", submit),
         ("09", "11", "expired", true, "05", "vendor", proof),
     ];
-    let slo = recompute_slo(table(&events), 0).unwrap();
+    let slo = recompute_slo(table(&events), &admitted(&table(&events)), 0).unwrap();
     let shown = [
         "window_s",
         "window_start",
@@ -185,13 +193,29 @@ fn windows_count_each_message_once() {
     assert_eq!(slo.num_rows(), 4);
     let value = representative_ms(bucket(2_000));
     assert_eq!(csv(&[slo.slice(0, 1)], &["p50_ms", "p99_ms"]), format!("{value:?},{value:?}\n"));
-    let horizon = recompute_slo(table(&events), i64::MAX / 2).unwrap();
+    let horizon = recompute_slo(table(&events), &admitted(&table(&events)), i64::MAX / 2).unwrap();
     assert_eq!(csv(&[horizon.slice(0, 1)], &["unknown", "pending", "maturity"]), "2,0,1.0\n");
+}
+
+#[test]
+fn windows_are_in_the_series_that_the_guard_admitted() {
+    let carried = r#""channel":"sms","carrier":"att""#;
+    let events = [
+        ("01", "0a", "delivered", true, "00", "vendor", carried),
+        ("02", "0b", "delivered", true, "01", "vendor", r#""channel":"sms","carrier":"odd""#),
+        ("03", "0c", "delivered", true, "01", "vendor", r#""channel":"sms","carrier":"other""#),
+    ];
+    let known = admitted(&table(&events[..1]));
+    let slo = recompute_slo(table(&events), &known, 0).unwrap();
+    assert_eq!(csv(&[slo.slice(0, 2)], &["carrier", "total"]), "__other__,2\natt,1\n");
 }
 
 #[test]
 fn no_events_give_no_messages() {
     let empty = TableSource::empty(&schema::EVENTS);
     assert!(recompute_messages(empty.clone(), 0).unwrap().iter().all(|b| b.num_rows() == 0));
-    assert_eq!(recompute_slo(empty, 0).unwrap().num_rows(), 0);
+    assert_eq!(
+        recompute_slo(empty, &Guard::default().snapshot().unwrap(), 0).unwrap().num_rows(),
+        0
+    );
 }

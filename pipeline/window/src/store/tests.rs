@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::OTHER;
 
 const START_US: i64 = 1_767_225_600_000_000;
 
@@ -25,8 +26,14 @@ fn panes(rows: &[(i64, &str, i64)]) -> RecordBatch {
 
 fn store_of(rows: &[(i64, &str, i64)]) -> PaneStore {
     let mut store = PaneStore::default();
-    store.add_slo(&panes(rows)).unwrap();
+    add(&mut store, rows);
     store
+}
+
+fn add(store: &mut PaneStore, rows: &[(i64, &str, i64)]) {
+    let batch = panes(rows);
+    store.admit(&[&batch]);
+    store.add_slo(&batch).unwrap();
 }
 
 /// Totals of a window by carrier, as they would be published.
@@ -39,6 +46,7 @@ fn totals(store: &mut PaneStore, window: Window) -> Vec<i64> {
 fn restarted(store: &PaneStore) -> PaneStore {
     let changed: Vec<Window> = store.changed().collect();
     let mut again = PaneStore::default();
+    again.restore_guard(&store.guard().snapshot().unwrap());
     let mut slo = Vec::new();
     for day in store.dirty_days() {
         let [minutes, cost] = store.snapshot_day(*day).unwrap();
@@ -76,6 +84,33 @@ fn a_window_that_was_published_is_not_published_again_after_pruning() {
 }
 
 #[test]
+fn beyond_the_limit_series_fold_into_one_with_exact_totals_and_for_good() {
+    let guarded = |limit: usize| PaneStore { guard: Guard::new([limit, 9]), ..Default::default() };
+    let mut store = guarded(2);
+    let take_in = |store: &mut PaneStore, rows: &[(i64, &str, i64)]| {
+        let batch = panes(rows);
+        let folded = store.admit(&[&batch]);
+        store.add_slo(&batch).unwrap();
+        folded
+    };
+    // By epoch, within one by value: "c" came first, then "a"; "b" and "d" find no place.
+    assert_eq!(take_in(&mut store, &[(0, "c", 5)]), 0);
+    assert_eq!(take_in(&mut store, &[(0, "d", 1), (0, "b", 2), (0, "a", 4)]), 2);
+    assert_eq!(store.guard().fold("carrier", "b"), OTHER);
+    let mut again = guarded(2);
+    again.restore_guard(&store.guard().snapshot().unwrap());
+    let [minutes, _] = store.snapshot_day(START_US / DAY_US).unwrap();
+    again.restore(&[minutes], &[]).unwrap();
+    for store in [&mut store, &mut again] {
+        // A message leaves the folded series that it came into.
+        assert_eq!(take_in(store, &[(0, "b", -1)]), 1);
+        let mut found = totals(store, (60, START_US));
+        found.sort_unstable();
+        assert_eq!(found, [2, 4, 5], "__other__, a, c");
+    }
+}
+
+#[test]
 fn a_slide_is_exact_to_ten_seconds_and_beyond_two_hours_to_the_minute() {
     let rows: Vec<(i64, &str, i64)> = (0..6 * 360).map(|pane| (pane * 10, "att", 1)).collect();
     let mut store = store_of(&rows);
@@ -101,7 +136,7 @@ proptest! {
         let mut forward = store_of(&named);
         let (first, second) = named.split_at(cut.min(named.len()));
         let mut backward = restarted(&store_of(second));
-        backward.add_slo(&panes(first)).unwrap();
+        add(&mut backward, first);
         let windows: Vec<Window> = forward.changed().collect();
         for window in windows {
             prop_assert_eq!(totals(&mut forward, window), totals(&mut backward, window));
