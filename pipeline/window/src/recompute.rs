@@ -78,7 +78,8 @@ pub fn recompute_messages(
 
 /// SLO windows as the recomputed messages say, in the series that `admitted` (what
 /// [`crate::Guard::snapshot`] gave) lets them have: the columns of `slo_windows` without
-/// `watermark`, `revision` and `committed_at`, sorted like [`crate::Engine::slo_windows`] sorts them.
+/// `watermark`, `revision` and `committed_at`, sorted like [`crate::Engine::slo_windows`] sorts
+/// them.
 ///
 /// # Errors
 /// Where the events cannot be read.
