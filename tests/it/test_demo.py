@@ -19,6 +19,7 @@ import sendtally
 START_S = 60.0
 FIRES_S, RESOLVES_S = 180.0, 360.0
 ENDS_S = 5.0
+INCIDENT = "carrier=311-480"
 CLASSLESS = [name for name in oracle.DIMENSIONS if name != "traffic_class"]
 COUNTS = ["total", "delivered", "read", "failed", "expired", "canceled", "unknown", "pending"]
 
@@ -122,7 +123,13 @@ def test_it_talks_to_itself_only(demo: Demo) -> None:
 @pytest.mark.slow
 def test_an_alert_fires_and_resolves(demo: Demo) -> None:
     sendtally.wait_until(lambda: "firing" in states(demo), demo.left(FIRES_S), "an alert")
-    sendtally.wait_until(lambda: "resolved" in states(demo), demo.left(RESOLVES_S), "its end")
+    fired = next(row for row in demo.alerts() if row["to_state"] == "firing")
+    assert INCIDENT in str(fired["series"]), f"not the carrier of the incident: {fired}"
+
+    def is_over() -> bool:
+        return any(row["to_state"] == "resolved" and row["episode_id"] == fired["episode_id"]
+                   for row in demo.alerts())
+    sendtally.wait_until(is_over, demo.left(RESOLVES_S), "its end")
 
 
 def settled(log: Path, at_us: int) -> dict[tuple[object, ...], tuple[int, ...]]:

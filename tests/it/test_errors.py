@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -100,6 +101,59 @@ def test_a_file_is_loaded_once(loaded: Path) -> None:
     again.expect(0)
     assert "already" in (again.out + again.err).lower(), again.out + again.err
     assert count(loaded, "events") == 20
+
+
+def test_another_secret_key_is_refused_and_so_is_a_lost_one(loaded: Path) -> None:
+    file = loaded.parent / "other.jsonl"
+    file.write_text("".join(SMS % number for number in range(100, 110)))
+    arguments = ("load", "--source", "infobip", file, "--data", loaded)
+    sendtally.call(*arguments, SENDTALLY_KEY="ab" * 32).expect(4, "another secret key")
+    key = (loaded / "key").read_text()
+    (loaded / "key").unlink()
+    sendtally.call(*arguments).expect(4, "key")
+    assert count(loaded, "events") == 20
+    (loaded / "key").write_text(key)
+    sendtally.call(*arguments).expect(0, "10 events")
+    assert count(loaded, "events") == 30
+
+
+def test_lines_that_are_no_records_cost_themselves_only(tmp_path: Path) -> None:
+    record = json.dumps({"headers": {"source": "infobip"}, "value": SMS % 1, "partition": 3})
+    file = tmp_path / "records.jsonl"
+    file.write_text("\n".join([record, "not json", '{"value_base64":"%"}', record, "[]"]))
+    answer = sendtally.call("normalize", "--records", file).expect(0)
+    assert len(answer.out.splitlines()) == 2, answer.out
+    said = [json.loads(line) for line in answer.err.splitlines()]
+    assert [line["dead_letter"]["offset"] for line in said[:-1]] == [1, 2, 4], answer.err
+    assert said[-1]["summary"]["dead"] == 3
+    strict = sendtally.call("normalize", "--records", "--strict", file).expect(1)
+    assert json.loads(strict.err.splitlines()[-1])["summary"]["dead"] == 3
+
+
+def test_standard_input_is_read_and_written_nowhere(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(sendtally.binary()), "normalize", "--source", "infobip"], input=SMS % 1, text=True,
+        capture_output=True, check=True, env=sendtally.environment(TMPDIR=str(tmp_path)))
+    assert len(done.stdout.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+def test_files_without_a_source_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "reports.jsonl"
+    file.write_text(SMS % 1)
+    data = tmp_path / "data"
+    sendtally.call("load", file, "--data", data).expect(2, "--source")
+    assert not (data / "chains").exists()
+    sendtally.call("normalize", "--source", "sinch", file).expect(2, "no adapter")
+
+
+def test_an_objective_that_cannot_be_read_is_told_before_kafka_is_asked(tmp_path: Path) -> None:
+    chosen = config(tmp_path)
+    file = chosen.write()
+    (tmp_path / "broken.yaml").write_text("kind: SLO\n")
+    extra = f'\n[[objectives]]\nfile = "{tmp_path}/broken.yaml"\n'
+    file.write_text(file.read_text() + extra)
+    sendtally.call("run", "--config", file).expect(2, "broken.yaml")
+    sendtally.call("run", "--config", file, "--check").expect(2, "broken.yaml")
 
 
 def test_bad_sql_is_told_with_its_place(loaded: Path) -> None:

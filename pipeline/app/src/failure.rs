@@ -21,6 +21,11 @@ impl Failure {
         Self { message: message.into(), code: Domain::Usage.exit_code(), full: false }
     }
 
+    /// An exit code whose reason was told already.
+    pub(crate) const fn told(code: u8) -> Self {
+        Self { message: String::new(), code, full: false }
+    }
+
     /// A check that the user asked for failed: exit 1.
     pub(crate) fn check(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: 1, full: false }
@@ -34,6 +39,11 @@ impl Failure {
     /// Stopped to protect data: exit 4.
     pub(crate) fn protect(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: Domain::Protect.exit_code(), full: false }
+    }
+
+    /// The reason was told already.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.message.is_empty()
     }
 
     /// Exit code.

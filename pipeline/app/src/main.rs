@@ -39,7 +39,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nothing can be done where even standard error is closed.
-            drop(writeln!(std::io::stderr(), "sendtally: {failure}"));
+            if !failure.is_told() {
+                drop(writeln!(std::io::stderr(), "sendtally: {failure}"));
+            }
             ExitCode::from(failure.code())
         }
     }

@@ -23,7 +23,7 @@ use crate::job::flow::{self, Shared};
 use crate::job::heartbeat::alive_while;
 use crate::job::inputs::Inputs;
 use crate::job::kafka::{Reader, Seeks, watch_ends};
-use crate::job::recover::{WhenOwned, claim, recover, takeover};
+use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::job::spawn;
 use crate::lake::Lake;
 use crate::read_model::Model;
@@ -33,6 +33,8 @@ use crate::telemetry::Telemetry;
 /// How a pipeline runs.
 #[derive(Debug)]
 pub(crate) struct Mode {
+    /// What to do where another process owns the directory.
+    pub(crate) when_owned: WhenOwned,
     pub(crate) until_end: bool,
     pub(crate) seeks: Seeks,
     /// Set from outside to stop.
@@ -77,6 +79,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
             Ok((core, state, aggregate, lake))
         })?;
     core.epoch = chain.epoch() + 1;
+    core.values.insert(KEY.to_owned(), settings.keyring.fingerprint());
     let (messages, bytes) = core.trackers.size();
     tracing::info!(epoch = chain.epoch(), messages, bytes, "recovered");
     for (input, offset) in opened {
@@ -117,9 +120,10 @@ fn own(
 ) -> Outcome<Option<Connected>> {
     let stopping = || mode.stop.load(Ordering::SeqCst);
     loop {
-        if !claim(chain, dir, WhenOwned::StandBy, clock.as_ref(), &stopping)? {
+        if !claim(chain, dir, mode.when_owned, clock.as_ref(), &stopping)? {
             return Ok(None);
         }
+        check_key(chain, dir, &settings.keyring)?;
         // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
         let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
         let connected = Reader::connect(settings, mode.seeks.clone(), known)?;

@@ -16,7 +16,7 @@ mod producer;
 mod broker;
 
 pub use broker::EmbeddedBroker;
-pub use file::{FileShape, read_file};
+pub use file::{FileShape, read_bytes, read_file};
 pub use producer::{OutRecord, Producer};
 pub use settings::{KafkaSettings, Protocol, Sasl};
 pub use source::{Found, KafkaSource, Polled, Start};

@@ -35,12 +35,12 @@ pub(crate) struct Context {
 }
 
 impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, _facility: &str, message: &str) {
+    fn log(&self, level: RDKafkaLogLevel, _facility: &str, text: &str) {
         match level {
             RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
-                tracing::debug!(message, "kafka client");
+                tracing::debug!(text, "kafka client");
             }
-            _ => tracing::info!(message, "kafka client"),
+            _ => tracing::info!(text, "kafka client"),
         }
     }
 

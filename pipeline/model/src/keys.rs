@@ -115,6 +115,12 @@ impl Keyring {
         Self { message: HashKey(message), token: HashKey(token), token_key_id }
     }
 
+    /// Tells message keys of one secret from those of another, and nothing about the secret.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.message.hash(&[b"sendtally", b"fingerprint of the message key"]).hex()
+    }
+
     /// The fixed key of `sendtally normalize` and of tests: public, so it protects nothing.
     #[must_use]
     pub fn demo() -> Self {

@@ -54,4 +54,4 @@ pub mod text;
 pub mod explain;
 
 pub use counters::Counters;
-pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
+pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally, reads};

@@ -210,6 +210,21 @@ impl Normalizer {
     }
 }
 
+/// Whether there is an adapter for a source.
+#[must_use]
+pub const fn reads(source: Source) -> bool {
+    matches!(
+        source,
+        Source::Twilio
+            | Source::Infobip
+            | Source::GoogleRbm
+            | Source::Whatsapp
+            | Source::Apns
+            | Source::Fcm
+            | Source::Cloudevents
+    )
+}
+
 /// Reads one record with its vendor's adapter. An error means that nothing was emitted.
 fn read(
     source: Source,

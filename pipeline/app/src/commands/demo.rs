@@ -23,6 +23,7 @@ use crate::aggregate::Published;
 use crate::cli::DemoArgs;
 use crate::config::{FirstStart, Settings, TopicEntry, version_of};
 use crate::failure::{Failure, Outcome};
+use crate::job::recover::WhenOwned;
 use crate::pipeline::{self, Mode};
 use crate::tables::JOB;
 
@@ -79,6 +80,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let log = args.data.join("simulated").join(format!("log-{start}.csv"));
     let sending = std::thread::spawn(move || traffic.run(&log));
     let mode = Mode {
+        when_owned: WhenOwned::Refuse,
         until_end: false,
         seeks: std::collections::BTreeMap::new(),
         stop: Arc::clone(&stop),

@@ -16,14 +16,14 @@ use model::keys::Keyring;
 use model::record::{Input, RawBatch};
 use normalize::{Normalized, Normalizer, Settings};
 
-use super::{note, shape, source};
+use super::{needs_source, note, shape, source};
 use crate::aggregate::{Aggregate, Alerting, Published};
 use crate::cli::LoadArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::job::committer::Committer;
 use crate::job::core::{Core, Mark};
-use crate::job::recover::{WhenOwned, claim, recover, takeover};
+use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::lake::Lake;
 use crate::tables::JOB;
 use crate::telemetry::Telemetry;
@@ -34,6 +34,7 @@ const EPOCH_BYTES: usize = 64 << 20;
 pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = source(args.source.as_deref())?;
+    needs_source(source, &args.shape)?;
     for file in &args.files {
         if !file.is_file() {
             return Err(Failure::usage(format!("{} is no file", file.display())));
@@ -43,8 +44,11 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let owner = format!("load-{}-{}", std::process::id(), &random_hex()?[..12]);
     let mut chain = Chain::open(&dir, JOB, &owner)?;
     claim(&mut chain, &dir, WhenOwned::Refuse, clock.as_ref(), &|| false)?;
+    let keyring = keyring(&dir)?;
+    check_key(&chain, &dir, &keyring)?;
     takeover(&mut chain, "load", clock.now_us())?;
-    let (core, state) = recover(&dir, &chain, 1)?;
+    let (mut core, state) = recover(&dir, &chain, 1)?;
+    core.values.insert(KEY.to_owned(), keyring.fingerprint());
     let committer = Committer {
         dir: dir.clone(),
         chain,
@@ -54,9 +58,10 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
         telemetry: Arc::new(Telemetry::default()),
         stop: Arc::new(AtomicBool::new(true)),
     };
-    let normalizer = Normalizer::new(Settings { keyring: keyring(&dir)? });
+    let normalizer = Normalizer::new(Settings { keyring });
     let before = core.watermark_us;
-    let mut loader = Loader { core, committer, normalizer, clock, before, newest: None };
+    let mut loader =
+        Loader { core, committer, normalizer, clock, before, newest: None, counts: [0; 3] };
     for file in &args.files {
         loader.file(file, shape(&args.shape), source)?;
     }
@@ -70,6 +75,14 @@ pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
     }
     let path = dir.root().join("key");
     if !path.exists() {
+        let chain = Chain::open(dir, JOB, "reader")?;
+        if chain.head().is_some_and(|head| head.values.contains_key(KEY)) {
+            return Err(Failure::protect(format!(
+                "{} is gone, and the directory was filled with the key in it: put it back, or give \
+                 the key as SENDTALLY_KEY",
+                path.display()
+            )));
+        }
         let secret = format!("{}{}\n", random_hex()?, random_hex()?);
         publish_absent(&path, secret.as_bytes(), &random_hex()?)?;
         note(&format!("made a random token key in {}", path.display()));
@@ -86,6 +99,8 @@ struct Loader {
     before: Option<i64>,
     /// Newest time of its files.
     newest: Option<i64>,
+    /// Events, dead letters and ignored elements of the file at hand.
+    counts: [i64; 3],
 }
 
 impl Loader {
@@ -112,7 +127,11 @@ impl Loader {
         self.newest = self.newest.max(file_mark);
         let mark = file_mark.map(|mark| format!("@{mark}")).unwrap_or_default();
         self.core.values.insert(done, format!("{records}{mark}"));
-        note(&format!("{}: {records} records", path.display()));
+        let [events, dead, ignored] = std::mem::take(&mut self.counts);
+        note(&format!(
+            "{}: {records} records, {events} events, {dead} dead letters, {ignored} ignored",
+            path.display()
+        ));
         Ok(())
     }
 
@@ -146,6 +165,10 @@ impl Loader {
             batch.records[at].ingest_time_us = file_mark;
         }
         let normalized = self.normalizer.batch(&batch, &self.core.inputs.shared)?;
+        for tally in &normalized.tallies {
+            let more = [tally.events, tally.dead, tally.ignored];
+            self.counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
         self.core.accept(normalized, batch.bytes.len(), self.clock.now_us())?;
         if self.core.bytes() >= EPOCH_BYTES {
             self.close(Mark::Fixed(self.before), false)?;

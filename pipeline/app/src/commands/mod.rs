@@ -71,6 +71,23 @@ fn source(word: Option<&str>) -> Outcome<Option<model::vocabulary::Source>> {
     })
 }
 
+/// Refuses files whose records no adapter would read: without a source every one of them would be a
+/// dead letter.
+fn needs_source(
+    source: Option<model::vocabulary::Source>,
+    shape: &crate::cli::Shape,
+) -> Outcome<()> {
+    match source {
+        None if !shape.records => {
+            Err(Failure::usage("--source is needed: only --records name one in their headers"))
+        }
+        Some(source) if !::normalize::reads(source) => {
+            Err(Failure::usage(format!("--source {source}: no adapter reads this source yet")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How files hold their records.
 const fn shape(args: &crate::cli::Shape) -> ingest::FileShape {
     match (args.whole, args.records) {

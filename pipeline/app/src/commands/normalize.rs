@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ingest::read_file;
-use model::keys::Keyring;
+use ingest::read_bytes;
+use model::keys::{Keyring, hex};
 use model::record::{Input, RawBatch};
 use normalize::{Normalizer, Settings, text};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use track::Tracker;
 
-use super::{note, shape, source, stdout, written};
+use super::{needs_source, note, shape, source, stdout, written};
 use crate::cli::{NormalizeArgs, NormalizeTable};
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -37,14 +38,16 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     let mut normalizer = Normalizer::new(Settings { keyring });
     let mut totals = Totals::default();
     let mut charged: Vec<RecordBatch> = Vec::new();
+    needs_source(source, &args.shape)?;
     let mut files = args.files.clone();
     if files.is_empty() {
-        files.push(standard_input()?);
+        files.push(PathBuf::from(STANDARD_INPUT));
     }
     for file in &files {
-        let input = Input { topic: topic(file), partition: 0, source, account: None };
-        let inputs = [input];
-        read_file(file, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
+        let bytes = read(file)?;
+        let topic = Arc::from(format!("file:{}", hex(&Sha256::digest(&bytes))));
+        let inputs = [Input { topic, partition: 0, source, account: None }];
+        read_bytes(&bytes, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
             if args.explain {
                 return explain(&batch, &inputs);
             }
@@ -57,33 +60,28 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
             print(&normalized.events)
         })?;
     }
-    if args.files.is_empty() {
-        drop(std::fs::remove_file(&files[0]));
-    }
     if args.table == NormalizeTable::Charges {
         print(&charges(&charged)?)?;
     }
     summary(&totals, &normalizer);
-    if args.strict && totals.dead > 0 {
-        return Err(Failure::check(format!("{} dead letters", totals.dead)));
-    }
-    Ok(())
+    if args.strict && totals.dead > 0 { Err(Failure::told(1)) } else { Ok(()) }
 }
 
-fn topic(path: &Path) -> Arc<str> {
-    let digest = commit::digest_file(path).unwrap_or_default();
-    Arc::from(format!("file:{digest}"))
-}
+/// Name of standard input.
+const STANDARD_INPUT: &str = "-";
 
-/// Standard input as a file, so that it is read by the same code.
-fn standard_input() -> Outcome<PathBuf> {
-    let failed =
-        |error: std::io::Error| Failure::usage(format!("cannot read standard input: {error}"));
+/// Bytes of a file, or of standard input: they hold numbers, so they are written nowhere.
+fn read(file: &Path) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).map_err(failed)?;
-    let path = std::env::temp_dir().join(format!("sendtally-stdin-{}", std::process::id()));
-    std::fs::write(&path, bytes).map_err(failed)?;
-    Ok(path)
+    let result = if file.as_os_str() == STANDARD_INPUT {
+        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(file).map(|read| bytes = read)
+    };
+    match result {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Failure::usage(format!("cannot read {}: {error}", file.display()))),
+    }
 }
 
 fn print(rows: &RecordBatch) -> Outcome<()> {

@@ -6,15 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::clock::{Clock, SystemClock};
 
 use super::note;
+use crate::aggregate::Alerting;
 use crate::cli::RunArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::job::inputs::Inputs;
 use crate::job::kafka::{Reader, Seeks};
+use crate::job::recover::WhenOwned;
 use crate::pipeline::{self, Mode};
 
 pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     let settings = config::read(&args.config)?;
+    // Objectives are read again by the pipeline; here a mistake is told before Kafka is asked.
+    Alerting::open(&settings.objective_files)?;
     let seeks = args.seek.iter().map(|seek| parse_seek(seek)).collect::<Outcome<Seeks>>()?;
     if args.check {
         let (_, opened) = Reader::connect(&settings, seeks, Inputs::default())?;
@@ -24,7 +28,14 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let mode = Mode { until_end: args.until_end, seeks, stop, listening: None, watch: None };
+    let mode = Mode {
+        when_owned: WhenOwned::StandBy,
+        until_end: args.until_end,
+        seeks,
+        stop,
+        listening: None,
+        watch: None,
+    };
     pipeline::run(&settings, &mode, &clock)
 }
 

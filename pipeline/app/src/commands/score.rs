@@ -4,7 +4,7 @@ use std::io::Write;
 
 use model::time::{SECOND_US, parse_local, parse_rfc3339};
 
-use super::{stdout, written};
+use super::{note, stdout, written};
 use crate::cli::ScoreArgs;
 use crate::failure::{Failure, Outcome};
 
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ScoreArgs) -> Outcome<()> {
     let (time_at, value_at) = (column(&args.time_column)?, column(&args.value_column)?);
     let mut spelled = Vec::new();
     let mut rows = Vec::new();
+    let mut disorder = false;
     for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let fields = fields(line);
         let bad = |what: &str| {
@@ -29,9 +30,22 @@ pub(crate) fn run(args: &ScoreArgs) -> Outcome<()> {
         };
         let time = fields.get(time_at).ok_or_else(|| bad("the time"))?;
         let time_us = instant(time).ok_or_else(|| bad("the time"))?;
-        let value = fields.get(value_at).and_then(|value| value.trim().parse::<f64>().ok());
+        if !disorder && rows.last().is_some_and(|(last_us, _)| time_us < *last_us) {
+            disorder = true;
+            note(&format!(
+                "{path}, line {}: {time} is before the line above; each score is from the lines \
+                 above it, whatever their times: sort the file by {} for better ones",
+                number + 1,
+                args.time_column
+            ));
+        }
+        // A gap in the series scores as usual; the detector passes over it.
+        let value = match fields.get(value_at).map(|value| value.trim()) {
+            None | Some("") => f64::NAN,
+            Some(value) => value.parse().map_err(|_| bad(&format!("the value `{value}`")))?,
+        };
         spelled.push(time.clone());
-        rows.push((time_us, value.ok_or_else(|| bad("the value"))?));
+        rows.push((time_us, value));
     }
     let mut out = stdout();
     written(writeln!(out, "timestamp,score"))?;
@@ -59,11 +73,12 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-/// RFC 3339, a local time taken as UTC, or Unix seconds.
+/// RFC 3339, a local time or a date taken as UTC, or Unix seconds.
 fn instant(text: &str) -> Option<i64> {
     let text = text.trim();
     let seconds = || text.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(SECOND_US));
-    parse_rfc3339(text).or_else(|| parse_local(text)).or_else(seconds)
+    let date = || parse_local(&format!("{text} 00:00:00"));
+    parse_rfc3339(text).or_else(|| parse_local(text)).or_else(seconds).or_else(date)
 }
 
 #[cfg(test)]
@@ -76,6 +91,7 @@ mod tests {
         assert_eq!(instant("2024-11-24T00:00:00Z"), expected);
         assert_eq!(instant("2024-11-24 00:00:00"), expected);
         assert_eq!(instant("1732406400"), expected);
+        assert_eq!(instant("2024-11-24"), expected);
         assert_eq!(instant("yesterday"), None);
     }
 

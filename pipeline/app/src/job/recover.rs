@@ -8,7 +8,7 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use commit::{Chain, Claim, CommitError, DataDir, TAKEOVER_US, read_segment};
 use model::clock::Clock;
-use model::keys::Id16;
+use model::keys::{Id16, Keyring};
 use model::manifest::{Manifest, StateSlice};
 use track::SLICES;
 
@@ -16,7 +16,7 @@ use super::committer::slice_name;
 use super::core::Core;
 use super::inputs::{Inputs, next_range};
 use super::trackers::Trackers;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// What to do where another process owns the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,23 @@ pub(crate) fn claim(
             return Ok(true);
         }
     }
+}
+
+/// Key in the job's values: which secret made its message keys.
+pub(crate) const KEY: &str = "key";
+
+/// Refuses another secret than the one that made the directory's message keys: every message would
+/// be counted once more under a new key.
+pub(crate) fn check_key(chain: &Chain, dir: &DataDir, keyring: &Keyring) -> Outcome<()> {
+    let made_by = chain.head().and_then(|head| head.values.get(KEY));
+    if made_by.is_none_or(|made_by| *made_by == keyring.fingerprint()) {
+        return Ok(());
+    }
+    Err(Failure::protect(format!(
+        "{} was filled with another secret key: give the one it began with ([keys] secret_file, \
+         SENDTALLY_KEY, or the directory's own file `key`), or use another directory",
+        dir.root().display()
+    )))
 }
 
 /// The empty manifest with which a process makes a chain its own.

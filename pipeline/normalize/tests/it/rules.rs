@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::record::Input;
-use model::vocabulary::Source;
+use model::vocabulary::{DeadReason, Source};
 use serde_json::json;
 
 use crate::fixtures::{Case, batch, input, lines, normalizer, run};
@@ -188,5 +188,14 @@ fn explanations_name_real_columns_of_the_recognised_variant() {
             let known = model::event::CANONICAL_SCHEMA.field_with_name(column).is_ok();
             assert!(known, "{source} {}: {column}", explained.variant);
         }
+    }
+}
+
+#[test]
+fn exactly_the_sources_that_are_said_to_be_read_have_an_adapter() {
+    for source in Source::ALL {
+        let normalized = run(Some(*source), &[Case::value("{}")]);
+        let unknown = normalized.dead.iter().any(|dead| dead.reason == DeadReason::UnknownSource);
+        assert_eq!(normalize::reads(*source), !unknown, "{source}");
     }
 }
