@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expected")]
 
+mod deny;
 mod drift;
+
 mod edges;
 mod tree;
