@@ -64,12 +64,21 @@ def test_an_unreadable_scenario_names_the_key(tmp_path: Path) -> None:
     sendtally.call(*base, "--scenario", tmp_path / "absent.yaml").expect(2, "absent.yaml")
 
 
+def test_no_events_and_no_rate_are_wrong_usage(tmp_path: Path) -> None:
+    base = ["simulate", "--scenario", sendtally.SCENARIOS / "oracle.yaml", "--seed", "1",
+            "--out", tmp_path / "out"]
+    sendtally.call(*base, "--rate", "0", "--events", "5").expect(2, "--rate")
+    sendtally.call(*base, "--rate", "5", "--events", "0").expect(2, "--events")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unknown_option_is_wrong_usage() -> None:
     sendtally.call("run", "--no-such-option").expect(2, "no-such-option")
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "run", "normalize", "load", "sql", "score", "simulate", "verify"])
+    "command", ["demo", "run", "normalize", "load", "sql", "score", "simulate", "verify", "slo",
+                "schemas"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     answer = sendtally.call(command, "--help").expect(0)
     assert f"sendtally {command}" in answer.out.split("Usage:")[-1], answer.out

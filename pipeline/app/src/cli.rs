@@ -34,6 +34,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: sendtally score --time-column time --value-column cost a.csv")]
     Score(ScoreArgs),
     /// SLO objectives.
+    #[command(after_help = "Example: sendtally slo check queries/objectives/delivery-rate.yaml")]
     #[command(subcommand)]
     Slo(SloCommand),
     /// Recomputes outcomes, windows and the ledger from stored events.

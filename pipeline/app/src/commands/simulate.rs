@@ -15,6 +15,9 @@ use crate::config;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) fn run(args: &SimulateArgs) -> Outcome<()> {
+    if !(args.rate.is_finite() && args.rate > 0.0) || args.events == 0 {
+        return Err(Failure::usage("--rate and --events have to be above zero"));
+    }
     let scenario = read(&args.scenario)?;
     let options = Options {
         seed: args.seed,
