@@ -19,5 +19,5 @@ fn the_documentation_of_tables_is_generated_from_the_schemas() {
 
 #[test]
 fn clickhouse_ddl_is_generated_from_the_schemas() {
-    equals("schemas/clickhouse.sql", &model::schema::clickhouse());
+    equals("schemas/clickhouse.sql", &sink::clickhouse::page());
 }

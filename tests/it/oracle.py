@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+from clickhouse import ClickHouse
 
 SQL = Path(__file__).resolve().parent.parent / "oracle"
 DIMENSIONS = ["source", "channel", "carrier", "country", "traffic_class"]
@@ -104,6 +105,46 @@ def attach(connection: duckdb.DuckDBPyConnection, data: Path) -> None:
             f"read_parquet('{files}', union_by_name = true, hive_partitioning = false)"
         )
     run_file(connection, "ours.sql")
+
+
+def attach_clickhouse(
+    connection: duckdb.DuckDBPyConnection, server: ClickHouse, database: str, folder: Path
+) -> None:
+    """Reads the tables that the loader filled, all revisions and without FINAL, in the place of the
+    public files; `alerts` beside the others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in [*TABLES, "alerts"]:
+        file = folder / f"{table}.parquet"
+        query = {"query": f"SELECT * FROM `{database}`.`{table}` FORMAT Parquet",
+                 "output_format_parquet_string_as_string": 1}
+        file.write_bytes(server.post(query, b""))
+        connection.execute(
+            f"CREATE OR REPLACE VIEW parquet_{table} AS SELECT * FROM read_parquet('{file}')")
+    run_file(connection, "ours.sql")
+
+
+def row_differences(
+    connection: duckdb.DuckDBPyConnection, data: Path, folder: Path
+) -> list[str]:
+    """Rows of ClickHouse's tables that the public files do not have, and the other way round, each
+    as often as it is there: every revision, every column."""
+    lines = []
+    for table in [*TABLES, "alerts"]:
+        if not list((data / "public" / table).glob("date=*/*.parquet")):
+            lake = f"(SELECT * FROM read_parquet('{folder}/{table}.parquet') WHERE false)"
+        else:
+            lake = (f"read_parquet('{data}/public/{table}/date=*/*.parquet', "
+                    "union_by_name = true, hive_partitioning = false)")
+        names = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {lake}").fetchall()]
+        columns = ", ".join(f'"{name}"' for name in names)
+        ours = f"read_parquet('{folder}/{table}.parquet')"
+        for kind, one, other in (("only in ClickHouse", ours, lake),
+                                 ("not in ClickHouse", lake, ours)):
+            rows = connection.execute(
+                f"SELECT count(*) OVER (), * FROM (SELECT {columns} FROM {one} EXCEPT ALL "
+                f"SELECT {columns} FROM {other}) LIMIT 1").fetchall()
+            lines += [f"{table} [{row[0]} rows] {kind}: {dict(zip(names, row[1:]))}" for row in rows]
+    return lines
 
 
 def compare(connection: duckdb.DuckDBPyConnection, wanted: Comparison) -> list[str]:

@@ -7,6 +7,7 @@ use model::keys::{Keyring, unhex};
 use model::vocabulary::Source;
 use regex::Regex;
 use serde::Deserialize;
+use sink::clickhouse::{Endpoint, Layout};
 
 use crate::failure::{Failure, Outcome};
 
@@ -29,6 +30,8 @@ struct Raw {
     /// When files are published.
     #[serde(default)]
     sink: RawSink,
+    /// Where rows are loaded beside the files; without this section nowhere.
+    clickhouse: Option<RawClickHouse>,
     /// Where the API listens; without this section there is none.
     serve: Option<RawServe>,
     /// SLO objectives; without any, the built-in delivery rate.
@@ -111,6 +114,34 @@ impl Default for RawSink {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawClickHouse {
+    /// HTTP interface: `http://host:8123` or `https://host:8443`.
+    url: String,
+    /// Made where it is absent.
+    #[serde(default = "default_database")]
+    database: String,
+    /// User.
+    #[serde(default = "default_user")]
+    user: String,
+    /// File that holds the password; or SENDTALLY_CLICKHOUSE_PASSWORD; without both none is sent.
+    password_file: Option<PathBuf>,
+    /// Cluster on which tables are made.
+    cluster: Option<String>,
+    /// Replicated engines; the server's macros `{shard}` and `{replica}` have to be set.
+    #[serde(default)]
+    replicated: bool,
+}
+
+fn default_database() -> String {
+    "sendtally".to_owned()
+}
+
+fn default_user() -> String {
+    "default".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawServe {
     /// Address and port.
     listen: String,
@@ -152,6 +183,13 @@ pub(crate) struct TopicEntry {
     pub(crate) account: Option<String>,
 }
 
+/// Where and how rows are loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct ClickHouseSettings {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) layout: Layout,
+}
+
 /// What the pipeline runs by.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -162,6 +200,7 @@ pub(crate) struct Settings {
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
     pub(crate) publish_after_us: i64,
+    pub(crate) clickhouse: Option<ClickHouseSettings>,
     pub(crate) listen: Option<String>,
     pub(crate) objective_files: Vec<PathBuf>,
     /// Hash of the file's text: which configuration an epoch was made under.
@@ -201,6 +240,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
         publish_after_us: i64::try_from(raw.sink.publish_after_s).unwrap_or(i64::MAX / 2_000_000)
             * model::time::SECOND_US,
+        clickhouse: raw.clickhouse.map(clickhouse).transpose()?,
         listen: raw.serve.map(|serve| serve.listen),
         objective_files: raw.objectives.into_iter().map(|objective| objective.file).collect(),
         version: version_of(text),
@@ -271,12 +311,34 @@ fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
     })
 }
 
+fn clickhouse(raw: RawClickHouse) -> Outcome<ClickHouseSettings> {
+    if !raw.url.starts_with("http://") && !raw.url.starts_with("https://") {
+        return Err(Failure::usage(format!(
+            "[clickhouse] url is `{}`; it needs http://HOST:8123 or https://HOST:8443",
+            raw.url
+        )));
+    }
+    let from_file = raw.password_file.as_deref();
+    let from_file = from_file.map(|file| secret_line("[clickhouse] password_file", file));
+    let from_environment = || std::env::var("SENDTALLY_CLICKHOUSE_PASSWORD").ok();
+    let password = from_file.transpose()?.or_else(from_environment).unwrap_or_default();
+    let mut layout = Layout::single(&raw.database);
+    layout.cluster = raw.cluster;
+    layout.replicated = raw.replicated;
+    let endpoint = Endpoint { url: raw.url, user: raw.user, password };
+    Ok(ClickHouseSettings { endpoint, layout })
+}
+
+/// A secret that is a file's only line.
+fn secret_line(key: &str, file: &Path) -> Outcome<String> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("{key} {}: {error}", file.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 fn password(file: Option<&Path>) -> Outcome<String> {
     if let Some(file) = file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Failure::usage(format!("[kafka] sasl_password_file {}: {error}", file.display()))
-        })?;
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+        return secret_line("[kafka] sasl_password_file", file);
     }
     std::env::var("SENDTALLY_KAFKA_PASSWORD").map_err(|_| {
         Failure::usage(

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use model::fault::Domain;
+use sink::clickhouse::Refusal;
 
 /// A command's failure: what the user reads, and the exit code.
 #[derive(Debug)]
@@ -125,6 +126,16 @@ impl From<window::WindowError> for Failure {
 impl From<sink::SinkError> for Failure {
     fn from(error: sink::SinkError) -> Self {
         Self::with(&error, Domain::Protect).for_lack_of_space(error.is_full())
+    }
+}
+
+impl From<sink::clickhouse::ClickHouseError> for Failure {
+    fn from(error: sink::clickhouse::ClickHouseError) -> Self {
+        let domain = match error.refusal() {
+            Refusal::Later => Domain::Dependency,
+            Refusal::Login | Refusal::Other => Domain::Usage,
+        };
+        Self::with(&error, domain)
     }
 }
 

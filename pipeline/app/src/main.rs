@@ -20,9 +20,13 @@ mod aggregate;
 
 mod lake;
 
+mod clickhouse;
+
 mod pipeline;
 
 mod read_model;
+
+mod proof;
 
 mod commands;
 
@@ -35,6 +39,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     start_logging();
+    proof::arm();
     match commands::dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use commit::{Chain, DataDir, random_hex};
 use crossbeam_channel::{Receiver, bounded};
+use fail::fail_point;
 use model::clock::Clock;
 use model::record::Input;
 use normalize::Normalizer;
 
 use crate::aggregate::{Aggregate, Alerting, Published, load};
+use crate::clickhouse::{self, Loader};
 use crate::config::Settings;
 use crate::failure::{Failure, Outcome};
 use crate::job::committer::Committer;
@@ -66,7 +68,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let published = Arc::new(Published::default());
     let as_of = tables::reader(&dir, JOB)?;
-    let (chain, (mut core, state, aggregate, lake)) =
+    let (chain, (mut core, state, aggregate, lake, loader)) =
         alive_while(chain, &settings.version, clock, || {
             let (core, state) = recover(&dir, &as_of, threads.div_ceil(2))?;
             load(&dir, &published)?;
@@ -76,8 +78,13 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
                 Aggregate::open(&dir, &owner, alerting, Arc::clone(&published), ending)?;
             let (after_us, stop) = (settings.publish_after_us, Arc::clone(&mode.stop));
             let lake = Lake::open(&dir, &owner, after_us, stop, clock.as_ref())?;
-            Ok((core, state, aggregate, lake))
+            let loader = settings.clickhouse.as_ref().map(|to| -> Outcome<Loader> {
+                let server = clickhouse::client(to, &mode.stop, mode.until_end)?;
+                Loader::open(&dir, &owner, server, &shared)
+            });
+            Ok((core, state, aggregate, lake, loader.transpose()?))
         })?;
+    fail_point!("job::recovered");
     core.epoch = chain.epoch() + 1;
     core.values.insert(KEY.to_owned(), settings.keyring.fingerprint());
     let (messages, bytes) = core.trackers.size();
@@ -102,7 +109,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
         let (published, stop) = (Arc::clone(&published), Arc::clone(&mode.stop));
         std::thread::spawn(move || watch(&published, &stop));
     }
-    let parts = Parts { core, committer, reader, aggregate, lake, normalizers };
+    let parts = Parts { core, committer, reader, aggregate, lake, loader, normalizers };
     serve_beside(settings, &shared, &published, mode.listening, || run_threads(parts, &shared))
 }
 
@@ -134,7 +141,10 @@ fn own(
             continue;
         }
         match takeover(chain, &settings.version, clock.now_us()) {
-            Ok(()) => return Ok(Some(connected)),
+            Ok(()) => {
+                fail_point!("job::taken_over");
+                return Ok(Some(connected));
+            }
             Err(failure) if chain.refresh()? => {
                 tracing::info!(%failure, "another process was faster: standing by");
             }
@@ -149,6 +159,7 @@ struct Parts {
     reader: Reader,
     aggregate: Aggregate,
     lake: Lake,
+    loader: Option<Loader>,
     normalizers: Vec<Normalizer>,
 }
 
@@ -194,11 +205,12 @@ fn serve_beside(
 }
 
 fn run_threads(parts: Parts, shared: &Shared) -> Outcome<()> {
-    let Parts { core, committer, reader, mut aggregate, mut lake, normalizers } = parts;
+    let Parts { core, committer, reader, mut aggregate, mut lake, loader, normalizers } = parts;
     let (raw_out, raw_in) = bounded(8);
     let (news_out, news_in) = bounded(64);
     let (kick_aggregate, kicked_aggregate) = bounded(1);
     let (kick_lake, kicked_lake) = bounded(1);
+    let (kick_loader, kicked_loader) = bounded(1);
     let drain = shared.until_end;
     std::thread::scope(|scope| {
         let checker = reader.tail();
@@ -229,21 +241,31 @@ fn run_threads(parts: Parts, shared: &Shared) -> Outcome<()> {
             })?;
             Ok(lake)
         })?;
-        let kicks = vec![kick_aggregate, kick_lake];
+        let loading = spawn(scope, "clickhouse", move || -> Outcome<Option<Loader>> {
+            let Some(mut loader) = loader else { return Ok(None) };
+            follow(&kicked_loader, shared, || loader.step())?;
+            Ok(Some(loader))
+        })?;
+        let kicks = vec![kick_aggregate, kick_lake, kick_loader];
         let committed = flow::run(core, committer, normalizers, (raw_in, news_in, kicks), shared);
         shared.stop.store(true, Ordering::SeqCst);
         let read = join(reading.join());
         let aggregated = join(aggregating.join());
         let rolled = join(rolling.join());
+        let loaded = join(loading.join());
         read?;
         let committer = committed?;
-        let (mut aggregate, mut lake) = (aggregated?, rolled?);
+        let (mut aggregate, mut lake, mut loader) = (aggregated?, rolled?, loaded?);
         aggregate.release(drain)?;
         if drain {
             aggregate.check_caught_up(committer.chain.epoch())?;
             while lake.step(true, shared.clock.as_ref())? {}
         }
-        lake.release(shared.clock.as_ref())
+        lake.release(shared.clock.as_ref())?;
+        let Some(loader) = &mut loader else { return Ok(()) };
+        let drained = if drain { loader.drain() } else { Ok(()) };
+        loader.release()?;
+        drained
     })
 }
 

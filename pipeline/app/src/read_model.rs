@@ -57,6 +57,8 @@ impl ReadModel for Model {
             reasons.push("no epoch was committed yet".to_owned());
         }
         reasons.extend(counts.paused.clone());
+        // Told, but no reason to take the process out: everything else is served.
+        reasons.extend(counts.clickhouse.trouble.clone());
         Readiness { ready: counts.epochs > 0, reasons }
     }
 }
@@ -116,6 +118,13 @@ fn more(counts: &Counts) -> Vec<Family> {
         gauge("epoch", "Newest epoch of the job.", counts.epoch),
         gauge("aggregate_epoch", "Newest epoch of windows and alerts.", counts.aggregate_epoch),
         gauge("lake_epoch", "Newest epoch of the lake.", counts.lake_epoch),
+        gauge("clickhouse_epoch", "Newest epoch that is in ClickHouse.", counts.clickhouse.epoch),
+        gauge("clickhouse_rows", "Rows that ClickHouse took.", counts.clickhouse.rows),
+        gauge(
+            "clickhouse_waiting",
+            "1 while ClickHouse does not take rows.",
+            u64::from(counts.clickhouse.trouble.is_some()),
+        ),
         gauge("ingested_bytes", "Bytes of values and headers read.", counts.bytes),
     ]
 }

@@ -19,6 +19,8 @@ pub(crate) const JOB: &str = "job";
 pub(crate) const AGGREGATE: &str = "aggregate";
 /// Name of the chain of Parquet files.
 pub(crate) const LAKE: &str = "lake";
+/// Name of the chain of the ClickHouse loader.
+pub(crate) const CLICKHOUSE: &str = "clickhouse";
 /// Key in the aggregate's values.
 pub(crate) const COMPLETE_THROUGH: &str = "complete_through_us";
 /// Key in the aggregate's values.

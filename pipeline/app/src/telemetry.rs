@@ -34,6 +34,18 @@ pub(crate) struct Counts {
     pub(crate) partitions: BTreeMap<(String, i32), PartitionState>,
     pub(crate) visible: LatencyCounts,
     pub(crate) paused: Option<String>,
+    pub(crate) clickhouse: ClickHouseState,
+}
+
+/// State of the ClickHouse loader.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClickHouseState {
+    /// Rows that the server took, repeated ones included.
+    pub(crate) rows: u64,
+    /// Newest epoch of the job whose rows are all in.
+    pub(crate) epoch: u64,
+    /// Why it does not take rows now.
+    pub(crate) trouble: Option<String>,
 }
 
 /// Shared counters.

@@ -9,8 +9,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fail::fail_point;
 use model::keys::hex;
 use model::manifest::{FORMAT_VERSION, Manifest};
+use model::mutant::Mutant;
 use sha2::{Digest, Sha256};
 
 use crate::CommitError;
@@ -105,6 +107,21 @@ impl Chain {
             return Ok(number);
         }
         Ok(self.numbers()?.last().copied().unwrap_or(0))
+    }
+
+    /// Fails where another process wrote the head: before an outside effect.
+    ///
+    /// # Errors
+    /// [`CommitError::Taken`], or where the chain cannot be read.
+    pub fn check_owned(&mut self) -> Result<(), CommitError> {
+        self.refresh()?;
+        match self.head() {
+            Some(head) if head.owner != self.owner => {
+                let owner = head.owner.clone();
+                Err(CommitError::Taken { chain: self.name.clone(), owner })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Fails where the chain has moved on so far that its next number is free again.
@@ -213,6 +230,10 @@ impl Chain {
             drop(fs::remove_file(&path));
             return Err(error);
         }
+        fail_point!("commit::created");
+        if Mutant::ManifestFirst.lives() {
+            crate::segment::write_postponed()?;
+        }
         self.head = Some((manifest, hex(&Sha256::digest(&bytes))));
         // Only a hint: probing finds the head without it.
         drop(fs::write(self.dir.join("HINT"), epoch.to_string()));
@@ -247,6 +268,10 @@ mod tests {
         first.create(Manifest::default()).unwrap();
         let error = second.create(Manifest::default()).unwrap_err();
         assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "a"));
+        first.check_owned().unwrap();
+        assert!(
+            matches!(second.check_owned(), Err(CommitError::Taken { owner, .. }) if owner == "a")
+        );
         second.refresh().unwrap();
         assert_eq!(second.claim(), Claim::Owned { owner: "a".to_owned() });
         fs::remove_dir_all(dir.root()).unwrap();

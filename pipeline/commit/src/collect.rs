@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use fail::fail_point;
 use model::time::DAY_US;
 
 use crate::CommitError;
@@ -42,6 +43,7 @@ pub fn collect_passed(
                 deleted += usize::from(fs::remove_file(dir.root().join(&file.path)).is_ok());
             }
         }
+        fail_point!("commit::collecting");
         let path = chain.path(number);
         fs::remove_file(&path).map_err(CommitError::io("collect", &path))?;
         deleted += 1;

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use fail::fail_point;
+use model::mutant::Mutant;
+
 use crate::CommitError;
 
 /// No space, or no more of the quota.
@@ -21,6 +24,10 @@ pub fn is_full(error: &std::io::Error) -> bool {
 pub fn publish_absent(path: &Path, bytes: &[u8], attempt: &str) -> Result<bool, CommitError> {
     let aside = path.with_extension(format!("{attempt}.tmp"));
     let written = write_synced(&aside, bytes);
+    fail_point!("commit::aside");
+    if Mutant::Overwrite.lives() {
+        return written.and(fs::rename(&aside, path).map_or(Ok(false), |()| Ok(true)));
+    }
     let linked = written.and_then(|()| match fs::hard_link(&aside, path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -30,6 +37,7 @@ pub fn publish_absent(path: &Path, bytes: &[u8], attempt: &str) -> Result<bool, 
     drop(fs::remove_file(&aside));
     let created = linked?;
     if created {
+        fail_point!("commit::linked");
         sync_parent(path)?;
     }
     Ok(created)

@@ -2,15 +2,17 @@
 
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_ipc::{CompressionType, MetadataVersion};
 use arrow_schema::ArrowError;
+use fail::fail_point;
 use model::keys::hex;
 use model::manifest::FileRef;
+use model::mutant::Mutant;
 use sha2::{Digest, Sha256};
 
 use crate::CommitError;
@@ -50,7 +52,12 @@ pub fn write_segment(
         path: path.clone(),
         source,
     })?;
-    write_synced(&path, &bytes)?;
+    if Mutant::ManifestFirst.lives() {
+        POSTPONED.with_borrow_mut(|files| files.push((path, bytes.clone())));
+    } else {
+        write_synced(&path, &bytes)?;
+    }
+    fail_point!("commit::segment");
     Ok(Some(FileRef {
         table: table.to_owned(),
         path: format!("{below}/{name}"),
@@ -60,12 +67,26 @@ pub fn write_segment(
     }))
 }
 
+std::thread_local! {
+    /// Files of the mutant that creates the manifest first.
+    static POSTPONED: std::cell::RefCell<Vec<(PathBuf, Vec<u8>)>> =
+        const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Writes what [`Mutant::ManifestFirst`] put off.
+pub(crate) fn write_postponed() -> Result<(), CommitError> {
+    let files = POSTPONED.with_borrow_mut(std::mem::take);
+    files.iter().try_for_each(|(path, bytes)| write_synced(path, bytes))
+}
+
 /// Makes the names of all files written below a place durable.
 ///
 /// # Errors
 /// Where the directory cannot be fsynced.
 pub fn stage_file(dir: &DataDir, below: &str) -> Result<(), CommitError> {
-    sync_parent(&dir.place(below)?.join("any"))
+    sync_parent(&dir.place(below)?.join("any"))?;
+    fail_point!("commit::staged");
+    Ok(())
 }
 
 /// Reads a segment whole and checks its bytes against the manifest.

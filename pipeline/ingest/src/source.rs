@@ -230,6 +230,20 @@ impl KafkaSource {
         answer.map_err(|error| self.why(&error))
     }
 
+    /// Offset that the group wrote for a partition. Only a mutant asks: recovery never does.
+    ///
+    /// # Errors
+    /// Broker unreachable.
+    pub fn told_offset(&self, topic: &str, partition: i32) -> Result<Option<i64>, IngestError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let list = self.consumer.committed_offsets(list, ANSWER).map_err(|e| self.why(&e))?;
+        Ok(list.find_partition(topic, partition).and_then(|part| match part.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }))
+    }
+
     /// Takes partitions on, beside those already assigned.
     ///
     /// # Errors

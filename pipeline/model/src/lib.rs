@@ -32,3 +32,5 @@ pub mod sketch;
 pub mod manifest;
 
 pub mod fault;
+
+pub mod mutant;

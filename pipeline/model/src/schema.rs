@@ -1,5 +1,5 @@
-//! Tables as `schemas/*.toml` describe them: the one source of the Arrow schema, the ClickHouse
-//! DDL and the documentation of columns.
+//! Tables as `schemas/*.toml` describe them: the one source of the Arrow schema, the
+//! ClickHouse DDL (crate `sink`) and the documentation of columns.
 //!
 //! Dictionaries have Int32 keys everywhere. `stored_only` columns are no part of what
 //! `sendtally normalize` prints. A `carried` column keeps its last value when a later revision
@@ -9,6 +9,10 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Deserialize;
+
+/// Version of the schemas: raised with each column that is added (its `since`), so that stores that
+/// are not made anew know what to add.
+pub const VERSION: u32 = 1;
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -65,27 +69,6 @@ impl ColumnType {
             Self::Float64 => DataType::Float64,
         }
     }
-
-    /// ClickHouse's type, not nullable.
-    #[must_use]
-    pub const fn clickhouse(self) -> &'static str {
-        match self {
-            Self::Fixed16 => "FixedString(16)",
-            Self::Fixed32 => "FixedString(32)",
-            Self::Dictionary => "LowCardinality(String)",
-            Self::Utf8 => "String",
-            Self::Boolean => "Bool",
-            Self::Timestamp => "DateTime64(6, 'UTC')",
-            Self::Decimal => "Decimal(18, 9)",
-            Self::Decimal38 => "Decimal(38, 9)",
-            Self::Uint16 => "UInt16",
-            Self::Uint32 => "UInt32",
-            Self::Uint64 => "UInt64",
-            Self::Int32 => "Int32",
-            Self::Int64 => "Int64",
-            Self::Float64 => "Float64",
-        }
-    }
 }
 
 /// `Dictionary(Int32, Utf8)`.
@@ -122,6 +105,13 @@ pub struct Column {
     /// A later revision's null does not overwrite it.
     #[serde(default)]
     pub carried: bool,
+    /// Version of the schemas that brought it.
+    #[serde(default = "first")]
+    pub since: u32,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 const fn yes() -> bool {
@@ -159,33 +149,6 @@ impl Table {
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
-    /// ClickHouse's `CREATE TABLE`.
-    #[must_use]
-    pub fn clickhouse_ddl(&self) -> String {
-        let mut ddl = format!("CREATE TABLE IF NOT EXISTS {}\n(\n", self.name);
-        for (at, column) in self.columns.iter().enumerate() {
-            let comma = if at + 1 == self.columns.len() { "" } else { "," };
-            let kind = clickhouse_type(column);
-            let doc = column.doc.replace('\'', "''");
-            ddl.push_str(&format!("    `{}` {kind} COMMENT '{doc}'{comma}\n", column.name));
-        }
-        let (engine, order) = if self.append_only {
-            ("MergeTree".to_owned(), self.sort.clone())
-        } else {
-            ("ReplacingMergeTree".to_owned(), self.key.clone())
-        };
-        let version = self.columns.iter().any(|column| column.name == "revision");
-        let engine =
-            if !self.append_only && version { format!("{engine}(revision)") } else { engine };
-        ddl.push_str(&format!(
-            ")\nENGINE = {engine}\nPARTITION BY toYYYYMM({})\nORDER BY ({})\n\
-             SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1;\n",
-            self.partition_time,
-            order.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-        ));
-        ddl
-    }
-
     /// Markdown documentation of the columns.
     #[must_use]
     pub fn markdown(&self) -> String {
@@ -203,14 +166,6 @@ impl Table {
             ));
         }
         page
-    }
-}
-
-fn clickhouse_type(column: &Column) -> String {
-    match (column.nullable, column.kind) {
-        (false, kind) => kind.clickhouse().to_owned(),
-        (true, ColumnType::Dictionary) => "LowCardinality(Nullable(String))".to_owned(),
-        (true, kind) => format!("Nullable({})", kind.clickhouse()),
     }
 }
 
@@ -293,17 +248,6 @@ pub fn documentation() -> String {
     page
 }
 
-/// The page `schemas/clickhouse.sql`.
-#[must_use]
-pub fn clickhouse() -> String {
-    let mut page = String::from("-- Generated from schemas/*.toml by `sendtally schemas`.\n");
-    for table in tables().into_iter().filter(|table| table.name != "status") {
-        page.push('\n');
-        page.push_str(&table.clickhouse_ddl());
-    }
-    page
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +261,8 @@ mod tests {
             assert!(has(&table.partition_time), "{}: partition_time", table.name);
             let revised = table.columns.iter().any(|column| column.name == "revision");
             assert!(table.name == "status" || revised != table.append_only, "{}", table.name);
+            let since = table.columns.iter().map(|column| column.since);
+            assert!(since.max() <= Some(VERSION), "{}: since", table.name);
         }
     }
 

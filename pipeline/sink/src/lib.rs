@@ -15,6 +15,8 @@ mod rows;
 
 mod publish;
 
+pub mod clickhouse;
+
 pub use parquet_file::{Written, write_parquet};
 pub use publish::{PublicFile, publish};
 pub use rows::{by_date, sorted};

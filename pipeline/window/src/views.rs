@@ -89,6 +89,14 @@ pub fn page(dialect: Dialect) -> String {
     page
 }
 
+/// Name and query of each view over the tables that the loader fills.
+#[must_use]
+pub fn clickhouse() -> Vec<(String, String)> {
+    let revised = schema::tables().into_iter().filter(|table| is_revised(table));
+    let dialect = Dialect::ClickHouse;
+    revised.map(|table| (view_name(table, dialect), newest(table, dialect))).collect()
+}
+
 fn view_name(table: &Table, dialect: Dialect) -> String {
     let suffix = if dialect.is_clickhouse() { "_newest" } else { "" };
     format!("{}{suffix}", table.name)

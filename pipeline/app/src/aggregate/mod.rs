@@ -27,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use commit::{Chain, CommitError, DataDir, random_hex, read_segment, stage_file, write_segment};
+use fail::fail_point;
 use model::manifest::{Manifest, StateSlice};
 use model::schema;
 use model::time::HOUR_US;
@@ -203,7 +204,9 @@ impl Aggregate {
         if alerts.num_rows() > 0 {
             step.tables.push(("alerts", alerts));
         }
+        fail_point!("aggregate::decided");
         self.commit(&step, false)?;
+        fail_point!("aggregate::committed");
         self.publish(&step)?;
         Ok(true)
     }
@@ -287,6 +290,7 @@ impl Aggregate {
         if !segments.is_empty() {
             stage_file(&self.dir, SEGMENTS)?;
         }
+        fail_point!("aggregate::segments");
         let mut state = self.state.clone();
         if snapshot {
             self.write_state(epoch, attempt, &mut state)?;

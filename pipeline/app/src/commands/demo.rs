@@ -57,6 +57,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         keyring,
         epoch_ms: 1000,
         publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
+        clickhouse: None,
         listen: Some(args.listen.clone()),
         objective_files: Vec::new(),
         version: version_of(SCENARIO),

@@ -8,6 +8,7 @@ use model::clock::{Clock, SystemClock};
 use super::note;
 use crate::aggregate::Alerting;
 use crate::cli::RunArgs;
+use crate::clickhouse;
 use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::job::inputs::Inputs;
@@ -19,13 +20,24 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     let settings = config::read(&args.config)?;
     // Objectives are read again by the pipeline; here a mistake is told before Kafka is asked.
     Alerting::open(&settings.objective_files)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let client = |to| clickhouse::client(to, &stop, false);
+    let server = settings.clickhouse.as_ref().map(client);
+    let server = server.transpose()?;
     let seeks = args.seek.iter().map(|seek| parse_seek(seek)).collect::<Outcome<Seeks>>()?;
     if args.check {
         let (_, opened) = Reader::connect(&settings, seeks, Inputs::default())?;
-        note(&format!("configuration, Kafka and {} partitions: good", opened.len()));
+        let mut good = format!("configuration, Kafka and {} partitions", opened.len());
+        if let Some(server) = &server {
+            server.ping()?;
+            good.push_str(", ClickHouse");
+        }
+        note(&format!("{good}: good"));
         return Ok(());
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    if let Some(server) = &server {
+        clickhouse::check_login(server)?;
+    }
     stop_on_signals(&stop)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mode = Mode {

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 pub(crate) fn run(args: &SchemasArgs) -> Outcome<()> {
     let page = match (args.markdown, args.clickhouse) {
         (true, _) => model::schema::documentation(),
-        (false, true) => model::schema::clickhouse(),
+        (false, true) => sink::clickhouse::page(),
         (false, false) => return Err(Failure::usage("say --markdown or --clickhouse")),
     };
     let mut out = stdout();

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
 use commit::{Chain, CommitError, DataDir, random_hex, stage_file, write_segment};
+use fail::fail_point;
 use model::clock::Clock;
 use model::manifest::{FileRef, Manifest, StateSlice};
 
@@ -74,6 +75,7 @@ impl Committer {
         if !segments.is_empty() {
             stage_file(&self.dir, SEGMENTS)?;
         }
+        fail_point!("job::segments");
         let mut state = self.state.clone();
         for slice in &draft.unchanged {
             let entry = state.entry(slice_name(*slice)).or_insert_with(|| empty_slice(*slice));
@@ -85,6 +87,7 @@ impl Committer {
         if !draft.slices.is_empty() {
             stage_file(&self.dir, SLICES)?;
         }
+        fail_point!("job::slices");
         let manifest = Manifest {
             attempt: attempt.to_owned(),
             committed_at_us: draft.committed_at_us,

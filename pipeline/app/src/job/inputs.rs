@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::manifest::InputRange;
+use model::mutant::Mutant;
 use model::record::Input;
 use model::time::SECOND_US;
 use normalize::Tally;
@@ -21,6 +22,8 @@ pub(crate) struct InputState {
     pub(crate) live: bool,
     /// Read to the end of what was there at the start (`--until-end`).
     pub(crate) drained: bool,
+    /// Clock when it last had a record: only a mutant asks.
+    pub(crate) seen_us: i64,
 }
 
 /// All inputs of the job. The position of an input is its id in the process.
@@ -46,6 +49,7 @@ impl Inputs {
                 range: next_range(range),
                 live: false,
                 drained: false,
+                seen_us: 0,
             });
         }
         inputs.share();
@@ -79,6 +83,7 @@ impl Inputs {
                 range,
                 live: true,
                 drained: false,
+                seen_us: 0,
             });
         }
         self.states[at].input = input;
@@ -99,6 +104,7 @@ impl Inputs {
     /// the future must not hold the watermark up there.
     pub(crate) fn tally(&mut self, tally: &Tally, now_us: i64) {
         let Some(state) = self.states.get_mut(tally.input as usize) else { return };
+        state.seen_us = now_us;
         let range = &mut state.range;
         let end = tally.last_offset + 1;
         range.gaps += end - range.end_offset - tally.records;
@@ -125,8 +131,12 @@ impl Inputs {
     pub(crate) fn watermark_us(&self, now_us: i64) -> Option<i64> {
         let live = self.states.iter().filter(|state| state.live);
         let holding = live.filter(|state| !state.drained || state.range.watermark_us.is_some());
+        let idle = |state: &&InputState| state.seen_us < now_us - 2 * SECOND_US;
+        let holding = holding.filter(|state| !(Mutant::IdleByClock.lives() && idle(state)));
         let marks: Option<Vec<i64>> = holding.map(|state| state.range.watermark_us).collect();
-        marks?.into_iter().min().map(|mark| mark.min(now_us))
+        let marks = marks?.into_iter();
+        let mark = if Mutant::MaxWatermark.lives() { marks.max() } else { marks.min() };
+        mark.map(|mark| mark.min(now_us))
     }
 
     /// Closes the epoch: this epoch's lines, and the next epoch's begin.

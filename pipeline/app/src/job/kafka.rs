@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use fail::fail_point;
 use ingest::{Found, KafkaSource, Start, TailCheck, TailChecker};
+use model::mutant::Mutant;
 use model::record::Input;
 use model::time::SECOND_US;
 use regex::Regex;
@@ -104,7 +106,11 @@ impl Reader {
             let (low, high) = self.source.bounds(&part.topic, part.partition)?;
             let seek = self.seeks.get(&(part.topic.clone(), part.partition)).copied();
             let first = if latest { high } else { low };
-            let offset = seek.or(stored).unwrap_or(first);
+            let mut offset = seek.or(stored).unwrap_or(first);
+            if Mutant::KafkaOffsets.lives() {
+                let told = self.source.told_offset(&part.topic, part.partition)?;
+                offset = told.unwrap_or(first);
+            }
             let id = u32::try_from(known.unwrap_or(unknown)).unwrap_or(u32::MAX);
             unknown += usize::from(known.is_none());
             let start = Start { topic: part.topic, partition: part.partition, offset, input: id };
@@ -137,6 +143,9 @@ impl Reader {
             let polled = self.source.poll(BATCH_BYTES, IDLE)?;
             for record in &polled.batch.records {
                 self.positions.insert(record.input, record.offset + 1);
+            }
+            if Mutant::KafkaOffsets.lives() {
+                self.tell_positions();
             }
             for input in &polled.ended {
                 self.targets.remove(input);
@@ -204,6 +213,17 @@ impl Reader {
             }
         }
         self.source.tell_offsets(&offsets);
+        fail_point!("job::offsets_told");
+    }
+
+    /// What [`Mutant::KafkaOffsets`] does: tells Kafka what was read before it is committed.
+    fn tell_positions(&self) {
+        let place = |(input, offset): (&u32, &i64)| {
+            let state = self.inputs.states.get(*input as usize)?;
+            Some((state.input.topic.to_string(), state.input.partition, *offset))
+        };
+        let read: Vec<_> = self.positions.iter().filter_map(place).collect();
+        self.source.tell_offsets(&read);
     }
 
     /// The thread that asks for log ends.

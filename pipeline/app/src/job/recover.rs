@@ -7,9 +7,11 @@ use std::time::Duration;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use commit::{Chain, Claim, CommitError, DataDir, TAKEOVER_US, read_segment};
+use fail::fail_point;
 use model::clock::Clock;
 use model::keys::{Id16, Keyring};
 use model::manifest::{Manifest, StateSlice};
+use model::mutant::Mutant;
 use track::SLICES;
 
 use super::committer::slice_name;
@@ -109,7 +111,9 @@ pub(crate) fn recover(
         if !entry.file.path.is_empty() {
             trackers.restore(slice, &read_segment(dir, &entry.file)?)?;
         }
-        taken.insert(slice, entry.epoch);
+        fail_point!("job::slice_restored");
+        let newest = Mutant::SliceWithoutOffsets.lives();
+        taken.insert(slice, if newest { head.epoch } else { entry.epoch });
     }
     let oldest = (0..SLICES).map(|slice| taken.get(&slice).copied().unwrap_or(0)).min();
     let mut watermark_us = None;
@@ -123,6 +127,7 @@ pub(crate) fn recover(
             what: format!("it is missing, and the state at {} needs it", head.epoch),
         })?;
         let behind = |slice: u8| taken.get(&slice).copied().unwrap_or(0) < epoch;
+        fail_point!("job::replaying");
         replay(dir, &mut trackers, &manifest, &behind, watermark_us)?;
         watermark_us = manifest.watermark_us;
     }

@@ -1,0 +1,46 @@
+//! Failpoints for the crash test (feature `proof`): the process ends itself at a named step.
+//!
+//! ```text
+//! SENDTALLY_FAILPOINT=commit::linked=3    ends at the third time it comes there
+//! SENDTALLY_FAILPOINT_LOG=FILE            gets a line with the name before that
+//! ```
+//! Without the feature no failpoint is in the binary.
+
+#[cfg(feature = "proof")]
+pub(crate) use armed::arm;
+
+/// Nothing to arm in this build.
+#[cfg(not(feature = "proof"))]
+pub(crate) const fn arm() {}
+
+#[cfg(feature = "proof")]
+mod armed {
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Arms the failpoint that the environment names.
+    ///
+    /// It ends by `abort`: nothing is flushed, dropped or unwound, as with `kill -9`.
+    pub(crate) fn arm() {
+        let Ok(text) = std::env::var("SENDTALLY_FAILPOINT") else { return };
+        let (name, times) = text.rsplit_once('=').unwrap_or((&text, "1"));
+        let left = AtomicU64::new(times.parse().unwrap_or(1));
+        let told = name.to_owned();
+        let armed = fail::cfg_callback(name, move || {
+            if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                log(&told);
+                std::process::abort();
+            }
+        });
+        if let Err(why) = armed {
+            tracing::error!(why, name, "the failpoint cannot be armed");
+        }
+    }
+
+    fn log(name: &str) {
+        let Some(path) = std::env::var_os("SENDTALLY_FAILPOINT_LOG") else { return };
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        drop(file.and_then(|mut file| writeln!(file, "{name}")));
+    }
+}
