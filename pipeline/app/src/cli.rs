@@ -202,6 +202,9 @@ pub(crate) struct SimulateArgs {
     /// `kafka`, or a directory for records and logs.
     #[arg(long)]
     pub(crate) out: String,
+    /// Begins now and sends each record at its time, with `--out kafka`.
+    #[arg(long)]
+    pub(crate) live: bool,
     /// Bootstrap servers, with `--out kafka`.
     #[arg(long)]
     pub(crate) brokers: Option<String>,

@@ -15,7 +15,7 @@ use model::manifest::FORMAT_VERSION;
 use serde::{Deserialize, Serialize};
 
 use crate::CommitError;
-use crate::publish::publish_absent;
+use crate::publish::{publish_absent, sync_parent};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Format {
@@ -34,7 +34,10 @@ impl DataDir {
     /// # Errors
     /// Where it cannot be made or read, or is of a newer format.
     pub fn open(root: &Path) -> Result<Self, CommitError> {
-        fs::create_dir_all(root).map_err(CommitError::io("make directory", root))?;
+        if !root.is_dir() {
+            fs::create_dir_all(root).map_err(CommitError::io("make directory", root))?;
+            sync_parent(root)?;
+        }
         let path = root.join("FORMAT");
         if !path.exists() {
             let format = format!("{{\"format_version\":{FORMAT_VERSION}}}\n");
@@ -61,13 +64,20 @@ impl DataDir {
         &self.root
     }
 
-    /// A place below it, made where it is absent.
+    /// A place below it, made where it is absent: a file in a directory that a power cut forgets
+    /// is lost, however well it was written.
     ///
     /// # Errors
     /// Where it cannot be made.
     pub fn place(&self, below: &str) -> Result<PathBuf, CommitError> {
         let path = self.root.join(below);
+        if path.is_dir() {
+            return Ok(path);
+        }
         fs::create_dir_all(&path).map_err(CommitError::io("make directory", &path))?;
+        for made in path.ancestors().take_while(|made| *made != self.root) {
+            sync_parent(made)?;
+        }
         Ok(path)
     }
 }

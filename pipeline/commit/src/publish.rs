@@ -52,7 +52,8 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), CommitError>
 
 /// Fsyncs the directory that holds `path`: makes its name durable.
 pub(crate) fn sync_parent(path: &Path) -> Result<(), CommitError> {
-    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or_else(|| Path::new("."));
     let directory = File::open(parent).map_err(CommitError::io("open", parent))?;
     directory.sync_all().map_err(CommitError::io("fsync", parent))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ingest::{KafkaSettings, OutRecord, Producer};
+use model::clock::{Clock, SystemClock};
 use simulate::logs::{DirWriter, LogWriter, TruthWriter, write_incidents};
 use simulate::{Options, Record, Scenario, Simulation};
 
@@ -24,10 +25,13 @@ pub(crate) fn run(args: &SimulateArgs) -> Outcome<()> {
         events: args.events,
         rate: args.rate,
         partitions: args.partitions,
-        start_us: None,
+        start_us: args.live.then(|| SystemClock.now_us()),
     };
     let simulation = Simulation::new(&scenario, options);
     let topics = scenario.topics();
+    if args.live && args.out != "kafka" {
+        return Err(Failure::usage("--live needs --out kafka"));
+    }
     if args.out == "kafka" {
         return to_kafka(args, simulation, &topics);
     }
@@ -66,6 +70,9 @@ fn to_kafka(args: &SimulateArgs, simulation: Simulation, topics: &[String]) -> O
     Producer::create_topics(&settings, topics, partitions)?;
     let producer = Producer::new(&settings)?;
     drain(simulation, topics, log, |record| {
+        while args.live && record.timestamp_ms * 1000 > SystemClock.now_us() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let topic = topics.get(usize::from(record.topic)).map_or("", String::as_str);
         producer.send(&out_record(record, topic)).map_err(Failure::from)
     })?;

@@ -1,0 +1,393 @@
+"""The crash test: nothing lost, nothing counted twice, proven by killing it.
+
+    python tests/proof/crash.py --events 10000000 --kills 200 --hits 3 --report FILE
+
+A real Kafka gets live traffic. Three processes share one data directory; whoever owns it is killed,
+frozen past the takeover, ends itself at a failpoint, has its disk filled; brokers and ClickHouse are
+killed too, ClickHouse loses answers, a subscriber of alerts restarts. Then everything is compared
+with SQL over the simulator's log. Seeds are printed: the same seed plays the same dice, not the same
+race.
+
+`kill -9` keeps the page cache, so nothing here can show a missing fsync: tests/proof/fsyncs.py does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
+    sys.path.insert(0, str(near))
+
+import kafka  # noqa: E402
+import oracle  # noqa: E402
+import sendtally  # noqa: E402
+import wire  # noqa: E402
+from cast import Cast, addresses, failpoints  # noqa: E402
+from clickhouse import ClickHouse  # noqa: E402
+from conftest import Traffic  # noqa: E402
+
+DATABASE = "sendtally"
+OWNER_S = 60.0
+FAULTS = {"drop_after_apply": 0.08, "drop_before_apply": 0.04,
+          "error": {"code": 252, "status": 500, "message": "Too many parts", "share": 0.04}}
+
+
+@dataclass
+class Play:
+    """How hard and how long."""
+
+    seed: int
+    events: int
+    rate: float
+    kills: int
+    hits: int
+    binary: Path
+    work: Path
+    points: list[str] = field(default_factory=failpoints)
+    mutant: str | None = None
+    disk_mb: int = 0
+
+
+class Subscriber(threading.Thread):
+    """Reads `/v1/alerts?after=` of whoever serves, and restarts now and then: it then goes on from
+    the cursor that it stored last, so it may see a transition again, never miss one."""
+
+    def __init__(self, listens: list[str], seed: int) -> None:
+        super().__init__(daemon=True)
+        self.listens, self.dice = listens, random.Random(seed)
+        self.cursor, self.restarts = 0, 0
+        self.received: dict[str, dict[str, object]] = {}
+        self.order: list[str] = []
+        self.differs: list[str] = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(0.3):
+            for listen in self.listens:
+                self.page(listen)
+
+    def page(self, listen: str) -> None:
+        """One page of one process, where it answers."""
+        try:
+            answer = sendtally.get_json(f"http://{listen}/v1/alerts?after={self.cursor}&limit=50")
+        except (OSError, ValueError):
+            return
+        assert isinstance(answer, dict)
+        for alert in answer["alerts"]:
+            known = self.received.setdefault(alert["id"], alert)
+            if known is alert:
+                self.order.append(alert["id"])
+            elif known != alert:
+                self.differs.append(f"{known} became {alert}")
+        if answer["alerts"] and self.dice.random() < 0.3:
+            self.restarts += 1  # before the cursor was stored
+            return
+        self.cursor = int(answer["next"])
+
+
+@dataclass
+class Stage:
+    """Everything that plays along."""
+
+    play: Play
+    node: kafka.Kafka
+    front: ClickHouse
+    cast: Cast
+    producer: subprocess.Popen[bytes]
+    subscriber: Subscriber
+    dice: random.Random
+    acts: Counter[str] = field(default_factory=Counter)
+    inserts: Counter[str] = field(default_factory=Counter)
+    began: float = field(default_factory=time.monotonic)
+
+    def lacking(self) -> list[str]:
+        """Failpoints that were hit too seldom."""
+        return [name for name in self.play.points if self.cast.hits[name] < self.play.hits]
+
+    def over(self) -> bool:
+        """Whether enough was killed; the producer's end comes after it."""
+        random_kills = sum(self.cast.kills.values()) - self.cast.kills["failpoint"]
+        return random_kills >= self.play.kills and not self.lacking()
+
+    def act(self) -> None:
+        """One act: somebody owns the chain and works, then something happens to it."""
+        self.cast.refill(self.lacking(), 0.6)
+        owner = self.cast.wait_for_owner(OWNER_S)
+        began, _ = self.cast.head()
+        deadline = time.monotonic() + OWNER_S
+        while self.cast.head()[0] < began + 2 and owner.popen.poll() is None:
+            assert time.monotonic() < deadline, f"the owner commits nothing:\n{owner.tail()}"
+            time.sleep(0.05)
+        if owner.armed and owner.armed in self.lacking():
+            self.wait(owner, 6.0)
+        else:
+            self.wait(owner, self.dice.uniform(0.0, 2.0))
+        if owner.popen.poll() is not None:
+            return
+        names = ["kill", "freeze", "kill both", "broker", "clickhouse", "disk"]
+        weights = [70, 10, 8, 3, 6, 3 if self.play.disk_mb else 0]
+        name = self.dice.choices(names, weights)[0]
+        self.acts[name] += 1
+        print(f"{time.monotonic() - self.began:7.1f} s  epoch {self.cast.head()[0]:6}  {name}",
+              flush=True)
+        getattr(self, name.replace(" ", "_"))(owner)
+
+    def wait(self, owner: object, seconds: float) -> None:
+        """Sleeps, or until the owner ended itself."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and owner.popen.poll() is None:  # type: ignore[attr-defined]
+            time.sleep(0.02)
+
+    def kill(self, owner) -> None:  # type: ignore[no-untyped-def]
+        """The owner dies."""
+        self.cast.kill(owner, "kill -9")
+
+    def kill_both(self, owner) -> None:  # type: ignore[no-untyped-def]
+        """The owner and a standby die."""
+        others = [actor for actor in self.cast.actors.values() if actor is not owner]
+        for actor in [owner, *others[:1]]:
+            self.cast.kill(actor, "kill -9")
+
+    def freeze(self, owner) -> None:  # type: ignore[no-untyped-def]
+        """The owner freezes, is taken over, and wakes as a zombie."""
+        self.cast.freeze(owner)
+        self.cast.wait_for_owner(OWNER_S)
+        time.sleep(self.dice.choice([0.0, 0.5, 3.0]))
+        self.cast.thaw(owner)
+        self.cast.bury()
+
+    def broker(self, _) -> None:  # type: ignore[no-untyped-def]
+        """Kafka dies and comes back."""
+        self.node.kill()
+        time.sleep(self.dice.uniform(0.0, 2.0))
+        self.node.start()
+
+    def clickhouse(self, _) -> None:  # type: ignore[no-untyped-def]
+        """ClickHouse dies and comes back with its faults."""
+        self.front.kill()
+        time.sleep(self.dice.uniform(0.0, 3.0))
+        self.front.start()
+        self.front.control(seed=self.dice.randrange(1 << 30), **FAULTS)
+
+    def disk(self, owner) -> None:  # type: ignore[no-untyped-def]
+        """The disk is full for a while; the owner waits, or is killed meanwhile."""
+        ballast = self.cast.data.parent / "ballast"
+        with open(ballast, "wb") as file:
+            try:
+                while True:
+                    file.write(b"\0" * (1 << 20))
+                    file.flush()
+            except OSError:
+                pass
+        time.sleep(self.dice.uniform(1.0, 3.0))
+        if self.dice.random() < 0.5:
+            self.cast.kill(owner, "kill -9")
+        ballast.unlink()
+
+
+def configurations(play: Play, data: Path, brokers: str, url: str, listens: list[str]) -> list[Path]:
+    """A configuration a slot: they differ in the API's address."""
+    paths = []
+    for slot, listen in enumerate(listens):
+        config = sendtally.Config(data, brokers, group="crash", listen=listen,
+                                  extra={"clickhouse": [f'url = "{url}"']})
+        text = "\n".join(config.lines()) + "\n"
+        path = play.work / f"slot-{slot}.toml"
+        path.write_text(text)
+        paths.append(path)
+    return paths
+
+
+def produce(play: Play, brokers: str) -> subprocess.Popen[bytes]:
+    """Live traffic, as fast as the clock."""
+    log = play.work / "log"
+    log.mkdir()
+    out = open(play.work / "simulate.log", "ab")
+    return subprocess.Popen(
+        [str(play.binary), "simulate", "--scenario", str(sendtally.SCENARIOS / "crash.yaml"),
+         "--seed", str(play.seed), "--rate", str(play.rate), "--events", str(play.events),
+         "--partitions", "4", "--out", "kafka", "--live", "--brokers", brokers, "--log", str(log)],
+        stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+
+def perform(play: Play) -> dict[str, object]:
+    """Plays and compares; raises where anything differs. Gives the report."""
+    dice = random.Random(play.seed)
+    data = disk(play) / "data"
+    listens = addresses(3)
+    environment = {"SENDTALLY_GRACE_S": "20"}
+    if play.mutant:
+        environment["SENDTALLY_MUTANT"] = play.mutant
+    with kafka.Kafka() as node, ClickHouse(play.work / "clickhouse") as front:
+        front.control(seed=play.seed, **FAULTS)
+        configs = configurations(play, data, node.brokers, front.url, listens)
+        cast = Cast(play.binary, data, play.work, configs, listens, dice, environment)
+        subscriber = Subscriber(listens, play.seed)
+        producer = produce(play, node.brokers)
+        stage = Stage(play, node, front, cast, producer, subscriber, dice)
+        try:
+            sendtally.wait_until(lambda: node.topics(), 60, "topics")
+            subscriber.start()
+            while not stage.over() or producer.poll() is None:
+                stage.act()
+            assert producer.returncode == 0, (play.work / "simulate.log").read_text()[-2000:]
+            cast.refill([], 0.0)
+            cast.wait_for_owner(OWNER_S)
+            time.sleep(12)  # a window of the last events is due, and alerts after it
+            subscriber.done.set()
+            subscriber.join()
+            cast.end()
+        finally:
+            cast.destroy()
+            if producer.poll() is None:
+                producer.kill()
+        played_s = time.monotonic() - stage.began
+        front.control()
+        compare(play, stage, configs[0])
+    return report(play, stage, played_s)
+
+
+def compare(play: Play, stage: Stage, config: Path) -> None:
+    """Drains, then compares lake, ClickHouse, ledger and alerts."""
+    data = stage.cast.data
+    environment = {**stage.cast.environment, "SENDTALLY_BIN": str(play.binary)}
+    os.environ["SENDTALLY_BIN"] = str(play.binary)
+    sendtally.call("run", "--config", config, "--until-end", **environment).expect(0)
+    sendtally.call("verify", "--data", data).expect(0)
+    traffic = expected(play, stage.node)
+    oracle.expect(traffic.expected, sendtally.watermark_us(data))
+    traffic.check(data)
+    folder = play.work / "dump"
+    oracle.attach_clickhouse(traffic.expected, stage.front, DATABASE, folder)
+    found = oracle.row_differences(traffic.expected, data, folder)
+    stage.inserts.update(str(entry["outcome"]) for entry in stage.front.log())
+    found += doubled(traffic, stage.front)
+    found += alerts(traffic, stage.subscriber, folder)
+    found += unnamed(data)
+    assert not found, "\n".join(found)
+    oracle.verdict(traffic.expected)
+
+
+def expected(play: Play, node: kafka.Kafka) -> Traffic:
+    """What the oracle derives from the log."""
+    log = play.work / "log"
+    categories = wire.write_categories(node.brokers, list(node.topics()), log / "categories.csv")
+    connection = oracle.connect()
+    connection.execute("SET memory_limit = '10GB'")
+    connection.execute(f"SET temp_directory = '{play.work / 'duckdb'}'")
+    oracle.load(connection, log / "log.csv", categories)
+    return Traffic(node, log, connection)
+
+
+def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
+    """Merges may hide a row that came twice: the server must have gained each row once."""
+    gained: Counter[str] = Counter()
+    for entry in front.log():
+        table = str(entry["table"]).replace("`", "").removeprefix(f"{DATABASE}.")
+        gained[table] += int(entry["rows"] or 0)
+    lines = []
+    for table in [*oracle.TABLES, "alerts"]:
+        rows = traffic.expected.execute(f"SELECT count(*) FROM parquet_{table}").fetchone()
+        if rows and gained[table] != rows[0]:
+            lines.append(f"ClickHouse took {gained[table]} rows of {table}, {rows[0]} are committed")
+    return lines
+
+
+def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
+    """Each transition once, in order, as committed."""
+    rows = traffic.expected.execute(
+        f"SELECT seq, lower(hex(id)) AS id FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
+    ).fetchall()
+    ids = [row[1] for row in rows]
+    lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
+    if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
+        lines.append("numbers of alerts have holes")
+    if len(set(ids)) != len(ids):
+        lines.append("a transition is in the log twice")
+    if subscriber.order != ids[:len(subscriber.order)]:
+        lines.append("the subscriber received other transitions, or in another order")
+    return lines
+
+
+def unnamed(data: Path) -> list[str]:
+    """Files that no manifest names."""
+    named: set[str] = set()
+    for path in (data / "chains").glob("*/*.json"):
+        manifest = json.loads(path.read_text())
+        named |= {entry["path"] for entry in manifest["segments"] + manifest["files"]}
+        named |= {entry["file"]["path"] for entry in manifest["state"]}
+    present = {str(path.relative_to(data)) for place in ("segments", "state", "lake")
+               for path in (data / place).rglob("*") if path.is_file()}
+    left = sorted(present - named)
+    return [f"{len(left)} orphans stay, e.g. {left[:3]}"] if left else []
+
+
+def disk(play: Play) -> Path:
+    """Where the data directory lies: on a file system of its own where its disk is to be filled."""
+    place = play.work / "disk"
+    place.mkdir()
+    if play.disk_mb:
+        image = play.work / "disk.img"
+        with open(image, "wb") as file:
+            file.truncate(play.disk_mb << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, place], check=True)
+    return place
+
+
+def report(play: Play, stage: Stage, played_s: float) -> dict[str, object]:
+    """What was done, as it is printed."""
+    kills = stage.cast.kills
+    return {
+        "seed": play.seed, "events": play.events, "played_s": round(played_s),
+        "kills": sum(kills.values()), "by": dict(kills), "acts": dict(stage.acts),
+        "failpoint_hits": dict(sorted(stage.cast.hits.items())),
+        "processes": stage.cast.started, "alerts": len(stage.subscriber.order),
+        "subscriber_restarts": stage.subscriber.restarts,
+        "clickhouse": dict(stage.inserts),
+        "lost": 0, "doubled": 0,
+    }
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--rate", type=float, default=5_000.0)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--hits", type=int, default=3)
+    parser.add_argument("--disk-mb", type=int, default=24_000)
+    parser.add_argument("--mutant")
+    parser.add_argument("--binary", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--report", type=Path)
+    chosen = parser.parse_args()
+    chosen.work.mkdir(parents=True)
+    print(f"seed {chosen.seed}", flush=True)
+    play = Play(chosen.seed, chosen.events, chosen.rate, chosen.kills, chosen.hits, chosen.binary,
+                chosen.work, mutant=chosen.mutant, disk_mb=chosen.disk_mb)
+    try:
+        told = json.dumps(perform(play), indent=2)
+    finally:
+        if chosen.disk_mb:
+            subprocess.run(["umount", "-l", chosen.work / "disk"], check=False)
+    print(told)
+    if chosen.report:
+        chosen.report.write_text(told + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
