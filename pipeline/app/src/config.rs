@@ -1,5 +1,6 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ingest::{KafkaSettings, Protocol, Sasl};
@@ -9,6 +10,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome};
+use crate::lake::{Retention, Rules};
 
 /// The file as it is written. Every key is documented here and in the README.
 #[derive(Debug, Deserialize)]
@@ -29,6 +31,10 @@ struct Raw {
     /// When files are published.
     #[serde(default)]
     sink: RawSink,
+    /// Days by table after which its files go; a table that is not named is kept. `events` 36 or
+    /// more.
+    #[serde(default)]
+    retention: BTreeMap<String, u32>,
     /// Where the API listens; without this section there is none.
     serve: Option<RawServe>,
     /// SLO objectives; without any, the built-in delivery rate.
@@ -161,7 +167,7 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
-    pub(crate) publish_after_us: i64,
+    pub(crate) lake: Rules,
     pub(crate) listen: Option<String>,
     pub(crate) objective_files: Vec<PathBuf>,
     /// Hash of the file's text: which configuration an epoch was made under.
@@ -199,8 +205,12 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
-        publish_after_us: i64::try_from(raw.sink.publish_after_s).unwrap_or(i64::MAX / 2_000_000)
-            * model::time::SECOND_US,
+        lake: Rules {
+            publish_after_us: i64::try_from(raw.sink.publish_after_s)
+                .unwrap_or(i64::MAX / 2_000_000)
+                .saturating_mul(model::time::SECOND_US),
+            retention: Retention::new(raw.retention)?,
+        },
         listen: raw.serve.map(|serve| serve.listen),
         objective_files: raw.objectives.into_iter().map(|objective| objective.file).collect(),
         version: version_of(text),

@@ -37,7 +37,7 @@ pub fn collect_passed(
     for number in chain.numbers()?.into_iter().filter(|number| *number < oldest) {
         let Some(manifest) = chain.read(number)? else { continue };
         let slices = manifest.state.into_iter().map(|slice| slice.file);
-        for file in manifest.segments.into_iter().chain(slices) {
+        for file in manifest.segments.into_iter().chain(slices).chain(manifest.files) {
             if !file.path.is_empty() && !kept.contains(&file.path) {
                 deleted += usize::from(fs::remove_file(dir.root().join(&file.path)).is_ok());
             }

@@ -1,0 +1,90 @@
+//! Collection: segments, slices, replaced files and manifests that nobody needs any more.
+//!
+//! ```text
+//! noted an hour ago: job 41, aggregate 12, lake 7  ─► everything before these, and what only
+//!                                                      they name, goes now
+//! ```
+//! Invariants: nothing that a head, a reader or a state needs is touched; what a query may have
+//! begun to read within the hour stays.
+
+use std::collections::BTreeSet;
+
+use commit::{collect_orphans, collect_passed};
+use model::clock::Clock;
+use model::manifest::Manifest;
+use model::time::HOUR_US;
+
+use super::Lake;
+use crate::failure::Outcome;
+use crate::tables::{AGGREGATE, JOB, segments};
+
+/// Passed segments and replaced files stay for queries that still read them.
+const GRACE_US: i64 = HOUR_US;
+/// Where files lie that only manifests make real.
+const PLACES: [&str; 5] =
+    ["segments/job", "state/job", "segments/aggregate", "state/aggregate", "lake"];
+
+/// The oldest manifest of each chain that is still needed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passed {
+    job: u64,
+    aggregate: u64,
+    lake: u64,
+}
+
+impl Lake {
+    /// Deletes what every reader and every state had passed an hour ago.
+    pub(super) fn collect(&mut self, clock: &dyn Clock) -> Outcome<()> {
+        let now_us = clock.now_us();
+        self.passed.push_back((now_us, self.passed_now()));
+        let old = |entry: &(i64, Passed)| entry.0 + GRACE_US <= now_us;
+        // The newest of those that are old enough; it stays for the next time.
+        while self.passed.get(1).is_some_and(old) {
+            self.passed.pop_front();
+        }
+        let Some((_, passed)) = self.passed.front().copied().filter(|entry| old(entry)) else {
+            return Ok(());
+        };
+        let mut kept = BTreeSet::new();
+        for (chain, from) in [(&self.job, passed.job), (&self.aggregate, passed.aggregate)] {
+            // Nothing is passed (0) while a reader has not begun; epochs are numbered from 1.
+            for files in segments(chain, from.max(1), chain.epoch())?.into_values() {
+                kept.extend(files.into_iter().map(|file| file.path));
+            }
+            let state = chain.head().map(|head| head.state.clone()).unwrap_or_default();
+            kept.extend(state.into_iter().map(|slice| slice.file.path));
+        }
+        kept.extend(self.files().iter().map(|file| file.path.clone()));
+        // Replaced since the restart; what was replaced before it was so for an hour by now.
+        while self.replaced.front().is_some_and(|(at_us, _)| at_us + GRACE_US <= now_us) {
+            self.replaced.pop_front();
+        }
+        kept.extend(self.replaced.iter().map(|(_, path)| path.clone()));
+        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, now_us)?;
+        deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
+        deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;
+        deleted += collect_passed(&self.dir, &self.chain, passed.lake, &kept)?;
+        if deleted > 0 {
+            tracing::debug!(n_files = deleted, "passed files were collected");
+        }
+        Ok(())
+    }
+
+    /// The oldest manifest of each chain that somebody needs as of now.
+    fn passed_now(&self) -> Passed {
+        let lake = self.head();
+        let job = self.job.head().cloned().unwrap_or_default();
+        let aggregate = self.aggregate.head().cloned().unwrap_or_default();
+        let taken = |name: &str| lake.consumed.get(name).copied().unwrap_or(0);
+        // State is as of an epoch of the job: replay starts with the one after, and reads the
+        // watermark of that one. The aggregate may not have begun.
+        let state = |manifest: &Manifest| manifest.state.iter().map(|slice| slice.epoch).min();
+        let read = aggregate.consumed.get(JOB).copied().unwrap_or(0);
+        let oldest = taken(JOB).min(read).min(state(&job).unwrap_or(0));
+        Passed {
+            job: oldest.min(state(&aggregate).unwrap_or(0)),
+            aggregate: taken(AGGREGATE).min(aggregate.epoch),
+            lake: lake.epoch,
+        }
+    }
+}
