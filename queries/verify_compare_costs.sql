@@ -1,5 +1,6 @@
 -- Cost windows whose newest stored revision is not what the stored events and the recomputed
--- messages say. Windows that wait to be published are not compared.
+-- messages say. Windows that wait to be published are not compared, nor are those before
+-- kept.costs_from, whose rows retention may have dropped.
 --
 -- One vendor charge per message and unit: of the prices that its events repeat, the latest that is
 -- not zero; per-segment prices times the largest number of parts told; dated by the cohort time.
@@ -114,11 +115,13 @@ FULL OUTER JOIN again
     AND CAST(stored.traffic_class AS VARCHAR) = again.traffic_class
     AND COALESCE(CAST(stored.currency AS VARCHAR), '') = COALESCE(again.currency, '')
     AND CAST(stored.kind AS VARCHAR) = again.kind
+CROSS JOIN kept
 LEFT ANTI JOIN waiting
     ON CAST(waiting.window_s AS BIGINT) = COALESCE(CAST(stored.window_s AS BIGINT), again.window_s)
     AND arrow_cast(waiting.window_start_us, 'Timestamp(Microsecond, Some("UTC"))')
         = COALESCE(stored.window_start, again.window_start)
-WHERE (stored.amount IS DISTINCT FROM again.amount)
+WHERE COALESCE(stored.window_start, again.window_start) >= kept.costs_from
+  AND ((stored.amount IS DISTINCT FROM again.amount)
    OR stored.quantity <> CAST(again.quantity AS DECIMAL(38, 9))
    OR (stored.messages IS DISTINCT FROM again.messages)
-   OR stored.delivered <> again.delivered
+   OR stored.delivered <> again.delivered)

@@ -1,5 +1,6 @@
 -- Windows whose newest stored revision is not the recomputed one. Windows of zeros are only in the
--- store: their messages moved elsewhere. Windows that wait to be published are not compared.
+-- store: their messages moved elsewhere. Windows that wait to be published are not compared, nor
+-- are those before kept.slo_from, whose rows retention may have dropped.
 SELECT
     COALESCE(stored.window_s, again.window_s) AS window_s,
     COALESCE(stored.window_start, again.window_start) AS window_start,
@@ -21,11 +22,13 @@ FULL OUTER JOIN again_slo AS again
     AND COALESCE(CAST(stored.carrier AS VARCHAR), '') = COALESCE(CAST(again.carrier AS VARCHAR), '')
     AND COALESCE(CAST(stored.country AS VARCHAR), '') = COALESCE(CAST(again.country AS VARCHAR), '')
     AND CAST(stored.traffic_class AS VARCHAR) = CAST(again.traffic_class AS VARCHAR)
+CROSS JOIN kept
 LEFT ANTI JOIN waiting
     ON waiting.window_s = COALESCE(stored.window_s, again.window_s)
     AND arrow_cast(waiting.window_start_us, 'Timestamp(Microsecond, Some("UTC"))')
         = COALESCE(stored.window_start, again.window_start)
-WHERE (stored.total IS DISTINCT FROM again.total)
+WHERE COALESCE(stored.window_start, again.window_start) >= kept.slo_from
+  AND ((stored.total IS DISTINCT FROM again.total)
    OR stored.delivered <> again.delivered
    OR stored.read <> again.read
    OR stored.failed <> again.failed
@@ -36,4 +39,4 @@ WHERE (stored.total IS DISTINCT FROM again.total)
    OR stored.latency_n <> again.latency_n
    OR (stored.p50_ms IS DISTINCT FROM again.p50_ms)
    OR (stored.p95_ms IS DISTINCT FROM again.p95_ms)
-   OR (stored.p99_ms IS DISTINCT FROM again.p99_ms)
+   OR (stored.p99_ms IS DISTINCT FROM again.p99_ms))

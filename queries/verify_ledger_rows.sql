@@ -1,4 +1,5 @@
--- Epochs and partitions whose stored rows are not as many as the ledger says.
+-- Epochs and partitions whose stored rows are not as many as the ledger says. Of epochs up to
+-- kept.rows_after retention dropped rows.
 WITH stored AS (
     SELECT
         epoch,
@@ -47,6 +48,8 @@ FULL OUTER JOIN counted
     ON lines.epoch = counted.epoch
     AND lines.topic = counted.topic
     AND lines."partition" = counted."partition"
-WHERE COALESCE(lines.accepted, 0) <> COALESCE(counted.accepted, 0)
+CROSS JOIN kept
+WHERE COALESCE(lines.epoch, counted.epoch) > kept.rows_after
+  AND (COALESCE(lines.accepted, 0) <> COALESCE(counted.accepted, 0)
    OR COALESCE(lines.late, 0) <> COALESCE(counted.late, 0)
-   OR COALESCE(lines.dead, 0) <> COALESCE(counted.dead, 0)
+   OR COALESCE(lines.dead, 0) <> COALESCE(counted.dead, 0))

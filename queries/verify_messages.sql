@@ -1,6 +1,7 @@
 -- Messages again, from the stored events alone.
 --
 -- events      the stored table (schemas/events.toml)
+-- partial     message_key: messages of which retention may have dropped events
 -- $watermark  watermark by which the horizon is judged
 --
 -- Written apart from `track`, which keeps messages event by event: here a message is what its
@@ -11,6 +12,7 @@ WITH copies AS (
         *,
         ROW_NUMBER() OVER (PARTITION BY message_key, event_id ORDER BY event_time ASC) AS copy
     FROM events
+    LEFT ANTI JOIN partial ON events.message_key = partial.message_key
     -- Late events (older than 35 days) are stored and count in nothing.
     WHERE CAST(disposition AS VARCHAR) IN ('accepted', 'earlier')
 ),

@@ -1,4 +1,5 @@
--- Places where an epoch does not begin at the offset at which the one before it ended.
+-- Places where an epoch does not begin at the offset at which the one before it ended. Of epochs up
+-- to kept.ledger_after retention dropped lines.
 WITH ordered AS (
     SELECT
         epoch,
@@ -9,6 +10,8 @@ WITH ordered AS (
             PARTITION BY CAST(topic AS VARCHAR), "partition" ORDER BY epoch
         ) AS expected_offset
     FROM ledger
+    CROSS JOIN kept
+    WHERE epoch > kept.ledger_after
 )
 
 SELECT *

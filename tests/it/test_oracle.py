@@ -125,7 +125,7 @@ def add_one(data: Path, table: str, column: str) -> None:
         rows = rows.set_column(at, field, pa.array(more, field.type))
         pyarrow.parquet.write_table(rows, path)
         entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        date, name = path.parts[-2], f"{path.name[:20]}.parquet"
+        date, name = path.parts[-2], f"{path.name.rsplit('-', 1)[0]}.parquet"
         shutil.copy(path, data / "public" / table / f"date={date}" / name)
     head.write_text(json.dumps(manifest))
 

@@ -1,5 +1,6 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ingest::{KafkaSettings, Protocol, Sasl};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use sink::clickhouse::{Endpoint, Layout};
 
 use crate::failure::{Failure, Outcome};
+use crate::lake::{Retention, Rules};
 
 /// The file as it is written. Every key is documented here and in the README.
 #[derive(Debug, Deserialize)]
@@ -32,6 +34,10 @@ struct Raw {
     sink: RawSink,
     /// Where rows are loaded beside the files; without this section nowhere.
     clickhouse: Option<RawClickHouse>,
+    /// Days by table after which its files go; a table that is not named is kept. `events` 36 or
+    /// more.
+    #[serde(default)]
+    retention: BTreeMap<String, u32>,
     /// Where the API listens; without this section there is none.
     serve: Option<RawServe>,
     /// SLO objectives; without any, the built-in delivery rate.
@@ -199,8 +205,8 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
-    pub(crate) publish_after_us: i64,
     pub(crate) clickhouse: Option<ClickHouseSettings>,
+    pub(crate) lake: Rules,
     pub(crate) listen: Option<String>,
     pub(crate) objective_files: Vec<PathBuf>,
     /// Hash of the file's text: which configuration an epoch was made under.
@@ -230,6 +236,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
     if raw.topics.is_empty() {
         return Err(Failure::usage("[[topics]] is empty: name at least one topic"));
     }
+    let loads = raw.clickhouse.is_some();
     let topics: Outcome<Vec<TopicEntry>> = raw.topics.iter().map(topic).collect();
     Ok(Settings {
         data_dir: raw.data_dir,
@@ -238,9 +245,14 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
-        publish_after_us: i64::try_from(raw.sink.publish_after_s).unwrap_or(i64::MAX / 2_000_000)
-            * model::time::SECOND_US,
-        clickhouse: raw.clickhouse.map(clickhouse).transpose()?,
+        clickhouse: raw.clickhouse.map(|to| clickhouse(to, &raw.retention)).transpose()?,
+        lake: Rules {
+            publish_after_us: i64::try_from(raw.sink.publish_after_s)
+                .unwrap_or(i64::MAX / 2_000_000)
+                .saturating_mul(model::time::SECOND_US),
+            retention: Retention::new(raw.retention)?,
+            loads,
+        },
         listen: raw.serve.map(|serve| serve.listen),
         objective_files: raw.objectives.into_iter().map(|objective| objective.file).collect(),
         version: version_of(text),
@@ -311,7 +323,10 @@ fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
     })
 }
 
-fn clickhouse(raw: RawClickHouse) -> Outcome<ClickHouseSettings> {
+fn clickhouse(
+    raw: RawClickHouse,
+    retention: &BTreeMap<String, u32>,
+) -> Outcome<ClickHouseSettings> {
     if !raw.url.starts_with("http://") && !raw.url.starts_with("https://") {
         return Err(Failure::usage(format!(
             "[clickhouse] url is `{}`; it needs http://HOST:8123 or https://HOST:8443",
@@ -325,6 +340,7 @@ fn clickhouse(raw: RawClickHouse) -> Outcome<ClickHouseSettings> {
     let mut layout = Layout::single(&raw.database);
     layout.cluster = raw.cluster;
     layout.replicated = raw.replicated;
+    layout.ttl_days.clone_from(retention);
     let endpoint = Endpoint { url: raw.url, user: raw.user, password };
     Ok(ClickHouseSettings { endpoint, layout })
 }

@@ -76,8 +76,8 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
             let ending = (Arc::clone(&mode.stop), clock.now_us());
             let aggregate =
                 Aggregate::open(&dir, &owner, alerting, Arc::clone(&published), ending)?;
-            let (after_us, stop) = (settings.publish_after_us, Arc::clone(&mode.stop));
-            let lake = Lake::open(&dir, &owner, after_us, stop, clock.as_ref())?;
+            let (rules, stop) = (settings.lake.clone(), Arc::clone(&mode.stop));
+            let lake = Lake::open(&dir, &owner, rules, stop, clock.as_ref())?;
             let loader = settings.clickhouse.as_ref().map(|to| -> Outcome<Loader> {
                 let server = clickhouse::client(to, &mode.stop, mode.until_end)?;
                 Loader::open(&dir, &owner, server, &shared)

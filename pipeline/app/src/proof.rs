@@ -3,11 +3,26 @@
 //! ```text
 //! SENDTALLY_FAILPOINT=commit::linked=3    ends at the third time it comes there
 //! SENDTALLY_FAILPOINT_LOG=FILE            gets a line with the name before that
+//! SENDTALLY_GRACE_S, SENDTALLY_ORPHAN_S   shorter ages of what is collected, so that a test sees it
 //! ```
-//! Without the feature no failpoint is in the binary.
+//! Without the feature no failpoint is in the binary, and the ages are constants.
+
+use model::time::{DAY_US, HOUR_US};
 
 #[cfg(feature = "proof")]
-pub(crate) use armed::arm;
+pub(crate) use armed::{arm, grace_us, orphan_us};
+
+/// What was passed stays so long for queries that still read it.
+#[cfg(not(feature = "proof"))]
+pub(crate) const fn grace_us() -> i64 {
+    HOUR_US
+}
+
+/// A file that no manifest names stays so long: its writer may be alive.
+#[cfg(not(feature = "proof"))]
+pub(crate) const fn orphan_us() -> i64 {
+    DAY_US
+}
 
 /// Nothing to arm in this build.
 #[cfg(not(feature = "proof"))]
@@ -18,6 +33,22 @@ mod armed {
     use std::fs::OpenOptions;
     use std::io::Write;
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::{DAY_US, HOUR_US};
+    use model::time::SECOND_US;
+
+    pub(crate) fn grace_us() -> i64 {
+        seconds("SENDTALLY_GRACE_S").unwrap_or(HOUR_US)
+    }
+
+    pub(crate) fn orphan_us() -> i64 {
+        seconds("SENDTALLY_ORPHAN_S").unwrap_or(DAY_US)
+    }
+
+    fn seconds(name: &str) -> Option<i64> {
+        let seconds: i64 = std::env::var(name).ok()?.parse().ok()?;
+        Some(seconds * SECOND_US)
+    }
 
     /// Arms the failpoint that the environment names.
     ///

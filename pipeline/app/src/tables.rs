@@ -63,6 +63,7 @@ pub(crate) struct Snapshot {
     pub(crate) tables: Vec<TableSource>,
     pub(crate) job: Manifest,
     pub(crate) aggregate: Manifest,
+    pub(crate) lake: Manifest,
 }
 
 /// The tables for which `wanted` is true, as of now; the others have no rows. Starts over where the
@@ -113,7 +114,7 @@ fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<S
         }
         sources.push(source);
     }
-    Ok(Snapshot { tables: sources, job, aggregate })
+    Ok(Snapshot { tables: sources, job, aggregate, lake: head })
 }
 
 fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Vec<PathBuf> {

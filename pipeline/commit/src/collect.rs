@@ -14,14 +14,10 @@ use std::fs;
 use std::path::Path;
 
 use fail::fail_point;
-use model::time::DAY_US;
 
 use crate::CommitError;
 use crate::chain::Chain;
 use crate::datadir::DataDir;
-
-/// A file that no manifest names stays so long: its writer may be alive.
-const ORPHAN_US: i64 = DAY_US;
 
 /// Deletes the manifests of a chain below `oldest`, and the files that they name and `kept` does
 /// not. Returns how many files went.
@@ -38,7 +34,7 @@ pub fn collect_passed(
     for number in chain.numbers()?.into_iter().filter(|number| *number < oldest) {
         let Some(manifest) = chain.read(number)? else { continue };
         let slices = manifest.state.into_iter().map(|slice| slice.file);
-        for file in manifest.segments.into_iter().chain(slices) {
+        for file in manifest.segments.into_iter().chain(slices).chain(manifest.files) {
             if !file.path.is_empty() && !kept.contains(&file.path) {
                 deleted += usize::from(fs::remove_file(dir.root().join(&file.path)).is_ok());
             }
@@ -51,8 +47,9 @@ pub fn collect_passed(
     Ok(deleted)
 }
 
-/// Deletes files below `places` that `kept` does not name and that are older than a day.
-/// `now_us` is the processing clock. Returns how many went.
+/// Deletes files below `places` that `kept` does not name and that were last written before
+/// `before_us` of the processing clock: the writer of a younger one may be alive. Returns how many
+/// went.
 ///
 /// # Errors
 /// Where a directory cannot be listed.
@@ -60,7 +57,7 @@ pub fn collect_orphans(
     dir: &DataDir,
     places: &[&str],
     kept: &BTreeSet<String>,
-    now_us: i64,
+    before_us: i64,
 ) -> Result<usize, CommitError> {
     let mut deleted = 0;
     for place in places {
@@ -69,10 +66,10 @@ pub fn collect_orphans(
             let entry = entry.map_err(CommitError::io("list", &path))?;
             let name = format!("{place}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
-                deleted += collect_orphans(dir, &[&name], kept, now_us)?;
+                deleted += collect_orphans(dir, &[&name], kept, before_us)?;
                 continue;
             }
-            let old = modified_us(&entry.path()).is_some_and(|at| at + ORPHAN_US < now_us);
+            let old = modified_us(&entry.path()).is_some_and(|at| at < before_us);
             if old && !kept.contains(&name) {
                 deleted += usize::from(fs::remove_file(entry.path()).is_ok());
             }
@@ -122,10 +119,10 @@ mod tests {
         assert!(!there("one") && there("two") && there("three") && there("orphan"));
         assert_eq!(chain.numbers().unwrap(), [3]);
         assert_eq!(Chain::open(&dir, "job", "b").unwrap().epoch(), 3);
-        let now_us = modified_us(&place.join("orphan")).unwrap();
+        let written_us = modified_us(&place.join("orphan")).unwrap();
         let places = ["segments/job"];
-        assert_eq!(collect_orphans(&dir, &places, &kept, now_us + ORPHAN_US).unwrap(), 0);
-        assert_eq!(collect_orphans(&dir, &places, &kept, now_us + ORPHAN_US + 1).unwrap(), 1);
+        assert_eq!(collect_orphans(&dir, &places, &kept, written_us).unwrap(), 0);
+        assert_eq!(collect_orphans(&dir, &places, &kept, written_us + 1).unwrap(), 1);
         assert!(!there("orphan") && there("two"));
         fs::remove_dir_all(&root).unwrap();
     }

@@ -1,7 +1,11 @@
-//! Rows to Parquet: sorted, compressed, with statistics, one file a table and date.
+//! Rows to Parquet: sorted, compressed, with statistics, one file a table and date; then merged
+//! into files of a good size, and published.
 //!
 //! ```text
-//! segments of whole epochs ─► by date ─► sort ─► lake/<table>/<name>.parquet (fsynced)
+//! segments of whole epochs ─► by date ─► sort ─► lake/<table>/<date>/rolled-….parquet
+//!                                                 │ k-way merge, publish_after later
+//!                                                 ▼
+//!                                                lake/<table>/<date>/….parquet (fsynced)
 //!                                                 │ after the lake's manifest
 //!                                                 ▼ hard link, never replaced
 //!                                public/<table>/date=YYYY-MM-DD/<name>.parquet
@@ -13,12 +17,18 @@ mod parquet_file;
 
 mod rows;
 
+mod merge;
+
+mod footer;
+
 mod publish;
 
 pub mod clickhouse;
 
-pub use parquet_file::{Written, write_parquet};
-pub use publish::{PublicFile, publish};
+pub use footer::newest_epoch;
+pub use merge::merge;
+pub use parquet_file::{ParquetFile, ROW_GROUP_ROWS, Written, write_parquet};
+pub use publish::{PublicFile, publish, withdraw};
 pub use rows::{by_date, sorted};
 
 use std::path::{Path, PathBuf};
@@ -48,9 +58,11 @@ pub enum SinkError {
         #[source]
         source: arrow_schema::ArrowError,
     },
-    /// Parquet could not be written.
-    #[error("cannot write Parquet file {path}")]
+    /// Parquet could not be read or written.
+    #[error("cannot {what} Parquet file {path}")]
     Parquet {
+        /// What was tried.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -63,6 +75,14 @@ impl SinkError {
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { what, path, source }
+    }
+
+    pub(crate) fn read(path: &Path) -> impl Fn(parquet::errors::ParquetError) -> Self {
+        move |source| Self::Parquet { what: "read", path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl Fn(parquet::errors::ParquetError) -> Self {
+        move |source| Self::Parquet { what: "write", path: path.to_path_buf(), source }
     }
 
     /// The disk is full: the same step can be tried again when there is space.

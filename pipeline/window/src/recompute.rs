@@ -51,7 +51,8 @@ const MESSAGE_COLUMNS: [&str; 16] = [
 /// Columns of `slo_windows` that say when a row was made, not what is in the window.
 const STAMP_COLUMNS: [&str; 3] = ["watermark", "revision", "committed_at"];
 
-/// Messages as their events say, sorted by key. Columns are those of `messages` that follow from
+/// Messages as their events say, sorted by key; without those of `partial` (one column
+/// `message_key`), some of whose events are gone. Columns are those of `messages` that follow from
 /// events, with their types; nullable, so that a broken table can be looked at too. At least one
 /// batch, so that its columns are known without an event too.
 ///
@@ -59,12 +60,13 @@ const STAMP_COLUMNS: [&str; 3] = ["watermark", "revision", "committed_at"];
 /// Where the events cannot be read.
 pub fn recompute_messages(
     events: TableSource,
+    partial: &RecordBatch,
     watermark_us: i64,
 ) -> Result<Vec<RecordBatch>, WindowError> {
     let schema = columns(&schema::MESSAGES, |name| MESSAGE_COLUMNS.contains(&name));
     let executor = Executor::threaded()?;
     let batches = executor.block_on(async {
-        let context = open(events).await?;
+        let context = open(events, partial).await?;
         let messages = messages(&context, watermark_us).await.map_err(plan(MESSAGES_NAME))?;
         let by_key = vec![datafusion::prelude::col("message_key").sort(true, false)];
         let sorted = messages.sort(by_key).map_err(plan(MESSAGES_NAME))?;
@@ -85,13 +87,14 @@ pub fn recompute_messages(
 /// Where the events cannot be read.
 pub fn recompute_slo(
     events: TableSource,
+    partial: &RecordBatch,
     admitted: &RecordBatch,
     watermark_us: i64,
 ) -> Result<RecordBatch, WindowError> {
     let schema = columns(&schema::SLO_WINDOWS, |name| !STAMP_COLUMNS.contains(&name));
     let executor = Executor::threaded()?;
     let batches = executor.block_on(async {
-        let context = open(events).await?;
+        let context = open(events, partial).await?;
         let known =
             MemTable::try_new(admitted.schema(), vec![vec![admitted.clone()]]).map(Arc::new);
         let registered = known.and_then(|table| context.register_table("admitted", table));
@@ -104,11 +107,17 @@ pub fn recompute_slo(
 }
 
 /// A context whose `events` are these, whatever name they were given under.
-async fn open(mut events: TableSource) -> Result<SessionContext, WindowError> {
+async fn open(
+    mut events: TableSource,
+    partial: &RecordBatch,
+) -> Result<SessionContext, WindowError> {
     events.name.clone_from(&schema::EVENTS.name);
     let context = session::context()?;
     sketch_sql::register(&context);
     table::register(&context, &events).await?;
+    let partial = MemTable::try_new(partial.schema(), vec![vec![partial.clone()]]).map(Arc::new);
+    let registered = partial.and_then(|table| context.register_table("partial", table));
+    registered.map_err(plan(MESSAGES_NAME))?;
     let lengths = engine::window_lengths()?;
     let lengths = MemTable::try_new(lengths.schema(), vec![vec![lengths]]).map(Arc::new);
     let registered = lengths.and_then(|table| context.register_table("window_lengths", table));

@@ -24,6 +24,7 @@ use crate::cli::DemoArgs;
 use crate::config::{FirstStart, Settings, TopicEntry, version_of};
 use crate::failure::{Failure, Outcome};
 use crate::job::recover::WhenOwned;
+use crate::lake::Rules;
 use crate::pipeline::{self, Mode};
 use crate::tables::JOB;
 
@@ -56,8 +57,11 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         epoch_ms: 1000,
-        publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
         clickhouse: None,
+        lake: Rules {
+            publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
+            ..Rules::default()
+        },
         listen: Some(args.listen.clone()),
         objective_files: Vec::new(),
         version: version_of(SCENARIO),

@@ -24,7 +24,7 @@ use crate::failure::{Failure, Outcome};
 use crate::job::committer::Committer;
 use crate::job::core::{Core, Mark};
 use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
-use crate::lake::Lake;
+use crate::lake::{Lake, Rules};
 use crate::tables::JOB;
 use crate::telemetry::Telemetry;
 
@@ -192,7 +192,7 @@ impl Loader {
         let mut aggregate = Aggregate::open(dir, owner, alerting, published, ending)?;
         aggregate.release(true)?;
         let ending = Arc::new(AtomicBool::new(true));
-        let mut lake = Lake::open(dir, owner, 0, ending, self.clock.as_ref())?;
+        let mut lake = Lake::open(dir, owner, Rules::default(), ending, self.clock.as_ref())?;
         while lake.step(true, self.clock.as_ref())? {}
         lake.release(self.clock.as_ref())?;
         let mark = self.core.watermark_us;

@@ -21,6 +21,16 @@ fn admitted(events: &TableSource) -> RecordBatch {
     guard.snapshot().unwrap()
 }
 
+/// Messages some of whose events are gone.
+fn partial(lines: &str) -> RecordBatch {
+    let key = schema::EVENTS.arrow().field_with_name("message_key").unwrap().clone();
+    rows(&Arc::new(Schema::new(vec![key])), lines)
+}
+
+fn none() -> RecordBatch {
+    partial("")
+}
+
 fn table(events: &[Short]) -> TableSource {
     let line = |(event, key, status, is_final, second, clock, more): &Short| {
         let separator = if more.is_empty() { "" } else { "," };
@@ -41,7 +51,7 @@ fn table(events: &[Short]) -> TableSource {
 }
 
 fn found(events: &[Short], watermark_us: i64, columns: &[&str]) -> String {
-    csv(&recompute_messages(table(events), watermark_us).unwrap(), columns)
+    csv(&recompute_messages(table(events), &none(), watermark_us).unwrap(), columns)
 }
 
 #[test]
@@ -167,7 +177,7 @@ fn windows_count_each_message_once() {
         ("08", "10", "delivered", true, "05", "broker", submit),
         ("09", "11", "expired", true, "05", "vendor", proof),
     ];
-    let slo = recompute_slo(table(&events), &admitted(&table(&events)), 0).unwrap();
+    let slo = recompute_slo(table(&events), &none(), &admitted(&table(&events)), 0).unwrap();
     let shown = [
         "window_s",
         "window_start",
@@ -193,7 +203,8 @@ fn windows_count_each_message_once() {
     assert_eq!(slo.num_rows(), 4);
     let value = representative_ms(bucket(2_000));
     assert_eq!(csv(&[slo.slice(0, 1)], &["p50_ms", "p99_ms"]), format!("{value:?},{value:?}\n"));
-    let horizon = recompute_slo(table(&events), &admitted(&table(&events)), i64::MAX / 2).unwrap();
+    let horizon =
+        recompute_slo(table(&events), &none(), &admitted(&table(&events)), i64::MAX / 2).unwrap();
     assert_eq!(csv(&[horizon.slice(0, 1)], &["unknown", "pending", "maturity"]), "2,0,1.0\n");
 }
 
@@ -206,16 +217,31 @@ fn windows_are_in_the_series_that_the_guard_admitted() {
         ("03", "0c", "delivered", true, "01", "vendor", r#""channel":"sms","carrier":"other""#),
     ];
     let known = admitted(&table(&events[..1]));
-    let slo = recompute_slo(table(&events), &known, 0).unwrap();
+    let slo = recompute_slo(table(&events), &none(), &known, 0).unwrap();
     assert_eq!(csv(&[slo.slice(0, 2)], &["carrier", "total"]), "__other__,2\natt,1\n");
+}
+
+#[test]
+fn messages_that_lost_events_are_left_out() {
+    let events = [
+        ("01", "0a", "delivered", true, "00", "vendor", r#""channel":"sms""#),
+        ("02", "0b", "delivered", true, "01", "vendor", r#""channel":"sms""#),
+        ("03", "0c", "failed", true, "01", "vendor", r#""channel":"sms""#),
+    ];
+    let lost = partial(r#"{"message_key":"0b"}"#);
+    let messages = recompute_messages(table(&events), &lost, 0).unwrap();
+    assert_eq!(csv(&messages, &["outcome"]), "delivered\nfailed\n");
+    let slo = recompute_slo(table(&events), &lost, &admitted(&table(&events)), 0).unwrap();
+    assert_eq!(csv(&[slo.slice(0, 1)], &["total", "delivered"]), "2,1\n");
 }
 
 #[test]
 fn no_events_give_no_messages() {
     let empty = TableSource::empty(&schema::EVENTS);
-    assert!(recompute_messages(empty.clone(), 0).unwrap().iter().all(|b| b.num_rows() == 0));
+    let messages = recompute_messages(empty.clone(), &none(), 0).unwrap();
+    assert!(messages.iter().all(|batch| batch.num_rows() == 0));
     assert_eq!(
-        recompute_slo(empty, &Guard::default().snapshot().unwrap(), 0).unwrap().num_rows(),
+        recompute_slo(empty, &none(), &Guard::default().snapshot().unwrap(), 0).unwrap().num_rows(),
         0
     );
 }

@@ -1,0 +1,170 @@
+//! Compaction: the rolled files of a table and date, once they may become public, into files of
+//! about 128 MB.
+//!
+//! ```text
+//! rolled-41 ─┐
+//! rolled-44 ─┼─► merged, split evenly ─► …47-000, …47-001     a file alone keeps its bytes:
+//! rolled-46 ─┘                                                 it only gets another name
+//! ```
+//! One manifest replaces the rolled files by the compacted ones. Replaced files stay for an hour,
+//! for queries that read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use commit::{random_hex, stage_file};
+use fail::fail_point;
+use model::clock::Clock;
+use model::manifest::FileRef;
+use model::schema;
+use model::time::SECOND_US;
+use sink::{SinkError, merge};
+
+use super::roll::Span;
+use super::{Lake, names};
+use crate::failure::{Failure, Outcome};
+
+/// Size of a file: large enough that a year of a table is few files, small enough to be read in a
+/// moment.
+const TARGET_BYTES: u64 = 128 << 20;
+/// Files merged at once: bounds memory, a batch and a page a column of each.
+const MERGE_FILES: usize = 32;
+/// Bytes that one manifest replaces, about: bounds what a full disk makes it write anew.
+const COMMIT_BYTES: u64 = 4 * TARGET_BYTES;
+
+/// Rolled files of one table and date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) table: String,
+    pub(super) date: String,
+    pub(super) files: Vec<FileRef>,
+}
+
+impl Group {
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// In how many files it goes: their sizes come near the target from both sides.
+    fn n_parts(&self) -> usize {
+        let parts = (self.bytes() + TARGET_BYTES / 2) / TARGET_BYTES;
+        usize::try_from(parts).unwrap_or(usize::MAX).max(1)
+    }
+}
+
+impl Lake {
+    /// What to compact in the next manifest. All files are `publish_after` behind the watermark; a
+    /// table's are taken once as much time has gathered, or a whole file; with `drain` all are.
+    pub(super) fn due_groups(&self, drain: bool) -> Vec<Group> {
+        let Some(head) = self.chain.head() else { return Vec::new() };
+        let after_us = self.rules.publish_after_us;
+        let limit = self.watermark_us().map(|mark| mark.saturating_sub(after_us));
+        let mut tables: BTreeMap<&str, (Option<i64>, BTreeMap<&str, Vec<FileRef>>)> =
+            BTreeMap::new();
+        for file in &head.files {
+            let Some(roll) = names::roll_of(file) else { continue };
+            let span = Span::of(head, roll);
+            let last_us = span.and_then(|span| span.last_us);
+            if !drain && limit.is_none_or(|limit| last_us.is_some_and(|last| last > limit)) {
+                continue;
+            }
+            let first_us = span.and_then(|span| span.first_us);
+            let (oldest_us, dates) =
+                tables.entry(&file.table).or_insert_with(|| (first_us, BTreeMap::new()));
+            *oldest_us = (*oldest_us).min(first_us);
+            dates.entry(names::date_of(file)).or_default().push(file.clone());
+        }
+        let mut groups = Vec::new();
+        for (table, (oldest_us, dates)) in tables {
+            let gathered = limit.is_some_and(|limit| {
+                oldest_us.is_none_or(|oldest| limit - oldest >= after_us.max(SECOND_US))
+            });
+            for (date, mut files) in dates {
+                files.truncate(MERGE_FILES);
+                let (table, date) = (table.to_owned(), date.to_owned());
+                let group = Group { table, date, files };
+                let full = group.bytes() >= TARGET_BYTES || group.files.len() == MERGE_FILES;
+                if drain || gathered || full {
+                    groups.push(group);
+                }
+            }
+        }
+        let mut bytes = 0;
+        let before = |group: &Group| {
+            let fits = bytes < COMMIT_BYTES;
+            bytes += group.bytes();
+            fits
+        };
+        groups.into_iter().take_while(before).collect()
+    }
+
+    /// Compacts groups; one manifest replaces their files.
+    pub(super) fn compact(&mut self, groups: &[Group], clock: &dyn Clock) -> Outcome<()> {
+        let attempt = random_hex()?;
+        let mut made = Vec::new();
+        for group in groups {
+            let paths = self.paths(group, &attempt);
+            let files = self.compact_group(group, &paths);
+            if files.is_err() {
+                let others = made.iter().map(|file: &FileRef| &file.path);
+                self.discard(paths.iter().chain(others));
+            }
+            made.extend(files?);
+        }
+        fail_point!("lake::compacted");
+        let replaced: BTreeSet<&str> = groups
+            .iter()
+            .flat_map(|group| group.files.iter().map(|file| file.path.as_str()))
+            .collect();
+        let mut manifest = self.head();
+        manifest.files.retain(|file| !replaced.contains(file.path.as_str()));
+        manifest.files.extend(made);
+        self.commit(manifest, attempt, clock)
+    }
+
+    fn paths(&self, group: &Group, attempt: &str) -> Vec<String> {
+        let place = names::place(&group.table, &group.date);
+        let epoch = self.epoch() + 1;
+        let path = |part| format!("{place}/{}", names::compacted(epoch, part, attempt));
+        (0..group.n_parts()).map(path).collect()
+    }
+
+    fn compact_group(&self, group: &Group, paths: &[String]) -> Outcome<Vec<FileRef>> {
+        let full = |path: &String| self.dir.root().join(path);
+        let place = names::place(&group.table, &group.date);
+        self.dir.place(&place)?;
+        if let ([file], [path]) = (group.files.as_slice(), paths) {
+            let from = full(&file.path);
+            fs::hard_link(&from, full(path)).map_err(|source| SinkError::Io {
+                what: "link",
+                path: from,
+                source,
+            })?;
+            stage_file(&self.dir, &place)?;
+            return Ok(vec![FileRef { path: path.clone(), ..file.clone() }]);
+        }
+        let table = schema::tables().into_iter().find(|table| table.name == group.table);
+        let table = table.ok_or_else(|| {
+            Failure::protect(format!("the lake has files of an unknown table {}", group.table))
+        })?;
+        let inputs: Vec<_> = group.files.iter().map(|file| full(&file.path)).collect();
+        let outputs: Vec<_> = paths.iter().map(full).collect();
+        let facts = [("sendtally.lake_epoch", format!("{:020}", self.epoch() + 1))];
+        let written = merge(table, &inputs, &outputs, &facts)?;
+        stage_file(&self.dir, &place)?;
+        let files: Vec<FileRef> = written
+            .into_iter()
+            .zip(paths)
+            .map(|(written, path)| self.file_ref(&group.table, path.clone(), written))
+            .collect::<Outcome<_>>()?;
+        let rows = |files: &[FileRef]| files.iter().map(|file| file.rows).sum::<u64>();
+        let (before, after) = (rows(&group.files), rows(&files));
+        if before != after {
+            let what = format!("{} of {} had {before} rows", group.table, group.date);
+            return Err(Failure::protect(format!(
+                "{what}, compacted {after}: nothing was changed"
+            )));
+        }
+        Ok(files)
+    }
+}
