@@ -39,6 +39,8 @@ from conftest import Traffic  # noqa: E402
 
 DATABASE = "sendtally"
 OWNER_S = 60.0
+# The oracle folds the whole log anew for each.
+EVALUATED = 30
 FAULTS = {"drop_after_apply": 0.08, "drop_before_apply": 0.04,
           "error": {"code": 252, "status": 500, "message": "Too many parts", "share": 0.04}}
 
@@ -114,6 +116,11 @@ class Stage:
     def lacking(self) -> list[str]:
         """Failpoints that were hit too seldom."""
         return [name for name in self.play.points if self.cast.hits[name] < self.play.hits]
+
+    def sending(self) -> bool:
+        """Whether the bulk of the traffic is still to come."""
+        planned_s = self.play.events / self.play.rate + 15
+        return self.producer.poll() is None and time.monotonic() - self.began < planned_s
 
     def over(self) -> bool:
         """Whether enough was killed; the producer's end comes after it."""
@@ -239,8 +246,11 @@ def perform(play: Play) -> dict[str, object]:
         try:
             sendtally.wait_until(lambda: node.topics(), 60, "topics")
             subscriber.start()
-            while not stage.over() or producer.poll() is None:
+            while not stage.over() or stage.sending():
                 stage.act()
+            if producer.poll() is None:
+                producer.terminate()  # what is left are stragglers
+                producer.wait(OWNER_S)
             assert producer.returncode == 0, (play.work / "simulate.log").read_text()[-2000:]
             cast.refill([], 0.0)
             cast.wait_for_owner(OWNER_S)
@@ -264,6 +274,7 @@ def compare(play: Play, stage: Stage, config: Path) -> None:
     environment = {**stage.cast.environment, "SENDTALLY_BIN": str(play.binary)}
     os.environ["SENDTALLY_BIN"] = str(play.binary)
     sendtally.call("run", "--config", config, "--until-end", **environment).expect(0)
+    sweep(stage, config, environment)
     sendtally.call("verify", "--data", data).expect(0)
     traffic = expected(play, stage.node)
     oracle.expect(traffic.expected, sendtally.watermark_us(data))
@@ -274,9 +285,26 @@ def compare(play: Play, stage: Stage, config: Path) -> None:
     stage.inserts.update(str(entry["outcome"]) for entry in stage.front.log())
     found += doubled(traffic, stage.front)
     found += alerts(traffic, stage.subscriber, folder)
+    found += evaluated_again(traffic, folder, play)
     found += unnamed(data)
     assert not found, "\n".join(found)
     oracle.verdict(traffic.expected)
+
+
+def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> None:
+    """Lets a process live long enough to collect what nothing names."""
+    log = stage.play.work / "sweep.log"
+    ages = {"SENDTALLY_GRACE_S": "2", "SENDTALLY_ORPHAN_S": "1"}
+    with open(log, "ab") as out:
+        popen = subprocess.Popen(
+            [str(stage.play.binary), "run", "--config", str(config)], stdout=out, stderr=out,
+            stdin=subprocess.DEVNULL, env={**sendtally.environment(**environment), **ages})
+    try:
+        sendtally.wait_until(lambda: not unnamed(stage.cast.data), OWNER_S, "orphans to go")
+    finally:
+        popen.terminate()
+        code = popen.wait(OWNER_S)
+    assert code == 0, log.read_text()[-3000:]
 
 
 def expected(play: Play, node: kafka.Kafka) -> Traffic:
@@ -307,16 +335,71 @@ def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
 def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
     """Each transition once, in order, as committed."""
     rows = traffic.expected.execute(
-        f"SELECT seq, lower(hex(id)) AS id FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
+        f"SELECT seq, id FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
     ).fetchall()
     ids = [row[1] for row in rows]
     lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
+    if not subscriber.order:
+        lines.append("no alert fired: the play is too short to say anything about alerts")
     if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
         lines.append("numbers of alerts have holes")
     if len(set(ids)) != len(ids):
         lines.append("a transition is in the log twice")
     if subscriber.order != ids[:len(subscriber.order)]:
         lines.append("the subscriber received other transitions, or in another order")
+    return lines
+
+
+def evaluated_again(traffic: Traffic, folder: Path, play: Play) -> list[str]:
+    """The evidence of transitions, counted again by the oracle over the log as far as the epoch that
+    they name had read it: every transition, or a sample of EVALUATED epochs."""
+    db = traffic.expected
+    rows = db.execute(
+        "SELECT seq, series, epoch_us(event_time), evidence "
+        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq").fetchall()
+    epochs: dict[int, list[tuple[int, str, int, dict[str, object]]]] = {}
+    for seq, series, at_us, text in rows:
+        evidence = json.loads(text)
+        epochs.setdefault(int(evidence["epoch"]), []).append((seq, series, at_us, evidence))
+    chosen = sorted(epochs)
+    if len(chosen) > EVALUATED:
+        chosen = sorted(random.Random(play.seed).sample(chosen, EVALUATED))
+    db.execute("CREATE OR REPLACE TABLE whole_log AS SELECT * FROM element")
+    lines: list[str] = []
+    for epoch in chosen:
+        db.execute(
+            "CREATE OR REPLACE TABLE element AS SELECT w.* FROM whole_log AS w JOIN (SELECT topic, "
+            "partition, max(end_offset) AS read FROM parquet_ledger WHERE epoch <= ? GROUP BY ALL) "
+            'USING (topic, partition) WHERE w."offset" < read', [epoch])
+        for name in ("events.sql", "messages.sql"):
+            oracle.run_file(db, name)
+        for transition in epochs[epoch]:
+            lines += evidence_differences(db, *transition)
+    db.execute("CREATE OR REPLACE TABLE element AS SELECT * FROM whole_log")
+    oracle.expect(db, sendtally.watermark_us(play.work / "disk" / "data"))
+    print(f"{len(chosen)} of {len(epochs)} epochs with transitions were evaluated again", flush=True)
+    return lines
+
+
+def evidence_differences(
+    db: oracle.duckdb.DuckDBPyConnection, seq: int, series: str, at_us: int,
+    evidence: dict[str, object],
+) -> list[str]:
+    """Counts of the two windows of a transition."""
+    channel, carrier = (part.split("=", 1)[1] for part in series.split(","))
+    lines = []
+    for name in ("short", "long"):
+        window = evidence[name]
+        assert isinstance(window, dict)
+        counted = db.execute(
+            "SELECT count(*) FILTER (outcome IN ('delivered', 'read')), count(*) FILTER (is_final "
+            "AND outcome NOT IN ('delivered', 'read', 'canceled')), count(*) FILTER (NOT is_final) "
+            "FROM message WHERE channel = ? AND coalesce(carrier, '') = ? AND cohort_us >= ? "
+            "AND cohort_us < ?",
+            [channel, carrier, at_us - int(window["window_s"]) * 1_000_000, at_us]).fetchone()
+        told = tuple(window[kind] for kind in ("good", "bad", "pending"))
+        if counted != told:
+            lines.append(f"alert {seq} ({series}, {name}): says {told}, the log says {counted}")
     return lines
 
 

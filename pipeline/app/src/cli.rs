@@ -202,7 +202,8 @@ pub(crate) struct SimulateArgs {
     /// `kafka`, or a directory for records and logs.
     #[arg(long)]
     pub(crate) out: String,
-    /// Begins now and sends each record at its time, with `--out kafka`.
+    /// Begins now and sends each record at its time, with `--out kafka`; Ctrl-C ends it in good
+    /// order.
     #[arg(long)]
     pub(crate) live: bool,
     /// Bootstrap servers, with `--out kafka`.

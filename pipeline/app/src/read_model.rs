@@ -115,6 +115,11 @@ fn more(counts: &Counts) -> Vec<Family> {
     vec![
         gauge("tracked_messages", "Messages held in state.", counts.messages_tracked),
         gauge("state_bytes", "Bytes of the message tables.", counts.state_bytes),
+        gauge(
+            "disordered_events",
+            "Events below the watermark that was published before them.",
+            counts.disorder,
+        ),
         gauge("epoch", "Newest epoch of the job.", counts.epoch),
         gauge("aggregate_epoch", "Newest epoch of windows and alerts.", counts.aggregate_epoch),
         gauge("lake_epoch", "Newest epoch of the lake.", counts.lake_epoch),

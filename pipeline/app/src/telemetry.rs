@@ -22,6 +22,8 @@ pub(crate) struct Counts {
     pub(crate) late: u64,
     pub(crate) ignored: u64,
     pub(crate) records: u64,
+    /// Events below the watermark that was published before them.
+    pub(crate) disorder: u64,
     pub(crate) bytes: u64,
     pub(crate) epochs: u64,
     pub(crate) epoch: u64,

@@ -53,6 +53,10 @@ pub struct InputRange {
     pub dead: i64,
     /// Recognised, but no delivery event.
     pub ignored: i64,
+    /// Of the elements that gave an event, those whose ingest time is below the watermark that was
+    /// published before: out of order by more than the watermark allows.
+    #[serde(default)]
+    pub disorder: i64,
     /// Watermark of the partition, microseconds; `None` before its first record.
     pub watermark_us: Option<i64>,
 }

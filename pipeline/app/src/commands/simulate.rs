@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ingest::{KafkaSettings, OutRecord, Producer};
@@ -11,6 +13,7 @@ use simulate::logs::{DirWriter, LogWriter, TruthWriter, write_incidents};
 use simulate::{Options, Record, Scenario, Simulation};
 
 use super::note;
+use super::run::stop_on_signals;
 use crate::cli::SimulateArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Outcome<()> {
     let out = Path::new(&args.out);
     let mut writer =
         DirWriter::create(out, &topics, args.partitions).map_err(|error| failed(out, &error))?;
-    drain(simulation, &topics, out, |record| {
+    drain(simulation, &topics, (out, &|| false), |record| {
         writer.write(record).map_err(|error| failed(out, &error))
     })?;
     writer.finish().map_err(|error| failed(out, &error))
@@ -69,8 +72,14 @@ fn to_kafka(args: &SimulateArgs, simulation: Simulation, topics: &[String]) -> O
     let partitions = i32::try_from(args.partitions).unwrap_or(i32::MAX);
     Producer::create_topics(&settings, topics, partitions)?;
     let producer = Producer::new(&settings)?;
-    drain(simulation, topics, log, |record| {
-        while args.live && record.timestamp_ms * 1000 > SystemClock.now_us() {
+    // Live traffic may be ended at any time; what was sent is in the logs then.
+    let stop = Arc::new(AtomicBool::new(false));
+    if args.live {
+        stop_on_signals(&stop)?;
+    }
+    let stopping = || stop.load(Ordering::SeqCst);
+    drain(simulation, topics, (log, &stopping), |record| {
+        while args.live && !stopping() && record.timestamp_ms * 1000 > SystemClock.now_us() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let topic = topics.get(usize::from(record.topic)).map_or("", String::as_str);
@@ -95,7 +104,7 @@ pub(crate) fn out_record<'a>(record: &'a Record, topic: &'a str) -> OutRecord<'a
 fn drain(
     mut simulation: Simulation,
     topics: &[String],
-    logs: &Path,
+    (logs, stopping): (&Path, &dyn Fn() -> bool),
     mut send: impl FnMut(&Record) -> Outcome<()>,
 ) -> Outcome<()> {
     std::fs::create_dir_all(logs).map_err(|error| failed(logs, &error))?;
@@ -107,7 +116,11 @@ fn drain(
     let mut truth = TruthWriter::new(create("truth.csv")?).map_err(broken)?;
     let mut records: u64 = 0;
     while let Some(record) = simulation.next_record() {
+        // It is in the log by now, so it is sent even if this is the last.
         send(&record)?;
+        if stopping() {
+            break;
+        }
         records += 1;
         if records.is_multiple_of(4096) {
             log.write(&simulation.take_log()).map_err(broken)?;

@@ -58,6 +58,7 @@ impl Committer {
         for range in &draft.inputs {
             let key = (range.topic.clone(), range.partition);
             counts.partitions.entry(key).or_default().next_offset = range.end_offset;
+            counts.disorder += u64::try_from(range.disorder).unwrap_or(0);
         }
         let now_us = self.clock.now_us();
         for (oldest_us, records) in &draft.appended {

@@ -15,7 +15,7 @@ use arrow_array::builder::{
     TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
@@ -149,9 +149,16 @@ impl Core {
         let Some(topics) = topics.and_then(|topics| topics.as_dictionary_opt::<Int32Type>()) else {
             return;
         };
-        for (key, decision) in topics.keys().values().iter().zip(decisions) {
+        let times = events.column_by_name("ingest_time");
+        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+        let below = |row: usize| {
+            let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
+            time < self.watermark_us && time.is_some()
+        };
+        for (row, (key, decision)) in topics.keys().values().iter().zip(decisions).enumerate() {
             let at = usize::try_from(*key).unwrap_or(usize::MAX);
             let Some(state) = self.inputs.states.get_mut(at) else { continue };
+            state.range.disorder += i64::from(below(row));
             match decision {
                 Decision::New => state.range.accepted += 1,
                 Decision::Duplicate | Decision::Earlier => state.range.duplicate += 1,

@@ -165,6 +165,8 @@ pub(crate) fn next_range(range: &InputRange) -> InputRange {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn tally(first: i64, last: i64, records: i64, newest: i64) -> Tally {
@@ -219,5 +221,88 @@ mod tests {
         inputs.tally(&tally(0, 0, 1, i64::MAX), 50 * SECOND_US);
         inputs.tally(&tally(1, 1, 1, 20 * SECOND_US), 60 * SECOND_US);
         assert_eq!(inputs.watermark_us(500 * SECOND_US), Some(45 * SECOND_US));
+    }
+
+    /// A partition as the broker has it: ingest times in the order of appending.
+    #[derive(Debug, Default, Clone)]
+    struct Log {
+        times_us: Vec<i64>,
+        read: usize,
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Append { partition: usize, late_us: i64 },
+        Read { partition: usize, records: usize },
+        CheckEnd { partition: usize },
+        Wait { us: i64 },
+        Publish,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let partition = 0_usize..3;
+        prop_oneof![
+            4 => (partition.clone(), 0..DISORDER_US)
+                .prop_map(|(partition, late_us)| Step::Append { partition, late_us }),
+            4 => (partition.clone(), 1_usize..5)
+                .prop_map(|(partition, records)| Step::Read { partition, records }),
+            1 => partition.prop_map(|partition| Step::CheckEnd { partition }),
+            2 => (0..4 * SECOND_US).prop_map(|us| Step::Wait { us }),
+            3 => Just(Step::Publish),
+        ]
+    }
+
+    /// The lowest ingest time that was read below a watermark published before it, if any.
+    fn broken_promise(steps: &[Step]) -> Option<(i64, i64)> {
+        let mut inputs = Inputs::default();
+        let mut logs = vec![Log::default(); 3];
+        for partition in 0..3 {
+            let mut place = input("t");
+            place.partition = partition;
+            inputs.open(place);
+        }
+        let (mut now_us, mut published) = (1_000 * SECOND_US, None);
+        for step in steps {
+            match *step {
+                Step::Append { partition, late_us } => {
+                    logs[partition].times_us.push(now_us - late_us);
+                }
+                Step::Read { partition, records } => {
+                    let log = &mut logs[partition];
+                    let to = (log.read + records).min(log.times_us.len());
+                    let times = &log.times_us[log.read..to];
+                    let Some(newest) = times.iter().max().copied() else { continue };
+                    if let Some(below) = times.iter().find(|time| Some(**time) < published) {
+                        return Some((*below, published.unwrap_or(0)));
+                    }
+                    let first = i64::try_from(log.read).unwrap();
+                    let last = i64::try_from(to).unwrap() - 1;
+                    let mut read = tally(first, last, last - first + 1, newest);
+                    read.input = u32::try_from(partition).unwrap();
+                    inputs.tally(&read, now_us);
+                    log.read = to;
+                }
+                Step::CheckEnd { partition } => {
+                    let log = &logs[partition];
+                    if log.read == log.times_us.len() {
+                        let offset = i64::try_from(log.read).unwrap();
+                        inputs.at_end(u32::try_from(partition).unwrap(), offset, now_us);
+                    }
+                }
+                Step::Wait { us } => now_us += us,
+                Step::Publish => published = published.max(inputs.watermark_us(now_us)),
+            }
+        }
+        None
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+        #[test]
+        fn the_watermarks_promise_no_record_comes_below_it(
+            steps in prop::collection::vec(step(), 1..120),
+        ) {
+            prop_assert_eq!(broken_promise(&steps), None);
+        }
     }
 }
