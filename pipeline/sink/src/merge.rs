@@ -202,7 +202,8 @@ fn conform(table: &Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError
         Some(column) => ArrayRef::clone(column),
         None => new_null_array(field.data_type(), batch.num_rows()),
     };
-    RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect())
+    let columns = schema.fields().iter().map(column).collect();
+    RecordBatch::try_new(schema, columns)
 }
 
 /// The sort columns of a batch as comparable bytes; an error where they are not in order.

@@ -11,8 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 
-use commit::{random_hex, stage_file};
+use commit::{CommitError, digest_file, random_hex, stage_file};
 use fail::fail_point;
 use model::clock::Clock;
 use model::manifest::FileRef;
@@ -40,6 +41,14 @@ pub(super) struct Group {
     pub(super) files: Vec<FileRef>,
 }
 
+/// Rolled files of a table that may become public.
+#[derive(Default)]
+struct Ready<'a> {
+    /// Oldest watermark of each roll.
+    firsts_us: Vec<Option<i64>>,
+    dates: BTreeMap<&'a str, Vec<FileRef>>,
+}
+
 impl Group {
     fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
@@ -59,8 +68,7 @@ impl Lake {
         let Some(head) = self.chain.head() else { return Vec::new() };
         let after_us = self.rules.publish_after_us;
         let limit = self.watermark_us().map(|mark| mark.saturating_sub(after_us));
-        let mut tables: BTreeMap<&str, (Option<i64>, BTreeMap<&str, Vec<FileRef>>)> =
-            BTreeMap::new();
+        let mut tables: BTreeMap<&str, Ready<'_>> = BTreeMap::new();
         for file in &head.files {
             let Some(roll) = names::roll_of(file) else { continue };
             let span = Span::of(head, roll);
@@ -68,14 +76,13 @@ impl Lake {
             if !drain && limit.is_none_or(|limit| last_us.is_some_and(|last| last > limit)) {
                 continue;
             }
-            let first_us = span.and_then(|span| span.first_us);
-            let (oldest_us, dates) =
-                tables.entry(&file.table).or_insert_with(|| (first_us, BTreeMap::new()));
-            *oldest_us = (*oldest_us).min(first_us);
-            dates.entry(names::date_of(file)).or_default().push(file.clone());
+            let ready = tables.entry(&file.table).or_default();
+            ready.firsts_us.push(span.and_then(|span| span.first_us));
+            ready.dates.entry(names::date_of(file)).or_default().push(file.clone());
         }
         let mut groups = Vec::new();
-        for (table, (oldest_us, dates)) in tables {
+        for (table, Ready { firsts_us, dates }) in tables {
+            let oldest_us = firsts_us.into_iter().min().flatten();
             let gathered = limit.is_some_and(|limit| {
                 oldest_us.is_none_or(|oldest| limit - oldest >= after_us.max(SECOND_US))
             });
@@ -83,8 +90,7 @@ impl Lake {
                 files.truncate(MERGE_FILES);
                 let (table, date) = (table.to_owned(), date.to_owned());
                 let group = Group { table, date, files };
-                let full = group.bytes() >= TARGET_BYTES || group.files.len() == MERGE_FILES;
-                if drain || gathered || full {
+                if drain || gathered || group.bytes() >= TARGET_BYTES {
                     groups.push(group);
                 }
             }
@@ -129,6 +135,17 @@ impl Lake {
         (0..group.n_parts()).map(path).collect()
     }
 
+    /// Path of a file that is what its manifest says: damage must not go on under a new checksum.
+    fn checked(&self, file: &FileRef) -> Outcome<PathBuf> {
+        let path = self.dir.root().join(&file.path);
+        let sha256 = digest_file(&path)?;
+        if sha256 != file.sha256 {
+            let what = format!("its SHA-256 is {sha256}, the manifest says {}", file.sha256);
+            return Err(CommitError::Damaged { path, what }.into());
+        }
+        Ok(path)
+    }
+
     fn compact_group(&self, group: &Group, paths: &[String]) -> Outcome<Vec<FileRef>> {
         let full = |path: &String| self.dir.root().join(path);
         let place = names::place(&group.table, &group.date);
@@ -147,7 +164,8 @@ impl Lake {
         let table = table.ok_or_else(|| {
             Failure::protect(format!("the lake has files of an unknown table {}", group.table))
         })?;
-        let inputs: Vec<_> = group.files.iter().map(|file| full(&file.path)).collect();
+        let inputs =
+            group.files.iter().map(|file| self.checked(file)).collect::<Outcome<Vec<_>>>()?;
         let outputs: Vec<_> = paths.iter().map(full).collect();
         let facts = [("sendtally.lake_epoch", format!("{:020}", self.epoch() + 1))];
         let written = merge(table, &inputs, &outputs, &facts)?;

@@ -330,6 +330,18 @@ fn replaced_files_stay_an_hour_and_then_go() {
 }
 
 #[test]
+fn a_damaged_file_is_not_compacted() {
+    let (world, mut lake, groups) = ready();
+    let damaged = world.dir.root().join(&groups[0].files[0].path);
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let failure = lake.compact(&groups, &world.clock).unwrap_err();
+    assert!(failure.to_string().contains("is damaged"), "{failure}");
+    assert_eq!((failure.code(), World::rolled(&lake)), (4, 2));
+}
+
+#[test]
 fn a_compaction_that_fails_leaves_nothing_behind() {
     let (world, mut lake, mut groups) = ready();
     let files = || {

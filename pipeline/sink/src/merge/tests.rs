@@ -360,3 +360,21 @@ fn the_bloom_filter_finds_every_key_and_refuses_most_others() {
     let share = wrong as f64 / (absent as usize * filters.len()) as f64;
     assert!(share < 0.02, "{share} of absent keys pass");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_apart() {
+    let place = Place::new("merge-full");
+    let input = place.path("in");
+    let rows = sorted(&EVENTS, &[random(&EVENTS, 5_000, &mut Dice(1), &[])]).unwrap();
+    write_parquet(&input, &EVENTS, &rows, &[]).unwrap();
+    // A device on which every write fails for lack of space.
+    let full = PathBuf::from("/dev/full");
+    let error =
+        merge(&EVENTS, std::slice::from_ref(&input), std::slice::from_ref(&full), &[]).unwrap_err();
+    assert!(error.is_full(), "{error:?}");
+    assert!(write_parquet(&full, &EVENTS, &rows, &[]).unwrap_err().is_full());
+    // What is missing is no lack of space.
+    let missing = [place.path("missing")];
+    assert!(!merge(&EVENTS, &missing, &[place.path("out")], &[]).unwrap_err().is_full());
+}
