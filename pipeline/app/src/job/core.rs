@@ -16,7 +16,7 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 use model::dead_letter::DeadLetter;
@@ -152,8 +152,8 @@ impl Core {
         let times = events.column_by_name("ingest_time");
         let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
         let below = |row: usize| {
-            let time = times.filter(|times| times.is_valid(row)).map(|times| times.value(row));
-            time < self.watermark_us && time.is_some()
+            let time = times.filter(|times| !times.is_null(row)).map(|times| times.value(row));
+            time.is_some() && time < self.watermark_us
         };
         for (row, (key, decision)) in topics.keys().values().iter().zip(decisions).enumerate() {
             let at = usize::try_from(*key).unwrap_or(usize::MAX);
