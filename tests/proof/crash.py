@@ -407,7 +407,10 @@ def unnamed(data: Path) -> list[str]:
     """Files that no manifest names."""
     named: set[str] = set()
     for path in (data / "chains").glob("*/*.json"):
-        manifest = json.loads(path.read_text())
+        try:
+            manifest = json.loads(path.read_text())
+        except FileNotFoundError:
+            continue  # collected meanwhile
         named |= {entry["path"] for entry in manifest["segments"] + manifest["files"]}
         named |= {entry["file"]["path"] for entry in manifest["state"]}
     present = {str(path.relative_to(data)) for place in ("segments", "state", "lake")

@@ -1,0 +1,85 @@
+"""The test of the crash test: with each of these faults built in it has to fail, and without to pass.
+
+    python tests/proof/mutants.py --binary target/debug/sendtally-proof --work DIR
+
+The same seed plays with every mutant and, first, without one. The two mutants of the watermark are
+caught by the property test of the watermark's own promise, whose binary is built with the same
+features. Prints one line a mutant: caught, by what.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PLAYED = ["kafka-offsets", "overwrite", "no-token", "manifest-first", "slice-without-offsets"]
+PROVED = ["idle-by-clock", "max-watermark"]
+
+
+def play(chosen: argparse.Namespace, mutant: str | None) -> tuple[int, str]:
+    """One crash test; its code, and the last line that it said."""
+    work = chosen.work / (mutant or "none")
+    command = [
+        sys.executable, HERE / "crash.py", "--binary", chosen.binary, "--work", work,
+        "--seed", str(chosen.seed), "--events", str(chosen.events), "--rate", str(chosen.rate),
+        "--kills", str(chosen.kills), "--hits", str(chosen.hits), "--disk-mb", "0",
+        *(["--mutant", mutant] if mutant else []),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    (chosen.work / f"{mutant or 'none'}.log").write_text("\n".join(said))
+    why = [line for line in said if "Error" in line]
+    if not chosen.keep:
+        shutil.rmtree(work, ignore_errors=True)
+    return done.returncode, (why or said)[-1][:300]
+
+
+def prove(mutant: str | None) -> tuple[int, str]:
+    """The watermark's promise."""
+    environment = dict(os.environ)
+    environment.pop("SENDTALLY_MUTANT", None)
+    if mutant:
+        environment["SENDTALLY_MUTANT"] = mutant
+    # A counterexample must not be kept: the unmutated build has none.
+    environment["PROPTEST_FAILURE_PERSISTENCE"] = "off"
+    done = subprocess.run(
+        ["cargo", "test", "-q", "-p", "app", "--locked", "--features", "proof", "promise"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    said = [line for line in done.stdout.splitlines() if "test result" in line]
+    assert said, done.stdout + done.stderr
+    return done.returncode, said[0]
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--binary", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--rate", type=float, default=800.0)
+    parser.add_argument("--kills", type=int, default=8)
+    parser.add_argument("--hits", type=int, default=0)
+    parser.add_argument("--keep", action="store_true")
+    chosen = parser.parse_args()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    wrong = 0
+    for kind, names in ((lambda name: play(chosen, name), PLAYED), (prove, PROVED)):
+        for name in [None, *names]:
+            code, why = kind(name)
+            good = (code == 0) == (name is None)
+            wrong += not good
+            verdict = "passes" if code == 0 else "fails"
+            print(f"{'good ' if good else 'WRONG'}  {name or 'unmutated':24} {verdict}: {why}",
+                  flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
