@@ -28,7 +28,7 @@ fn partial(lines: &str) -> RecordBatch {
 }
 
 fn none() -> RecordBatch {
-    partial("")
+    partial(r#"{"message_key":"0a"}"#).slice(0, 0)
 }
 
 fn table(events: &[Short]) -> TableSource {
