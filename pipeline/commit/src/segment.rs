@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
@@ -50,14 +50,45 @@ pub fn write_segment(
         path: path.clone(),
         source,
     })?;
-    write_synced(&path, &bytes)?;
-    Ok(Some(FileRef {
+    write_bytes(dir, below, name, (table, rows as u64), &bytes).map(Some)
+}
+
+/// Writes a file of `rows` rows of a table as `below/name` and fsyncs it; the directory's fsync is
+/// the caller's.
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_bytes(
+    dir: &DataDir,
+    below: &str,
+    name: &str,
+    (table, rows): (&str, u64),
+    bytes: &[u8],
+) -> Result<FileRef, CommitError> {
+    write_synced(&dir.place(below)?.join(name), bytes)?;
+    Ok(FileRef {
         table: table.to_owned(),
         path: format!("{below}/{name}"),
-        rows: rows as u64,
+        rows,
         bytes: bytes.len() as u64,
-        sha256: hex(&Sha256::digest(&bytes)),
-    }))
+        sha256: hex(&Sha256::digest(bytes)),
+    })
+}
+
+/// Opens a file that a manifest names, for reading at positions. Of its bytes only the length is
+/// checked: its parts have checksums of their own.
+///
+/// # Errors
+/// Where it is missing or has another length.
+pub fn open_file(dir: &DataDir, file: &FileRef) -> Result<(File, PathBuf), CommitError> {
+    let path = dir.root().join(&file.path);
+    let open = File::open(&path).map_err(CommitError::io("open", &path))?;
+    let bytes = open.metadata().map_err(CommitError::io("read", &path))?.len();
+    if bytes != file.bytes {
+        let what = format!("it has {bytes} bytes, the manifest says {}", file.bytes);
+        return Err(CommitError::Damaged { path, what });
+    }
+    Ok((open, path))
 }
 
 /// Makes the names of all files written below a place durable.
