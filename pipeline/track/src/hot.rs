@@ -1,34 +1,32 @@
 //! The messages of a slice that are in memory: bytes in small buckets, which split one by one.
 //!
 //! ```text
-//! key ─► bucket  [ frame frame frame … ]     about 24 messages, 1.5 KB, no index beside it
+//! key ─► bucket  [ tags │ body body body … ]     about 24 messages, 1.5 KB, no index beside it
 //! 0 1 2 3 │ 4 5  ◄── linear hashing: bucket 2 is the next to split, into 2 and 6
 //! ```
-//! Nothing is ever doubled or moved as a whole, and a message costs its bytes, a length and a
-//! thirtieth of what a bucket leaves unused.
+//! Nothing is ever doubled or moved as a whole, and a message costs its bytes, two before them, and
+//! a twenty-fourth of what a bucket costs.
 
 use model::keys::Id16;
 
-use crate::record::{self, Frame, frames, push_frame};
+use crate::bucket::{Bucket, Spot};
+use crate::record;
 
-/// Messages a bucket: more save memory (24 bytes a bucket and half a step of [`STEP`]), fewer are
-/// found faster.
+/// Messages a bucket: more save memory, fewer are found faster.
 const MESSAGES_A_BUCKET: usize = 24;
-/// A bucket's memory grows by so many bytes.
-const STEP: usize = 64;
 /// What a bucket costs beside its bytes: its `Vec`, and the allocator's header.
-const BUCKET_BYTES: usize = size_of::<Vec<u8>>() + 8;
+const BUCKET_BYTES: usize = size_of::<Bucket>() + 8;
 
 /// Where a message lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     bucket: usize,
-    frame: Frame,
+    spot: Spot,
 }
 
 #[derive(Debug)]
 pub(crate) struct Hot {
-    buckets: Vec<Vec<u8>>,
+    buckets: Vec<Bucket>,
     n_messages: usize,
     /// Capacity of all buckets.
     n_bytes: usize,
@@ -36,7 +34,7 @@ pub(crate) struct Hot {
 
 impl Default for Hot {
     fn default() -> Self {
-        Self { buckets: vec![Vec::new()], n_messages: 0, n_bytes: 0 }
+        Self { buckets: vec![Bucket::default()], n_messages: 0, n_bytes: 0 }
     }
 }
 
@@ -70,116 +68,86 @@ impl Hot {
     /// Finds a message by the head of its key, and by its key where one is given.
     pub(crate) fn find(&self, high: u64, key: Option<Id16>) -> Option<Place> {
         let bucket = self.bucket_of(high);
-        let bytes = &self.buckets[bucket];
-        let same = |frame: &Frame| {
-            let body = &bytes[frame.body..frame.end];
-            record::high(body) == high && key.is_none_or(|key| body.starts_with(&key.0))
-        };
-        frames(bytes).find(same).map(|frame| Place { bucket, frame })
+        let is_it = |body: &[u8]| key.is_none_or(|key| body.starts_with(&key.0));
+        let spot = self.buckets[bucket].find(high, is_it)?;
+        Some(Place { bucket, spot })
     }
 
     /// Body of a message.
     pub(crate) fn body(&self, place: Place) -> &[u8] {
-        &self.buckets[place.bucket][place.frame.body..place.frame.end]
+        self.buckets[place.bucket].body(place.spot)
     }
 
     /// Puts a body in, in the place of the one that is there.
     pub(crate) fn put(&mut self, place: Option<Place>, body: &[u8]) {
-        let Some(Place { bucket, frame }) = place else {
-            let bucket = self.bucket_of(record::high(body));
-            self.append(bucket, body);
+        let at = place.map_or_else(|| self.bucket_of(record::high(body)), |place| place.bucket);
+        let bucket = &mut self.buckets[at];
+        let was = bucket.capacity();
+        match place {
+            Some(place) => bucket.replace(place.spot, body),
+            None => bucket.push(body),
+        }
+        self.n_bytes += bucket.capacity() - was;
+        if place.is_none() {
             self.n_messages += 1;
             if self.n_messages > self.buckets.len() * MESSAGES_A_BUCKET {
                 self.split();
             }
-            return;
-        };
-        let bytes = &mut self.buckets[bucket];
-        if frame.end - frame.body == body.len() {
-            bytes[frame.body..frame.end].copy_from_slice(body);
-            return;
         }
-        bytes.drain(frame.start..frame.end);
-        self.append(bucket, body);
-    }
-
-    fn append(&mut self, bucket: usize, body: &[u8]) {
-        let bytes = &mut self.buckets[bucket];
-        let was = bytes.capacity();
-        // A length takes one byte up to 127, three up to two million.
-        let wanted = bytes.len() + body.len() + if body.len() < 128 { 1 } else { 5 };
-        if wanted > was {
-            bytes.reserve_exact(wanted.next_multiple_of(STEP) - bytes.len());
-        }
-        push_frame(bytes, body);
-        self.n_bytes += bytes.capacity() - was;
     }
 
     /// Makes one more bucket, out of the next in turn.
     fn split(&mut self) {
         let level = level(self.buckets.len());
         let from = self.buckets.len() - level;
-        let goes = |body: &[u8]| hash(record::high(body)) & level != 0;
-        let whole = std::mem::take(&mut self.buckets[from]);
-        self.n_bytes -= whole.capacity();
-        let total = |leaves: bool| {
-            let sizes = frames(&whole)
-                .filter(|frame| goes(&whole[frame.body..frame.end]) == leaves)
-                .map(|frame| frame.end - frame.start);
-            sizes.sum::<usize>().next_multiple_of(STEP)
-        };
-        let mut parts = [false, true].map(|leaves| Vec::with_capacity(total(leaves)));
-        for frame in frames(&whole) {
-            let leaves = goes(&whole[frame.body..frame.end]);
-            parts[usize::from(leaves)].extend_from_slice(&whole[frame.start..frame.end]);
-        }
-        let [stay, leave] = parts;
-        self.n_bytes += stay.capacity() + leave.capacity();
+        let leaves = |body: &&[u8]| hash(record::high(body)) & level != 0;
+        let whole = &self.buckets[from];
+        let stay = collected(whole, |body| !leaves(&body));
+        let leave = collected(whole, |body| leaves(&body));
+        self.n_bytes = self.n_bytes + stay.capacity() + leave.capacity() - whole.capacity();
         self.buckets[from] = stay;
         self.buckets.push(leave);
     }
 
     /// All bodies.
     pub(crate) fn bodies(&self) -> impl Iterator<Item = &[u8]> {
-        self.buckets
-            .iter()
-            .flat_map(|bytes| frames(bytes).map(move |frame| &bytes[frame.body..frame.end]))
+        self.buckets.iter().flat_map(Bucket::bodies)
     }
 
     /// Shows each body that differs from the runs, and notes that it does not any more.
     pub(crate) fn take_dirty(&mut self, mut each: impl FnMut(&[u8])) {
-        for bytes in &mut self.buckets {
-            let mut next = 0;
-            while let Some(frame) = record::frame(bytes, next) {
-                let body = &mut bytes[frame.body..frame.end];
-                if record::is_dirty(body) {
-                    record::clear_dirty(body);
-                    each(body);
-                }
-                next = frame.end;
+        for bucket in &mut self.buckets {
+            if bucket.bodies().any(record::is_dirty) {
+                bucket.each_mut(|body| {
+                    if record::is_dirty(body) {
+                        record::clear_dirty(body);
+                        each(body);
+                    }
+                });
             }
         }
     }
 
     /// Drops the messages whose body is not to be kept.
     pub(crate) fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
-        for bytes in &mut self.buckets {
-            let dropped =
-                frames(bytes).filter(|frame| !keep(&bytes[frame.body..frame.end])).count();
-            if dropped == 0 {
-                continue;
+        for bucket in &mut self.buckets {
+            let n_dropped = bucket.bodies().filter(|body| !keep(body)).count();
+            if n_dropped > 0 {
+                let kept = collected(bucket, &keep);
+                self.n_bytes = self.n_bytes + kept.capacity() - bucket.capacity();
+                self.n_messages -= n_dropped;
+                *bucket = kept;
             }
-            let mut kept = Vec::new();
-            for frame in frames(bytes).filter(|frame| keep(&bytes[frame.body..frame.end])) {
-                kept.extend_from_slice(&bytes[frame.start..frame.end]);
-            }
-            let room = kept.len().next_multiple_of(STEP);
-            kept.shrink_to(room);
-            self.n_bytes = self.n_bytes + kept.capacity() - bytes.capacity();
-            self.n_messages -= dropped;
-            *bytes = kept;
         }
     }
+}
+
+/// The bodies of a bucket that are to be kept, in one of their own.
+fn collected(bucket: &Bucket, keep: impl Fn(&[u8]) -> bool) -> Bucket {
+    let kept = || bucket.bodies().filter(|body| keep(body));
+    let mut own = Bucket::with_room(kept());
+    kept().for_each(|body| own.push(body));
+    own
 }
 
 #[cfg(test)]
@@ -222,7 +190,7 @@ mod tests {
                 prop_assert_eq!(hot.body(place), &body[..]);
             }
             prop_assert_eq!(hot.bodies().count(), wanted.len());
-            let capacity: usize = hot.buckets.iter().map(Vec::capacity).sum();
+            let capacity: usize = hot.buckets.iter().map(Bucket::capacity).sum();
             prop_assert_eq!(hot.n_bytes, capacity);
         }
     }
@@ -236,7 +204,7 @@ mod tests {
             assert!(hot.buckets.len() - was <= 1);
         }
         assert!(hot.buckets.len() >= 10_000 / MESSAGES_A_BUCKET);
-        let longest = hot.buckets.iter().map(|bytes| frames(bytes).count()).max();
+        let longest = hot.buckets.iter().map(|bucket| bucket.bodies().count()).max();
         assert!(longest < Some(MESSAGES_A_BUCKET * 5), "{longest:?}");
     }
 }

@@ -25,6 +25,8 @@ mod columns;
 
 mod record;
 
+mod bucket;
+
 mod hot;
 
 mod filter;

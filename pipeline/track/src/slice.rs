@@ -30,6 +30,9 @@ use crate::words::Translation;
 /// A run is merged when what is above it has more than its messages divided by this: fewer runs
 /// to ask, and each message written again a few times only.
 const FANOUT: u64 = 8;
+/// A message is looked at for the first time so long after its cohort time: most have their final
+/// event by then, and need not wait in `due` for three days.
+const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
 /// Messages that are past their 35 days leave memory once an hour of watermark.
 const EXPIRE_EVERY_US: i64 = HOUR_US;
 
@@ -318,7 +321,9 @@ impl Slice {
             let place = self.hot.find(changed.key.high(), Some(changed.key));
             let head = place.and_then(|place| record::head(self.hot.body(place)));
             if let Some(head) = head.filter(|head| head.open) {
-                self.due.entry(due_minute(head.cohort_us)).or_default().push(head.key.high());
+                let first_us = head.cohort_us.saturating_add(FIRST_LOOK_US);
+                let minute = first_us.div_euclid(MINUTE_US);
+                self.due.entry(minute).or_default().push(head.key.high());
             }
         }
         let Some(watermark_us) = cx.watermark_us else { return Ok(()) };
@@ -344,6 +349,12 @@ impl Slice {
         watermark_us: i64,
         cx: &mut Context<'_>,
     ) -> Result<Option<(i64, u64)>, TrackError> {
+        // Most are in memory and have their final event: their events need not be read.
+        let place = self.hot.find(high, None);
+        let head = place.and_then(|place| record::head(self.hot.body(place)));
+        if head.is_some_and(|head| !head.open) {
+            return Ok(None);
+        }
         let found = self.find(high, None, cx.scratch)?;
         let Some(mut known) = found.filter(|known| known.head.open) else { return Ok(None) };
         let cohort_us = known.head.cohort_us;
