@@ -11,7 +11,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     reason = "an example prints, ends at a failure and measures"
 )]
 

@@ -27,6 +27,8 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Hot {
     buckets: Vec<Bucket>,
+    /// By bucket: has a message that differs from the runs, so that the others need not be read.
+    changed: Vec<bool>,
     n_messages: usize,
     /// Capacity of all buckets.
     n_bytes: usize,
@@ -34,7 +36,7 @@ pub(crate) struct Hot {
 
 impl Default for Hot {
     fn default() -> Self {
-        Self { buckets: vec![Bucket::default()], n_messages: 0, n_bytes: 0 }
+        Self { buckets: vec![Bucket::default()], changed: vec![false], n_messages: 0, n_bytes: 0 }
     }
 }
 
@@ -56,7 +58,7 @@ impl Hot {
 
     /// Bytes of the table.
     pub(crate) const fn bytes(&self) -> usize {
-        self.n_bytes + self.buckets.capacity() * BUCKET_BYTES
+        self.n_bytes + self.buckets.capacity() * BUCKET_BYTES + self.changed.capacity()
     }
 
     fn bucket_of(&self, high: u64) -> usize {
@@ -88,6 +90,7 @@ impl Hot {
             None => bucket.push(body),
         }
         self.n_bytes += bucket.capacity() - was;
+        self.changed[at] |= record::is_dirty(body);
         if place.is_none() {
             self.n_messages += 1;
             if self.n_messages > self.buckets.len() * MESSAGES_A_BUCKET {
@@ -107,6 +110,7 @@ impl Hot {
         self.n_bytes = self.n_bytes + stay.capacity() + leave.capacity() - whole.capacity();
         self.buckets[from] = stay;
         self.buckets.push(leave);
+        self.changed.push(self.changed[from]);
     }
 
     /// All bodies.
@@ -116,8 +120,8 @@ impl Hot {
 
     /// Shows each body that differs from the runs, and notes that it does not any more.
     pub(crate) fn take_dirty(&mut self, mut each: impl FnMut(&[u8])) {
-        for bucket in &mut self.buckets {
-            if bucket.bodies().any(record::is_dirty) {
+        for (bucket, changed) in self.buckets.iter_mut().zip(&mut self.changed) {
+            if std::mem::take(changed) {
                 bucket.each_mut(|body| {
                     if record::is_dirty(body) {
                         record::clear_dirty(body);
@@ -193,6 +197,32 @@ mod tests {
             let capacity: usize = hot.buckets.iter().map(Bucket::capacity).sum();
             prop_assert_eq!(hot.n_bytes, capacity);
         }
+    }
+
+    #[test]
+    fn what_changed_is_shown_once_wherever_it_went_meanwhile() {
+        let mut hot = Hot::default();
+        let mut wanted = 0;
+        for key in 0..3_000_u64 {
+            let mut body = body(key.wrapping_mul(0x9E37_79B9_7F4A_7C15), 40);
+            if key.is_multiple_of(5) {
+                body[16] = 4;
+                assert!(record::is_dirty(&body));
+                wanted += 1;
+            }
+            hot.put(None, &body);
+        }
+        let mut shown = Vec::new();
+        hot.take_dirty(|body| shown.push(record::high(body)));
+        assert_eq!(shown.len(), wanted);
+        hot.take_dirty(|_| panic!("shown twice"));
+        let place = hot.find(shown[0], None);
+        let mut again = hot.body(place.unwrap()).to_vec();
+        again[16] = 4;
+        hot.put(place, &again);
+        let mut n_shown = 0;
+        hot.take_dirty(|_| n_shown += 1);
+        assert_eq!(n_shown, 1);
     }
 
     #[test]
