@@ -398,6 +398,30 @@ fn a_tiny_memory_makes_messages_leave() {
     assert_eq!(compare(&simple(40), 100 << 20).unwrap(), 0);
 }
 
+/// The newest version of message 0 is past its 35 days, an older one in an older run is not.
+#[test]
+fn an_older_version_does_not_come_to_light_when_the_newest_is_past_its_35_days() {
+    let row = |message, event, submit_us| Row {
+        message,
+        event,
+        status: 2,
+        vendor_us: Some(SECOND_US),
+        submit_us,
+        carrier: 0,
+        price: None,
+    };
+    let epoch = |rows, advance_us| Epoch { rows, advance_us, flush: 3, commit: true, crash: false };
+    let many = (0..40).map(|at| row(2 * at, 0, None)).collect();
+    let epochs = [
+        epoch(many, MINUTE_US),
+        epoch(vec![row(0, 1, Some(35 * DAY_US - HOUR_US))], MINUTE_US),
+        epoch(vec![row(2, 1, None)], DAY_US),
+        epoch(Vec::new(), MINUTE_US),
+        epoch(vec![row(0, 0, None)], MINUTE_US),
+    ];
+    assert!(compare(&epochs, 0).unwrap() > 0);
+}
+
 /// The runs of some epochs, and their watermarks.
 fn written(place: &Path, epochs: &[Epoch]) -> (Vec<PathBuf>, Vec<i64>) {
     let marks: Vec<i64> = (1..).map(|at| START_US + at * MINUTE_US).take(epochs.len()).collect();
