@@ -44,10 +44,20 @@ def killed_once(config: Path, data: Path, dice: random.Random, log: Path) -> boo
     return True
 
 
-def test_ten_kills_lose_and_double_nothing(traffic: Traffic, work: Path) -> None:
+SPILLS = "above [track] memory_mb"
+
+
+@pytest.mark.parametrize("memory_mb", [None, 0])
+def test_ten_kills_lose_and_double_nothing(
+    traffic: Traffic, work: Path, memory_mb: int | None
+) -> None:
+    """With the memory of an ordinary configuration, and with so little that every message is on
+    disk only as soon as it is written there."""
     dice = random.Random(SEED)
-    data, log = work / "killed", work / "killed.log"
-    config = sendtally.Config(data, traffic.server.brokers, group="killed").write()
+    name = "killed" if memory_mb is None else "killed-spilling"
+    data, log = work / name, work / f"{name}.log"
+    extra = {} if memory_mb is None else {"track": [f"memory_mb = {memory_mb}"]}
+    config = sendtally.Config(data, traffic.server.brokers, group=name, extra=extra).write()
     kills = begun = 0
     while kills < KILLS:
         if killed_once(config, data, dice, log):
@@ -61,6 +71,7 @@ def test_ten_kills_lose_and_double_nothing(traffic: Traffic, work: Path) -> None
     sendtally.call("verify", "--data", data).expect(0)
     sendtally.call("run", "--config", config, "--until-end").expect(0)
     print(f"{kills} kills, seed {SEED}, begun anew {begun} times")
+    assert (SPILLS in log.read_text()) == (memory_mb is not None)
     check_chain(data)
     traffic.check(data)
     sendtally.call("verify", "--data", data).expect(0)

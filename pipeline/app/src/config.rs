@@ -29,6 +29,9 @@ struct Raw {
     /// When epochs close.
     #[serde(default)]
     commit: RawCommit,
+    /// How much memory the message table takes.
+    #[serde(default)]
+    track: RawTrack,
     /// When files are published.
     #[serde(default)]
     sink: RawSink,
@@ -102,6 +105,25 @@ struct RawCommit {
 impl Default for RawCommit {
     fn default() -> Self {
         Self { epoch_ms: 1000 }
+    }
+}
+
+/// `[track] memory_mb` where nothing else is configured.
+const TRACK_MEMORY_MB: usize = 2048;
+/// The same in bytes.
+pub(crate) const TRACK_MEMORY_BYTES: usize = TRACK_MEMORY_MB << 20;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawTrack {
+    /// Memory of tracked messages; older ones are read from disk. What changed and is not written
+    /// yet comes on top.
+    memory_mb: usize,
+}
+
+impl Default for RawTrack {
+    fn default() -> Self {
+        Self { memory_mb: TRACK_MEMORY_MB }
     }
 }
 
@@ -205,6 +227,7 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
+    pub(crate) track_memory_bytes: usize,
     pub(crate) clickhouse: Option<ClickHouseSettings>,
     pub(crate) lake: Rules,
     pub(crate) listen: Option<String>,
@@ -245,6 +268,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
+        track_memory_bytes: raw.track.memory_mb.saturating_mul(1 << 20),
         clickhouse: raw.clickhouse.map(|to| clickhouse(to, &raw.retention)).transpose()?,
         lake: Rules {
             publish_after_us: i64::try_from(raw.sink.publish_after_s)

@@ -70,7 +70,8 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     let as_of = tables::reader(&dir, JOB)?;
     let (chain, (mut core, state, aggregate, lake, loader)) =
         alive_while(chain, &settings.version, clock, || {
-            let (core, state) = recover(&dir, &as_of, threads.div_ceil(2))?;
+            let (core, state) =
+                recover(&dir, &as_of, threads.div_ceil(2), settings.track_memory_bytes)?;
             load(&dir, &published)?;
             let alerting = Alerting::open(&settings.objective_files)?;
             let ending = (Arc::clone(&mode.stop), clock.now_us());
@@ -87,8 +88,9 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     fail_point!("job::recovered");
     core.epoch = chain.epoch() + 1;
     core.values.insert(KEY.to_owned(), settings.keyring.fingerprint());
-    let (messages, bytes) = core.trackers.size();
-    tracing::info!(epoch = chain.epoch(), messages, bytes, "recovered");
+    let size = core.trackers.size();
+    let (messages, hot, bytes) = (size.n_messages, size.n_hot, size.n_bytes);
+    tracing::info!(epoch = chain.epoch(), messages, hot, bytes, "recovered");
     for (input, offset) in opened {
         let (id, _) = core.inputs.open(input);
         core.inputs.start_at(id, offset);

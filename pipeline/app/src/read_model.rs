@@ -113,8 +113,9 @@ fn more(counts: &Counts) -> Vec<Family> {
         samples: vec![Sample { labels: Vec::new(), value: value as f64 }],
     };
     vec![
-        gauge("tracked_messages", "Messages held in state.", counts.messages_tracked),
-        gauge("state_bytes", "Bytes of the message tables.", counts.state_bytes),
+        gauge("tracked_messages", "Messages held in state.", counts.state.n_messages),
+        gauge("hot_messages", "Those of them in memory.", counts.state.n_hot),
+        gauge("state_bytes", "Bytes of the message tables in memory.", counts.state.n_bytes),
         gauge(
             "disordered_events",
             "Events below the watermark that was published before them.",

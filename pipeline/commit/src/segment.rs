@@ -52,19 +52,51 @@ pub fn write_segment(
         path: path.clone(),
         source,
     })?;
+    write_bytes(dir, below, name, (table, rows as u64), &bytes).map(Some)
+}
+
+/// Writes a file of `rows` rows of a table as `below/name` and fsyncs it; the directory's fsync is
+/// the caller's.
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_bytes(
+    dir: &DataDir,
+    below: &str,
+    name: &str,
+    (table, rows): (&str, u64),
+    bytes: &[u8],
+) -> Result<FileRef, CommitError> {
+    let path = dir.place(below)?.join(name);
     if Mutant::ManifestFirst.lives() {
-        POSTPONED.with_borrow_mut(|files| files.push((path, bytes.clone())));
+        POSTPONED.with_borrow_mut(|files| files.push((path, bytes.to_vec())));
     } else {
-        write_synced(&path, &bytes)?;
+        write_synced(&path, bytes)?;
     }
     fail_point!("commit::segment");
-    Ok(Some(FileRef {
+    Ok(FileRef {
         table: table.to_owned(),
         path: format!("{below}/{name}"),
-        rows: rows as u64,
+        rows,
         bytes: bytes.len() as u64,
-        sha256: hex(&Sha256::digest(&bytes)),
-    }))
+        sha256: hex(&Sha256::digest(bytes)),
+    })
+}
+
+/// Opens a file that a manifest names, for reading at positions. Of its bytes only the length is
+/// checked: its parts have checksums of their own.
+///
+/// # Errors
+/// Where it is missing or has another length.
+pub fn open_file(dir: &DataDir, file: &FileRef) -> Result<(File, PathBuf), CommitError> {
+    let path = dir.root().join(&file.path);
+    let open = File::open(&path).map_err(CommitError::io("open", &path))?;
+    let bytes = open.metadata().map_err(CommitError::io("read", &path))?.len();
+    if bytes != file.bytes {
+        let what = format!("it has {bytes} bytes, the manifest says {}", file.bytes);
+        return Err(CommitError::Damaged { path, what });
+    }
+    Ok((open, path))
 }
 
 std::thread_local! {

@@ -13,6 +13,7 @@ use model::vocabulary::{
 
 use crate::facet::{Facet, Interner, Price, TextId};
 use crate::fold::{Event, FLAG_FINAL, FLAG_VENDOR_CLOCK, FLAG_VENDOR_LOCAL, NO_TIME};
+use crate::record;
 use crate::tracker::TrackError;
 
 /// A dictionary column whose words were looked up once: key → entry.
@@ -161,12 +162,11 @@ impl<'a> Columns<'a> {
         };
         let time_us = instant(self.event_time, row).or_else(|| instant(self.ingest_time, row));
         Event {
-            id: id(self.event_id, row).high(),
+            id: record::fingerprint(id(self.event_id, row)),
             time_us: time_us.unwrap_or(0),
             submit_us: instant(self.submit_time, row).unwrap_or(NO_TIME),
             facet: self.facet(row, words),
             price: self.price(row, words),
-            next: u32::MAX,
             segments: if self.segments.is_null(row) { 0 } else { self.segments.value(row) },
             status: self.status.get(row).unwrap_or(Status::Unknown),
             flags,

@@ -1,4 +1,4 @@
-//! Interning: the words of an event as small integers, so that a tracked event is 40 bytes.
+//! Interning: the words of an event as small integers, so that an event is a few bytes.
 //!
 //! Ids are of this process only; whatever is stored carries the words themselves.
 
@@ -145,5 +145,23 @@ impl Interner {
     #[must_use]
     pub fn price_of(&self, id: u32) -> Option<&Price> {
         self.prices.get((id as usize).checked_sub(1)?)
+    }
+
+    /// All texts, by id; the first is the empty one.
+    #[must_use]
+    pub fn texts(&self) -> &[Box<str>] {
+        &self.texts
+    }
+
+    /// All facets, by id.
+    #[must_use]
+    pub fn facets(&self) -> &[Facet] {
+        &self.facets
+    }
+
+    /// All prices; the first has id 1.
+    #[must_use]
+    pub fn prices(&self) -> &[Price] {
+        &self.prices
     }
 }

@@ -22,10 +22,10 @@ pub const FLAG_VENDOR_CLOCK: u8 = 2;
 /// Its time is the vendor's local time in an assumed zone.
 pub const FLAG_VENDOR_LOCAL: u8 = 4;
 
-/// One event as it is tracked: 40 bytes.
+/// One event as it is folded; in the message table it takes about ten bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// First eight bytes of the event id: fingerprint within the message, and the tie break.
+    /// First six bytes of the event id: fingerprint within the message, and the tie break.
     pub id: u64,
     /// Event time, microseconds.
     pub time_us: i64,
@@ -35,8 +35,6 @@ pub struct Event {
     pub facet: u32,
     /// Price, 0 = none.
     pub price: u32,
-    /// Next event of the message, [`u32::MAX`] = none.
-    pub next: u32,
     /// Billable parts, 0 = not told.
     pub segments: u16,
     /// Status.

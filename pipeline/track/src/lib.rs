@@ -5,6 +5,9 @@
 //!                                │ fold(before), fold(after)
 //!                                ▼
 //!                    Deltas: −contribution(before) +contribution(after)
+//!
+//! Slice  messages in memory ─ flush ─► runs on disk, merged as they gather
+//!                           ◄─ event ─ a message of a run comes back
 //! ```
 //! Invariants:
 //! - a message's outcome is a pure function of the *set* of its events ([`fold`]): arrival order,
@@ -20,13 +23,28 @@ mod coded;
 
 mod columns;
 
+mod record;
+
+mod bucket;
+
+mod hot;
+
+mod filter;
+
+mod words;
+
+mod run;
+
+mod flush;
+
 mod slice;
 
 mod deltas;
 
-mod snapshot;
+mod rows;
 
 mod tracker;
 
 pub use deltas::EpochOutput;
-pub use tracker::{Decision, MessageRef, SLICES, TrackError, Tracker, slice_of};
+pub use flush::{Encoded, Flush};
+pub use tracker::{Decision, MessageRef, SLICES, Size, TrackError, Tracker, slice_of};

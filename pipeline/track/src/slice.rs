@@ -1,37 +1,40 @@
-//! One slice of the message table: small, so that it never doubles in one long pause and can be
-//! written as one state slice.
+//! One slice of the message table: what is in memory, over what is on disk.
 //!
 //! ```text
-//! table  key ─► position          messages [ {key, cohort, head, …}, … ]
-//!                                             │ head
-//! events [ e0 ─next─► e3 ─next─► nothing, e1, e2, … ]   one pool, chains per message
-//! due    minute ─► positions      whom to look at when the watermark passes that minute
+//! hot    changed and recent messages, as bytes       ◄─ a message of a run that gets an event
+//! runs   oldest … newest, immutable (`run`)              comes back and stands above it
+//! due    minute ─► key heads       whom to look at when the watermark passes that minute
 //! ```
+//! Invariants:
+//! - the newest version of a message stands: memory, then the newest run that has it;
+//! - a message leaves memory only when a run that a manifest names has it as it is;
+//! - a message past its 35 days counts as absent, so nothing can tell when its bytes go.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use model::keys::Id16;
-use model::time::MINUTE_US;
+use model::time::{HOUR_US, MINUTE_US};
 
 use crate::deltas::{Changes, Contribution};
 use crate::facet::Interner;
+use crate::flush::{Flush, Sorted, due_minute};
 use crate::fold::{self, Event, HORIZON_US, Outcome, RETENTION_US};
+use crate::hot::{Hot, Place};
+use crate::record::{self, Head};
+use crate::run::Run;
+use crate::tracker::TrackError;
+use crate::words::Translation;
 
-/// End of a chain, and "not in the list of changed messages".
-const NONE: u32 = u32::MAX;
-
-/// A message: 48 bytes beside its events.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Message {
-    pub(crate) key: Id16,
-    pub(crate) cohort_us: i64,
-    head: u32,
-    changed_at: u32,
-    pub(crate) duplicates: u32,
-    pub(crate) horizon: bool,
-    used: bool,
-}
+/// A run is merged when what is above it has more than its messages divided by this: fewer runs
+/// to ask, and each message written again a few times only.
+const FANOUT: u64 = 8;
+/// A message is looked at for the first time so long after its cohort time: most have their final
+/// event by then, and need not wait in `due` for three days.
+const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
+/// Messages that are past their 35 days leave memory once an hour of watermark.
+const EXPIRE_EVERY_US: i64 = HOUR_US;
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +51,11 @@ pub(crate) type RowRef = (u32, u32);
 /// A message that changed in this epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Changed {
-    pub(crate) position: u32,
+    pub(crate) key: Id16,
     pub(crate) row: Option<RowRef>,
     pub(crate) charges: bool,
+    /// Its cohort time is another: it has to be looked at another time.
+    moved: bool,
 }
 
 /// What `admit` needs beside the row.
@@ -61,60 +66,121 @@ pub(crate) struct Context<'a> {
     pub(crate) scratch: &'a mut Vec<Event>,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Slice {
-    table: HashTable<u32>,
-    messages: Vec<Message>,
-    free: Vec<u32>,
-    events: Vec<Event>,
-    free_event: Option<u32>,
-    due: BTreeMap<i64, Vec<u32>>,
-    pub(crate) changed: Vec<Changed>,
-    /// Differs from its last snapshot.
-    pub(crate) touched: bool,
+impl Context<'_> {
+    /// Cohort times before this one are past their 35 days.
+    fn kept_from(&self) -> i64 {
+        self.watermark_us.map_or(i64::MIN, |mark| mark.saturating_sub(RETENTION_US))
+    }
 }
 
-fn position(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(NONE)
+/// A message that was found; its events are in the scratch buffer.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    head: Head,
+    /// Where in memory, if it is there.
+    place: Option<Place>,
+}
+
+/// A run, and its integers as this process's.
+#[derive(Debug)]
+struct Shelf {
+    run: Arc<Run>,
+    words: Translation,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Slice {
+    hot: Hot,
+    /// Oldest first.
+    runs: Vec<Shelf>,
+    /// On its way to disk.
+    flushing: Option<Arc<Flush>>,
+    n_tracked: u64,
+    due: BTreeMap<i64, Vec<u64>>,
+    pub(crate) changed: Vec<Changed>,
+    changed_at: HashTable<u32>,
+    /// Differs from its runs.
+    pub(crate) touched: bool,
+    expired_us: Option<i64>,
+    body: Vec<u8>,
+}
+
+const fn fresh(key: Id16) -> Head {
+    Head { key, cohort_us: i64::MAX, duplicates: 0, horizon: false, open: true, dirty: true }
 }
 
 impl Slice {
-    /// Messages held.
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
+    /// Messages tracked, in memory or on disk.
+    pub(crate) const fn len(&self) -> u64 {
+        self.n_tracked
     }
 
-    /// Bytes of the tables, capacity included.
+    /// Messages in memory.
+    pub(crate) const fn n_hot(&self) -> usize {
+        self.hot.len()
+    }
+
+    /// Bytes in memory, capacity included: messages, and what leads to those on disk.
     pub(crate) fn bytes(&self) -> usize {
-        self.table.capacity() * 5
-            + self.messages.capacity() * size_of::<Message>()
-            + self.events.capacity() * size_of::<Event>()
-            + self.due.values().map(|list| list.capacity() * 4 + 40).sum::<usize>()
+        let due = self.due.values().map(|list| list.capacity() * 8 + 40).sum::<usize>();
+        self.hot.bytes() + self.shelf_bytes() + due
     }
 
-    fn find(&self, key: Id16) -> Option<u32> {
-        let same = |at: &u32| self.messages[*at as usize].key == key;
-        self.table.find(key.high(), same).copied()
+    fn shelf_bytes(&self) -> usize {
+        self.runs.iter().map(|shelf| shelf.run.bytes() + shelf.words.bytes()).sum()
     }
 
-    pub(crate) fn message(&self, at: u32) -> &Message {
-        &self.messages[at as usize]
-    }
-
-    /// Positions of all messages held.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..position(self.messages.len())).filter(|at| self.messages[*at as usize].used)
-    }
-
-    /// Copies the events of a message.
-    pub(crate) fn collect(&self, at: u32, into: &mut Vec<Event>) {
-        into.clear();
-        let mut next = self.messages[at as usize].head;
-        while next != NONE {
-            let event = self.events[next as usize];
-            into.push(event);
-            next = event.next;
+    /// Finds a message by the head of its key, and by its key where one is given: in memory, else
+    /// in the newest run that has it. Its events replace those in `events`.
+    fn find(
+        &self,
+        high: u64,
+        key: Option<Id16>,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Known>, TrackError> {
+        events.clear();
+        if let Some(place) = self.hot.find(high, key) {
+            let head = record::decode(self.hot.body(place), events);
+            let what = "a message in memory cannot be read";
+            let head = head.ok_or(TrackError::State { what })?;
+            return Ok(Some(Known { head, place: Some(place) }));
         }
+        for shelf in self.runs.iter().rev() {
+            let Some(body) = shelf.run.find(high, key)? else { continue };
+            let head = record::decode(&body, events).filter(|_| shelf.words.apply(events));
+            let head = head.ok_or_else(|| shelf.run.bad_body())?;
+            return Ok(Some(Known { head, place: None }));
+        }
+        Ok(None)
+    }
+
+    /// Events of a message that changed in this epoch.
+    pub(crate) fn recall(&self, key: Id16, events: &mut Vec<Event>) -> Option<Head> {
+        record::decode(self.hot.body(self.hot.find(key.high(), Some(key))?), events)
+    }
+
+    fn put(&mut self, known: Known, events: &[Event]) {
+        self.body.clear();
+        record::encode(&Head { dirty: true, ..known.head }, events, &mut self.body);
+        self.hot.put(known.place, &self.body);
+        self.touched = true;
+    }
+
+    /// Finds the message of an event, or begins one: a new one, or another life of one that is past
+    /// its 35 days. The flag says that it was there.
+    fn find_or_begin(
+        &self,
+        key: Id16,
+        cx: &mut Context<'_>,
+    ) -> Result<(Known, bool, bool), TrackError> {
+        let Some(known) = self.find(key.high(), Some(key), cx.scratch)? else {
+            return Ok((Known { head: fresh(key), place: None }, false, false));
+        };
+        if known.head.cohort_us >= cx.kept_from() {
+            return Ok((known, true, true));
+        }
+        cx.scratch.clear();
+        Ok((Known { head: fresh(key), ..known }, false, true))
     }
 
     /// Decides on a row and applies it.
@@ -125,287 +191,307 @@ impl Slice {
         own_time_us: Option<i64>,
         row: RowRef,
         cx: &mut Context<'_>,
-    ) -> Admitted {
-        let kept_from = cx.watermark_us.map_or(i64::MIN, |mark| mark.saturating_sub(RETENTION_US));
-        let mut found = self.find(key);
-        if let Some(at) = found.filter(|at| self.messages[*at as usize].cohort_us < kept_from) {
-            self.forget(at);
-            found = None;
-        }
-        if let Some(at) = found {
-            self.collect(at, cx.scratch);
-            if let Some(known) = cx.scratch.iter().find(|known| known.id == event.id) {
-                let earlier = event.time_us < known.time_us;
-                self.messages[at as usize].duplicates += 1;
-                self.touched = true;
-                if !earlier {
-                    return Admitted::Duplicate;
-                }
-                self.retime(at, event, Some(row), cx);
-                return Admitted::Earlier;
+    ) -> Result<Admitted, TrackError> {
+        let (mut known, alive, counted) = self.find_or_begin(key, cx)?;
+        if alive && let Some(at) = cx.scratch.iter().position(|copy| copy.id == event.id) {
+            known.head.duplicates = known.head.duplicates.saturating_add(1);
+            if event.time_us >= cx.scratch[at].time_us {
+                self.put(known, cx.scratch);
+                return Ok(Admitted::Duplicate);
             }
+            self.retime(known, event, Some(row), cx);
+            return Ok(Admitted::Earlier);
         }
-        // An event without a time of its own has the broker's: a message of that age is forgotten
-        // at once, so each of its events would begin another.
-        if own_time_us.unwrap_or(event.time_us) < kept_from {
-            return Admitted::Late;
+        // An event without a time of its own has the broker's: a message of that age is past its 35
+        // days at once, so each of its events would begin another.
+        if own_time_us.unwrap_or(event.time_us) < cx.kept_from() {
+            return Ok(Admitted::Late);
         }
-        self.insert(key, found, event, Some(row), cx);
-        Admitted::New
+        self.n_tracked += u64::from(!counted);
+        self.insert(known, event, Some(row), cx);
+        Ok(Admitted::New)
     }
 
     /// Applies a row that was decided before (replay).
-    pub(crate) fn apply(&mut self, key: Id16, event: Event, cx: &mut Context<'_>) {
-        let kept_from = cx.watermark_us.map_or(i64::MIN, |mark| mark.saturating_sub(RETENTION_US));
-        let mut found = self.find(key);
-        if let Some(at) = found.filter(|at| self.messages[*at as usize].cohort_us < kept_from) {
-            self.forget(at);
-            found = None;
-        }
-        self.insert(key, found, event, None, cx);
+    pub(crate) fn apply(
+        &mut self,
+        key: Id16,
+        event: Event,
+        cx: &mut Context<'_>,
+    ) -> Result<(), TrackError> {
+        let (known, _, counted) = self.find_or_begin(key, cx)?;
+        self.n_tracked += u64::from(!counted);
+        self.insert(known, event, None, cx);
+        Ok(())
     }
 
     /// Applies an earlier redelivery that was decided before (replay).
-    pub(crate) fn apply_earlier(&mut self, key: Id16, event: Event, cx: &mut Context<'_>) {
-        if let Some(at) = self.find(key) {
-            self.messages[at as usize].duplicates += 1;
-            self.collect(at, cx.scratch);
-            self.retime(at, event, None, cx);
+    pub(crate) fn apply_earlier(
+        &mut self,
+        key: Id16,
+        event: Event,
+        cx: &mut Context<'_>,
+    ) -> Result<(), TrackError> {
+        if let Some(mut known) = self.find(key.high(), Some(key), cx.scratch)? {
+            known.head.duplicates = known.head.duplicates.saturating_add(1);
+            self.retime(known, event, None, cx);
         }
+        Ok(())
+    }
+
+    /// Counts a duplicate that was decided before (replay).
+    pub(crate) fn apply_duplicate(
+        &mut self,
+        key: Id16,
+        events: &mut Vec<Event>,
+    ) -> Result<(), TrackError> {
+        if let Some(mut known) = self.find(key.high(), Some(key), events)? {
+            known.head.duplicates = known.head.duplicates.saturating_add(1);
+            self.put(known, events);
+        }
+        Ok(())
     }
 
     /// Of copies of one event the earliest time stands, whichever was read first: without this,
     /// the cohort of an event that has no vendor time would depend on the order of reading.
-    fn retime(&mut self, at: u32, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+    fn retime(&mut self, known: Known, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
         const CLOCK: u8 = fold::FLAG_VENDOR_CLOCK | fold::FLAG_VENDOR_LOCAL;
-        let horizon = self.messages[at as usize].horizon;
-        let before = fold::fold(cx.scratch, horizon, cx.words);
-        let mut next = self.messages[at as usize].head;
-        while next != NONE {
-            let known = &mut self.events[next as usize];
-            if known.id == event.id {
-                known.time_us = event.time_us;
-                known.flags = (known.flags & !CLOCK) | (event.flags & CLOCK);
-            }
-            next = known.next;
+        let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
+        for copy in cx.scratch.iter_mut().filter(|copy| copy.id == event.id) {
+            copy.time_us = event.time_us;
+            copy.flags = (copy.flags & !CLOCK) | (event.flags & CLOCK);
         }
-        self.collect(at, cx.scratch);
-        let after = fold::fold(cx.scratch, horizon, cx.words);
-        self.settle(at, before, after, row, cx);
+        self.settle(known, before, row, cx);
     }
 
-    /// Counts a duplicate that was decided before (replay).
-    pub(crate) fn apply_duplicate(&mut self, key: Id16) {
-        if let Some(at) = self.find(key) {
-            self.messages[at as usize].duplicates += 1;
-            self.touched = true;
-        }
-    }
-
-    fn insert(
-        &mut self,
-        key: Id16,
-        found: Option<u32>,
-        event: Event,
-        row: Option<RowRef>,
-        cx: &mut Context<'_>,
-    ) {
-        let at = found.unwrap_or_else(|| self.create(key));
-        self.collect(at, cx.scratch);
-        let horizon = self.messages[at as usize].horizon;
-        let before = fold::fold(cx.scratch, horizon, cx.words);
-        self.link(at, event);
+    fn insert(&mut self, known: Known, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+        let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
         cx.scratch.push(event);
-        let after = fold::fold(cx.scratch, horizon, cx.words);
-        self.settle(at, before, after, row, cx);
+        self.settle(known, before, row, cx);
     }
 
     /// Stores what an event or the horizon changed and emits the difference.
     fn settle(
         &mut self,
-        at: u32,
+        mut known: Known,
         before: Option<Outcome>,
-        after: Option<Outcome>,
         row: Option<RowRef>,
         cx: &mut Context<'_>,
     ) {
-        let Some(now) = after else { return };
-        self.touched = true;
-        let message = &mut self.messages[at as usize];
-        if before.is_none_or(|was| was.cohort_us != now.cohort_us) {
-            message.cohort_us = now.cohort_us;
-            let due = (now.cohort_us + HORIZON_US).div_euclid(MINUTE_US);
-            self.due.entry(due).or_default().push(at);
-        }
+        let Some(now) = fold::fold(cx.scratch, known.head.horizon, cx.words) else { return };
+        known.head.cohort_us = now.cohort_us;
+        known.head.open = !now.is_final;
+        self.put(known, cx.scratch);
         let (was, is) = (before.map(|o| Contribution::of(&o)), Contribution::of(&now));
         let charges = was.as_ref().is_none_or(|was| was.cost != is.cost);
         cx.changes.replace(was.as_ref(), &is);
-        self.mark(at, row, charges && is.cost.iter().any(Option::is_some));
+        self.mark(Changed {
+            key: known.head.key,
+            row,
+            charges: charges && is.cost.iter().any(Option::is_some),
+            moved: before.is_none_or(|was| was.cohort_us != now.cohort_us),
+        });
     }
 
-    fn mark(&mut self, at: u32, row: Option<RowRef>, charges: bool) {
-        let message = &mut self.messages[at as usize];
-        if message.changed_at == NONE {
-            message.changed_at = position(self.changed.len());
-            self.changed.push(Changed { position: at, row, charges });
+    fn mark(&mut self, new: Changed) {
+        let Self { changed, changed_at, .. } = self;
+        let same = |at: &u32| changed[*at as usize].key == new.key;
+        if let Some(at) = changed_at.find(new.key.high(), same) {
+            let entry = &mut changed[*at as usize];
+            entry.row = new.row.or(entry.row);
+            entry.charges |= new.charges;
+            entry.moved |= new.moved;
             return;
         }
-        let entry = &mut self.changed[message.changed_at as usize];
-        entry.row = row.or(entry.row);
-        entry.charges |= charges;
+        let at = u32::try_from(changed.len()).unwrap_or(u32::MAX);
+        changed.push(new);
+        changed_at.insert_unique(new.key.high(), at, |at| changed[*at as usize].key.high());
     }
 
     /// Forgets which messages changed: the epoch closed.
     pub(crate) fn clear_changed(&mut self) {
-        for changed in std::mem::take(&mut self.changed) {
-            let message = &mut self.messages[changed.position as usize];
-            message.changed_at = NONE;
-            if !message.used {
-                self.free.push(changed.position);
-            }
-        }
+        self.changed.clear();
+        self.changed_at.clear();
     }
 
     /// Closes messages without a final event 72 h after their cohort time, by watermark.
-    pub(crate) fn close_horizon(&mut self, cx: &mut Context<'_>) {
-        let Some(watermark_us) = cx.watermark_us else { return };
+    pub(crate) fn close_horizon(&mut self, cx: &mut Context<'_>) -> Result<(), TrackError> {
+        for changed in self.changed.iter_mut().filter(|changed| changed.moved) {
+            changed.moved = false;
+            let place = self.hot.find(changed.key.high(), Some(changed.key));
+            let head = place.and_then(|place| record::head(self.hot.body(place)));
+            if let Some(head) = head.filter(|head| head.open) {
+                let first_us = head.cohort_us.saturating_add(FIRST_LOOK_US);
+                let minute = first_us.div_euclid(MINUTE_US);
+                self.due.entry(minute).or_default().push(head.key.high());
+            }
+        }
+        let Some(watermark_us) = cx.watermark_us else { return Ok(()) };
         let mut waiting = Vec::new();
         while let Some(entry) = self.due.first_entry() {
-            if entry.key() * MINUTE_US > watermark_us {
+            if entry.key().saturating_mul(MINUTE_US) > watermark_us {
                 break;
             }
-            for at in entry.remove() {
-                if !self.close_one(at, watermark_us, cx) {
-                    waiting.push(at);
-                }
+            for high in entry.remove() {
+                waiting.extend(self.close_one(high, watermark_us, cx)?);
             }
         }
-        for at in waiting {
-            let due = (self.messages[at as usize].cohort_us + HORIZON_US).div_euclid(MINUTE_US);
-            self.due.entry(due).or_default().push(at);
+        for (minute, high) in waiting {
+            self.due.entry(minute).or_default().push(high);
         }
+        Ok(())
     }
 
-    /// False where the message has to be looked at again.
-    fn close_one(&mut self, at: u32, watermark_us: i64, cx: &mut Context<'_>) -> bool {
-        let message = self.messages[at as usize];
-        if !message.used || message.horizon {
-            return true;
+    /// Gives when the message has to be looked at again, if it has to.
+    fn close_one(
+        &mut self,
+        high: u64,
+        watermark_us: i64,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<(i64, u64)>, TrackError> {
+        // Most are in memory and have their final event: their events need not be read.
+        let place = self.hot.find(high, None);
+        let head = place.and_then(|place| record::head(self.hot.body(place)));
+        if head.is_some_and(|head| !head.open) {
+            return Ok(None);
         }
-        self.collect(at, cx.scratch);
+        let found = self.find(high, None, cx.scratch)?;
+        let Some(mut known) = found.filter(|known| known.head.open) else { return Ok(None) };
+        let cohort_us = known.head.cohort_us;
+        if cohort_us.saturating_add(HORIZON_US) > watermark_us {
+            return Ok(Some((due_minute(cohort_us), high)));
+        }
         let before = fold::fold(cx.scratch, false, cx.words);
-        if before.is_none_or(|outcome| outcome.is_final) {
-            return true;
-        }
-        if message.cohort_us + HORIZON_US > watermark_us {
-            return false;
-        }
-        self.messages[at as usize].horizon = true;
-        let after = fold::fold(cx.scratch, true, cx.words);
-        self.settle(at, before, after, None, cx);
-        true
+        known.head.horizon = true;
+        self.settle(known, before, None, cx);
+        Ok(None)
     }
 
-    /// Drops messages whose cohort time is 35 days behind the watermark and that did not change in
-    /// this epoch. Nothing can tell when it runs: an expired message counts as absent anyway.
-    pub(crate) fn expire(&mut self, watermark_us: i64) {
-        let kept_from = watermark_us.saturating_sub(RETENTION_US);
-        let old: Vec<u32> = self
-            .positions()
-            .filter(|at| {
-                let message = &self.messages[*at as usize];
-                message.cohort_us < kept_from && message.changed_at == NONE
-            })
-            .collect();
-        for at in old {
-            self.forget(at);
+    /// Hands over what changed since the last time; none where nothing did, or where what was
+    /// handed over before is still on its way.
+    pub(crate) fn flush(
+        &mut self,
+        slice: u8,
+        watermark_us: Option<i64>,
+        words: &Interner,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Arc<Flush>>, TrackError> {
+        if self.flushing.is_some() {
+            return Ok(None);
         }
+        let kept_from = watermark_us.map_or(i64::MIN, |mark| mark.saturating_sub(RETENTION_US));
+        self.expire(kept_from);
+        let mut changed = Sorted::default();
+        let mut readable = true;
+        self.hot.take_dirty(|body| readable &= changed.push(body, events, words));
+        if !readable {
+            return Err(TrackError::State { what: "a changed message cannot be read" });
+        }
+        changed.sort();
+        self.touched = false;
+        let n_merged = self.due_for_merge(changed.len() as u64, kept_from);
+        if changed.len() == 0 && n_merged == 0 {
+            return Ok(None);
+        }
+        let first = self.runs.len() - n_merged;
+        let flush = Arc::new(Flush {
+            slice,
+            changed,
+            merged: self.runs[first..].iter().map(|shelf| Arc::clone(&shelf.run)).collect(),
+            kept_from: (first == 0).then_some(kept_from),
+            n_tracked: self.n_tracked,
+            done: std::sync::OnceLock::new(),
+        });
+        self.flushing = Some(Arc::clone(&flush));
+        Ok(Some(flush))
     }
 
-    fn create(&mut self, key: Id16) -> u32 {
-        let fresh = Message {
-            key,
-            cohort_us: i64::MAX,
-            head: NONE,
-            changed_at: NONE,
-            duplicates: 0,
-            horizon: false,
-            used: true,
+    /// How many of the newest runs to merge with so many messages. All, where the oldest has only
+    /// messages past their 35 days.
+    fn due_for_merge(&self, n_changed: u64, kept_from: i64) -> usize {
+        if self.runs.first().is_some_and(|oldest| oldest.run.footer.newest_us < kept_from) {
+            return self.runs.len();
+        }
+        let mut above = n_changed;
+        let small = |shelf: &&Shelf| {
+            let n_messages = shelf.run.footer.n_messages;
+            let merge = n_messages < above.saturating_mul(FANOUT);
+            above += n_messages;
+            merge
         };
-        let at = if let Some(at) = self.free.pop() {
-            self.messages[at as usize] = fresh;
-            at
-        } else {
-            self.messages.push(fresh);
-            position(self.messages.len() - 1)
+        self.runs.iter().rev().take_while(small).count()
+    }
+
+    /// Drops messages past their 35 days that the runs have as they are.
+    fn expire(&mut self, kept_from: i64) {
+        if self.expired_us.is_some_and(|last| kept_from < last.saturating_add(EXPIRE_EVERY_US)) {
+            return;
+        }
+        self.expired_us = Some(kept_from);
+        let old = |body: &[u8]| record::head(body).is_some_and(|head| head.cohort_us < kept_from);
+        self.hot.retain(|body| record::is_dirty(body) || !old(body));
+    }
+
+    /// What was handed over is on disk: the new run takes its place, and where memory is above
+    /// `share` bytes the oldest messages leave it. Gives how many did.
+    pub(crate) fn settle_flush(
+        &mut self,
+        words: &mut Interner,
+        share: usize,
+    ) -> Result<usize, TrackError> {
+        let Some(flush) = self.flushing.take_if(|flush| flush.done.get().is_some()) else {
+            return Ok(0);
         };
-        let messages = &self.messages;
-        self.table.insert_unique(key.high(), at, |at| messages[*at as usize].key.high());
-        at
+        let Some(written) = flush.done.get() else { return Ok(0) };
+        self.runs.truncate(self.runs.len().saturating_sub(flush.replaces()));
+        if let Some(run) = &written.run {
+            let words = Translation::of_all(&run.words()?, words);
+            self.runs.push(Shelf { run: Arc::clone(run), words });
+        }
+        self.n_tracked = self.n_tracked.saturating_sub(written.n_dropped);
+        Ok(self.evict(share))
     }
 
-    fn forget(&mut self, at: u32) {
-        let message = self.messages[at as usize];
-        let same = |candidate: &u32| *candidate == at;
-        if let Ok(entry) = self.table.find_entry(message.key.high(), same) {
-            entry.remove();
+    fn evict(&mut self, share: usize) -> usize {
+        let room = share.saturating_sub(self.shelf_bytes());
+        if self.hot.bytes() <= room {
+            return 0;
         }
-        let mut next = message.head;
-        while next != NONE {
-            let event = &mut self.events[next as usize];
-            let after = event.next;
-            event.next = self.free_event.unwrap_or(NONE);
-            self.free_event = Some(next);
-            next = after;
+        // An eighth more than needed, so that not every flush has to.
+        let surplus = self.hot.bytes() - room / 8 * 7;
+        let clean = || self.hot.bodies().filter(|body| !record::is_dirty(body));
+        let clean_bytes: usize = clean().map(|body| body.len() + 1).sum();
+        let mut cohorts: Vec<i64> =
+            clean().filter_map(record::head).map(|head| head.cohort_us).collect();
+        if cohorts.is_empty() {
+            return 0;
         }
-        let slot = &mut self.messages[at as usize];
-        slot.used = false;
-        slot.head = NONE;
-        // A changed message stays in the list of its epoch; its place is not given away.
-        if slot.changed_at == NONE {
-            self.free.push(at);
-        }
+        let n_evicted = (cohorts.len() as u128 * surplus as u128).div_ceil(clean_bytes as u128);
+        let n_evicted = usize::try_from(n_evicted).unwrap_or(usize::MAX).clamp(1, cohorts.len());
+        let (_, newest, _) = cohorts.select_nth_unstable(n_evicted - 1);
+        let newest = *newest;
+        let before = self.hot.len();
+        let old = |body: &[u8]| record::head(body).is_some_and(|head| head.cohort_us <= newest);
+        self.hot.retain(|body| record::is_dirty(body) || !old(body));
+        before - self.hot.len()
     }
 
-    fn link(&mut self, at: u32, mut event: Event) {
-        event.next = self.messages[at as usize].head;
-        let place = match self.free_event {
-            Some(place) => {
-                let next = self.events[place as usize].next;
-                self.free_event = (next != NONE).then_some(next);
-                self.events[place as usize] = event;
-                place
+    /// Puts runs back, oldest first. Messages due before `closed_through_us` were looked at.
+    pub(crate) fn restore(
+        &mut self,
+        runs: Vec<Run>,
+        words: &mut Interner,
+        closed_through_us: Option<i64>,
+    ) -> Result<(), TrackError> {
+        self.n_tracked = runs.last().map_or(0, |newest| newest.footer.n_tracked);
+        let closed = closed_through_us.map_or(i64::MIN, |mark| mark.div_euclid(MINUTE_US));
+        for run in runs {
+            for (minute, high) in run.due()?.into_iter().filter(|(minute, _)| *minute >= closed) {
+                self.due.entry(minute).or_default().push(high);
             }
-            None => {
-                self.events.push(event);
-                position(self.events.len() - 1)
-            }
-        };
-        self.messages[at as usize].head = place;
-    }
-
-    /// Puts a message back as a snapshot had it; emits nothing.
-    pub(crate) fn restore(&mut self, key: Id16, duplicates: u32, horizon: bool, event: Event) {
-        let at = self.find(key).unwrap_or_else(|| self.create(key));
-        self.link(at, event);
-        let message = &mut self.messages[at as usize];
-        message.duplicates = duplicates;
-        message.horizon = horizon;
-    }
-
-    /// After the last [`Self::restore`]: cohort times and the horizon's list.
-    pub(crate) fn index(&mut self, words: &Interner) {
-        let mut scratch = Vec::new();
-        self.due.clear();
-        for at in 0..position(self.messages.len()) {
-            let message = self.messages[at as usize];
-            self.collect(at, &mut scratch);
-            let Some(outcome) = fold::fold(&mut scratch, message.horizon, words) else { continue };
-            self.messages[at as usize].cohort_us = outcome.cohort_us;
-            if !outcome.is_final {
-                let due = (outcome.cohort_us + HORIZON_US).div_euclid(MINUTE_US);
-                self.due.entry(due).or_default().push(at);
-            }
+            let words = Translation::of_all(&run.words()?, words);
+            self.runs.push(Shelf { run: Arc::new(run), words });
         }
+        Ok(())
     }
 }

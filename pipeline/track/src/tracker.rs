@@ -1,5 +1,9 @@
 //! A tracker: some of the slices, owned by one thread, fed in batches and closed at barriers.
 
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::keys::Id16;
@@ -8,9 +12,11 @@ use model::vocabulary::Disposition;
 use crate::columns::Columns;
 use crate::deltas::{Changes, EpochOutput};
 use crate::facet::Interner;
+use crate::flush::Flush;
 use crate::fold::Event;
+use crate::rows;
+use crate::run::Run;
 use crate::slice::{Admitted, Context, Slice};
-use crate::snapshot;
 
 /// Slices of the message table. A slice is the unit of a state snapshot and of a thread's share.
 pub const SLICES: u8 = 64;
@@ -34,6 +40,19 @@ pub enum Decision {
     Late,
 }
 
+/// How much trackers hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Messages tracked, in memory or on disk.
+    pub n_messages: u64,
+    /// Messages in memory.
+    pub n_hot: u64,
+    /// Bytes of the tables in memory, capacity included.
+    pub n_bytes: u64,
+    /// Messages that left memory for the disk since the start.
+    pub n_evicted: u64,
+}
+
 /// A row of this epoch.
 pub type MessageRef = (u32, u32);
 
@@ -52,9 +71,26 @@ pub enum TrackError {
         /// Its name.
         name: &'static str,
     },
-    /// A snapshot cannot be read.
-    #[error("cannot restore state slice: {what}")]
-    Snapshot {
+    /// State in memory is not what it was: a mistake in this crate, or broken memory.
+    #[error("cannot track: {what}; start again, nothing that was committed is lost")]
+    State {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A file of the state cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the state is not what was written.
+    #[error("{path} is damaged: {what}; restore it from a copy, nothing was changed")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         what: &'static str,
     },
@@ -72,12 +108,16 @@ pub struct Tracker {
     changes: Changes,
     scratch: Vec<Event>,
     batches: Vec<RecordBatch>,
+    /// Bytes that a slice may take in memory.
+    share: usize,
+    n_evicted: u64,
 }
 
 impl Tracker {
-    /// A tracker of these slices, empty.
+    /// A tracker of these slices, empty. All slices of all trackers together may take
+    /// `memory_bytes`, beside what changed and is not on disk yet.
     #[must_use]
-    pub fn new(slices: impl IntoIterator<Item = u8>) -> Self {
+    pub fn new(slices: impl IntoIterator<Item = u8>, memory_bytes: usize) -> Self {
         let mut mine: Vec<Option<Slice>> = (0..SLICES).map(|_| None).collect();
         for slice in slices {
             mine[usize::from(slice)] = Some(Slice::default());
@@ -88,6 +128,8 @@ impl Tracker {
             changes: Changes::default(),
             scratch: Vec::new(),
             batches: Vec::new(),
+            share: memory_bytes / usize::from(SLICES),
+            n_evicted: 0,
         }
     }
 
@@ -96,28 +138,15 @@ impl Tracker {
         self.slices.iter().flatten()
     }
 
-    /// One of its slices.
-    pub(crate) fn slice(&self, slice: u8) -> Option<&Slice> {
-        self.slices.get(usize::from(slice))?.as_ref()
-    }
-
-    /// Its slices with their numbers.
-    fn numbered(&mut self) -> impl Iterator<Item = (u8, &mut Slice)> {
-        (0..SLICES)
-            .zip(&mut self.slices)
-            .filter_map(|(number, slice)| Some((number, slice.as_mut()?)))
-    }
-
-    /// Messages held.
+    /// How much it holds.
     #[must_use]
-    pub fn messages(&self) -> usize {
-        self.slices().map(Slice::len).sum()
-    }
-
-    /// Bytes of the message tables, capacity included.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.slices().map(Slice::bytes).sum()
+    pub fn size(&self) -> Size {
+        Size {
+            n_messages: self.slices().map(Slice::len).sum(),
+            n_hot: self.slices().map(|slice| slice.n_hot() as u64).sum(),
+            n_bytes: self.slices().map(|slice| slice.bytes() as u64).sum(),
+            n_evicted: self.n_evicted,
+        }
     }
 
     /// Decides on rows of a canonical batch and applies them, in order. `watermark_us` is the
@@ -146,7 +175,8 @@ impl Tracker {
                 scratch: &mut self.scratch,
             };
             let own_time_us = columns.own_time_us(at);
-            decisions.push(match slice.admit(key, event, own_time_us, (number, *row), &mut cx) {
+            let row = (number, *row);
+            decisions.push(match slice.admit(key, event, own_time_us, row, &mut cx)? {
                 Admitted::New => Decision::New,
                 Admitted::Duplicate => Decision::Duplicate,
                 Admitted::Earlier => Decision::Earlier,
@@ -170,7 +200,7 @@ impl Tracker {
         watermark_us: Option<i64>,
     ) -> Result<(), TrackError> {
         let columns = Columns::new(batch, &mut self.words)?;
-        let dispositions = snapshot::dispositions(batch)?;
+        let dispositions = rows::dispositions(batch)?;
         for (row, disposition) in dispositions.into_iter().enumerate() {
             let key = columns.key(row);
             if disposition == Disposition::Late || !behind(slice_of(key)) {
@@ -185,29 +215,40 @@ impl Tracker {
                 scratch: &mut self.scratch,
             };
             match disposition {
-                Disposition::Earlier => table.apply_earlier(key, event, &mut cx),
-                _ => table.apply(key, event, &mut cx),
+                Disposition::Earlier => table.apply_earlier(key, event, &mut cx)?,
+                _ => table.apply(key, event, &mut cx)?,
             }
         }
         Ok(())
     }
 
     /// Counts the stored duplicates of one epoch (replay).
+    ///
+    /// # Errors
+    /// Where a file of the state cannot be read.
     pub fn replay_duplicates(
         &mut self,
         keys: impl Iterator<Item = Id16>,
         behind: impl Fn(u8) -> bool,
-    ) {
+    ) -> Result<(), TrackError> {
         for key in keys.filter(|key| behind(slice_of(*key))) {
             if let Some(table) = &mut self.slices[usize::from(slice_of(key))] {
-                table.apply_duplicate(key);
+                table.apply_duplicate(key, &mut self.scratch)?;
             }
         }
+        Ok(())
     }
 
     /// Ends the replay of one epoch: the horizon by that epoch's watermark. What it would emit was
     /// committed before and is dropped.
-    pub fn replay_close(&mut self, behind: impl Fn(u8) -> bool, watermark_us: Option<i64>) {
+    ///
+    /// # Errors
+    /// Where a file of the state cannot be read.
+    pub fn replay_close(
+        &mut self,
+        behind: impl Fn(u8) -> bool,
+        watermark_us: Option<i64>,
+    ) -> Result<(), TrackError> {
         let numbered = (0..SLICES).zip(&mut self.slices);
         for (slice, table) in numbered {
             let Some(table) = table.as_mut().filter(|_| behind(slice)) else { continue };
@@ -217,10 +258,11 @@ impl Tracker {
                 watermark_us,
                 scratch: &mut self.scratch,
             };
-            table.close_horizon(&mut cx);
+            table.close_horizon(&mut cx)?;
             table.clear_changed();
         }
         self.changes = Changes::default();
+        Ok(())
     }
 
     /// Closes an epoch: the horizon by this watermark, then everything that changed.
@@ -240,12 +282,13 @@ impl Tracker {
                 watermark_us,
                 scratch: &mut self.scratch,
             };
-            slice.close_horizon(&mut cx);
+            slice.close_horizon(&mut cx)?;
         }
-        let stamp = snapshot::Stamp { epoch, committed_at_us };
-        let (messages, charges) = snapshot::changed_rows(self, &self.batches, stamp)?;
+        let stamp = rows::Stamp { epoch, committed_at_us };
+        let (messages, charges) = rows::changed_rows(self, &self.batches, stamp)?;
         for slice in self.slices.iter_mut().flatten() {
             slice.clear_changed();
+            self.n_evicted += slice.settle_flush(&mut self.words, self.share)? as u64;
         }
         self.batches.clear();
         Ok(EpochOutput {
@@ -256,39 +299,45 @@ impl Tracker {
         })
     }
 
-    /// The slices of this tracker that changed since they were last asked for here.
-    pub fn take_touched(&mut self) -> Vec<u8> {
-        let touched =
-            |(slice, table): (u8, &mut Slice)| std::mem::take(&mut table.touched).then_some(slice);
-        self.numbered().filter_map(touched).collect()
+    /// The slices of this tracker that differ from what was handed over of them.
+    pub fn touched(&self) -> impl Iterator<Item = u8> + '_ {
+        let slices = (0..SLICES).zip(&self.slices);
+        slices.filter_map(|(slice, table)| table.as_ref()?.touched.then_some(slice))
     }
 
-    /// One slice as rows, after dropping what is older than 35 days.
+    /// Hands over what changed in a slice, as of the epoch that was closed last. None where nothing
+    /// did, or where what was handed over before is not written yet.
     ///
     /// # Errors
-    /// Where a batch cannot be built: a mistake in this crate.
-    pub fn snapshot(
+    /// Where the state in memory cannot be read.
+    pub fn flush(
         &mut self,
         slice: u8,
         watermark_us: Option<i64>,
-    ) -> Result<RecordBatch, TrackError> {
-        if let (Some(table), Some(mark)) = (&mut self.slices[usize::from(slice)], watermark_us) {
-            table.expire(mark);
-        }
-        snapshot::write(self, slice)
+    ) -> Result<Option<Arc<Flush>>, TrackError> {
+        let Some(table) = &mut self.slices[usize::from(slice)] else { return Ok(None) };
+        table.flush(slice, watermark_us, &self.words, &mut self.scratch)
     }
 
-    /// Puts a slice back.
+    /// Puts a slice back from its runs, oldest first. Messages that were due before
+    /// `closed_through_us`, a watermark by which the state was closed, are done with.
     ///
     /// # Errors
-    /// Where the batch is no snapshot of this format.
-    pub fn restore(&mut self, slice: u8, batches: &[RecordBatch]) -> Result<(), TrackError> {
+    /// Where a run cannot be read or is damaged.
+    pub fn restore(
+        &mut self,
+        slice: u8,
+        runs: Vec<(File, PathBuf)>,
+        closed_through_us: Option<i64>,
+    ) -> Result<(), TrackError> {
+        let opened = runs.into_iter().map(|(file, path)| Run::open(file, &path));
+        let runs: Vec<Run> = opened.collect::<Result<_, _>>()?;
         let mut table = Slice::default();
-        for batch in batches {
-            snapshot::read(batch, &mut table, &mut self.words)?;
-        }
-        table.index(&self.words);
+        table.restore(runs, &mut self.words, closed_through_us)?;
         self.slices[usize::from(slice)] = Some(table);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

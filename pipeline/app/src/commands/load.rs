@@ -47,7 +47,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let keyring = keyring(&dir)?;
     check_key(&chain, &dir, &keyring)?;
     takeover(&mut chain, "load", clock.now_us())?;
-    let (mut core, state) = recover(&dir, &chain, 1)?;
+    let (mut core, state) = recover(&dir, &chain, 1, config::TRACK_MEMORY_BYTES)?;
     core.values.insert(KEY.to_owned(), keyring.fingerprint());
     let committer = Committer {
         dir: dir.clone(),

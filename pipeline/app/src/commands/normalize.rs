@@ -155,7 +155,7 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
 
 /// The charges that these events make, as the pipeline would count them.
 fn charges(events: &[RecordBatch]) -> Outcome<RecordBatch> {
-    let mut tracker = Tracker::new(0..track::SLICES);
+    let mut tracker = Tracker::new(0..track::SLICES, usize::MAX);
     for batch in events {
         let rows: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect();
         tracker.decide(batch, &rows, None)?;

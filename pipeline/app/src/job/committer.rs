@@ -1,34 +1,34 @@
-//! Writes drafts: segments and slices first, their directory entries, then the manifest.
+//! Writes drafts: segments and runs of the state first, their directory entries, then the manifest.
 //!
 //! A full disk is waited out: the same draft is tried again, ingest pauses behind the bounded
 //! queues, and the process says so. Everything else stops the process.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow_array::RecordBatch;
-use commit::{Chain, CommitError, DataDir, random_hex, stage_file, write_segment};
+use commit::{Chain, DataDir, open_file, random_hex, stage_file, write_bytes, write_segment};
 use fail::fail_point;
 use model::clock::Clock;
-use model::manifest::{FileRef, Manifest, StateSlice};
+use model::manifest::{FileRef, Manifest};
+use track::{Encoded, Flush};
 
 use super::core::Draft;
+use super::state::{State, slice_name};
 use crate::disk::wait_for_space;
 use crate::failure::{Failure, Outcome};
 use crate::telemetry::Telemetry;
 
 /// Place of the job's segments.
 pub(crate) const SEGMENTS: &str = "segments/job";
-/// Place of the job's state slices.
-pub(crate) const SLICES: &str = "state/job";
+/// Place of the runs of the job's state.
+pub(crate) const RUNS: &str = "state/job";
 
 /// Owner of the job's chain.
 #[derive(Debug)]
 pub(crate) struct Committer {
     pub(crate) dir: DataDir,
     pub(crate) chain: Chain,
-    pub(crate) state: BTreeMap<String, StateSlice>,
+    pub(crate) state: State,
     pub(crate) config_version: String,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) telemetry: Arc<Telemetry>,
@@ -46,7 +46,7 @@ impl Committer {
         wait_for_space(
             &stop,
             |failure| pause(&telemetry, failure),
-            || Ok(self.try_commit(draft, &attempt)?),
+            || self.try_commit(draft, &attempt),
         )?;
         let mut counts = self.telemetry.lock();
         if counts.paused.take().is_some() {
@@ -67,7 +67,7 @@ impl Committer {
         Ok(())
     }
 
-    fn try_commit(&mut self, draft: &Draft, attempt: &str) -> Result<(), CommitError> {
+    fn try_commit(&mut self, draft: &Draft, attempt: &str) -> Outcome<()> {
         let mut segments = Vec::new();
         for (table, batches) in &draft.tables {
             let name = format!("{:020}-{attempt}-{table}.arrow", draft.epoch);
@@ -79,14 +79,16 @@ impl Committer {
         fail_point!("job::segments");
         let mut state = self.state.clone();
         for slice in &draft.unchanged {
-            let entry = state.entry(slice_name(*slice)).or_insert_with(|| empty_slice(*slice));
-            entry.epoch = draft.epoch;
+            state.keep(*slice, draft.epoch);
         }
-        for (slice, batch) in &draft.slices {
-            self.write_slice(*slice, batch, draft.epoch, attempt, &mut state)?;
+        let mut written = Vec::new();
+        for flush in &draft.flushes {
+            let (encoded, file) = self.write_run(flush, draft.epoch, attempt)?;
+            state.replace(flush.slice(), draft.epoch, flush.replaces(), file.clone());
+            written.push((flush, encoded, file));
         }
-        if !draft.slices.is_empty() {
-            stage_file(&self.dir, SLICES)?;
+        if !written.is_empty() {
+            stage_file(&self.dir, RUNS)?;
         }
         fail_point!("job::slices");
         let manifest = Manifest {
@@ -97,33 +99,36 @@ impl Committer {
             inputs: draft.inputs.clone(),
             watermark_us: draft.watermark_us,
             segments,
-            state: state.values().cloned().collect(),
+            state: state.to_manifest(),
             values: draft.values.clone(),
             ..Manifest::default()
         };
         self.chain.create(manifest)?;
         self.state = state;
+        // Only now may the tracker forget what it handed over.
+        for (flush, encoded, file) in written {
+            let opened = file.map(|file| open_file(&self.dir, &file)).transpose()?;
+            flush.written(&encoded, opened)?;
+        }
         Ok(())
     }
 
-    fn write_slice(
+    /// Writes the run of a slice; there is none where no message is left.
+    fn write_run(
         &self,
-        slice: u8,
-        batch: &RecordBatch,
+        flush: &Flush,
         epoch: u64,
         attempt: &str,
-        state: &mut BTreeMap<String, StateSlice>,
-    ) -> Result<(), CommitError> {
-        let name = slice_name(slice);
-        let file = format!("{epoch:020}-{attempt}-{slice:02}.arrow");
-        let batches = std::slice::from_ref(batch);
-        let mut entry = empty_slice(slice);
-        if let Some(file) = write_segment(&self.dir, SLICES, &file, &name, batches)? {
-            entry.file = file;
+    ) -> Outcome<(Encoded, Option<FileRef>)> {
+        let mut encoded = flush.encode()?;
+        let bytes = std::mem::take(&mut encoded.bytes);
+        if bytes.is_empty() {
+            return Ok((encoded, None));
         }
-        entry.epoch = epoch;
-        state.insert(name, entry);
-        Ok(())
+        let name = format!("{epoch:020}-{attempt}-{:02}.run", flush.slice());
+        let what = slice_name(flush.slice());
+        let file = write_bytes(&self.dir, RUNS, &name, (&what, encoded.n_messages), &bytes)?;
+        Ok((encoded, Some(file)))
     }
 }
 
@@ -131,22 +136,4 @@ fn pause(telemetry: &Telemetry, failure: &Failure) {
     if telemetry.lock().paused.replace(failure.to_string()).is_none() {
         tracing::error!(error = %failure, "the disk is full: ingest pauses until there is space");
     }
-}
-
-/// A slice without a message has no file; its epoch still says from where to replay.
-fn empty_slice(slice: u8) -> StateSlice {
-    let name = slice_name(slice);
-    let file = FileRef {
-        table: name.clone(),
-        path: String::new(),
-        rows: 0,
-        bytes: 0,
-        sha256: String::new(),
-    };
-    StateSlice { slice: name, epoch: 0, file }
-}
-
-/// Name of a slice in a manifest.
-pub(crate) fn slice_name(slice: u8) -> String {
-    format!("track/{slice:02}")
 }

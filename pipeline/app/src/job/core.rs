@@ -25,18 +25,16 @@ use model::manifest::InputRange;
 use model::schema;
 use model::vocabulary::Disposition;
 use normalize::Normalized;
-use track::{Decision, SLICES};
+use track::{Decision, Flush, SLICES};
 
 use super::inputs::Inputs;
 use super::trackers::Trackers;
 use crate::failure::Outcome;
 
-/// State that one epoch writes: enough to go round all slices in a few seconds, little enough not
-/// to hold the epoch up.
-const SLICE_ROWS_AN_EPOCH: usize = 200_000;
-
-/// Slices and their rows.
-type Slices = Vec<(u8, RecordBatch)>;
+/// Messages of the state that one epoch writes, and the slices that it looks at: enough to go round
+/// all of them in a few seconds, little enough not to hold the epoch up.
+const MESSAGES_AN_EPOCH: u64 = 200_000;
+const SLICES_AN_EPOCH: usize = 4;
 
 /// An epoch, ready to be written.
 #[derive(Debug, Default)]
@@ -47,8 +45,8 @@ pub(crate) struct Draft {
     pub(crate) committed_at_us: i64,
     /// Rows by table.
     pub(crate) tables: BTreeMap<&'static str, Vec<RecordBatch>>,
-    /// Slices written anew.
-    pub(crate) slices: Slices,
+    /// What changed in some slices.
+    pub(crate) flushes: Vec<Arc<Flush>>,
     /// Slices that did not change: what was written of them holds for this epoch too.
     pub(crate) unchanged: Vec<u8>,
     /// Small values that go with the job.
@@ -77,8 +75,6 @@ pub(crate) struct Core {
     /// Watermark of the newest closed epoch: lateness is judged by it.
     pub(crate) watermark_us: Option<i64>,
     pub(crate) values: BTreeMap<String, String>,
-    /// By slice: differs from what is written of it.
-    pub(crate) dirty: Vec<bool>,
     next_slice: u8,
     tables: BTreeMap<&'static str, Vec<RecordBatch>>,
     dead: Vec<DeadLetter>,
@@ -96,7 +92,6 @@ impl Core {
             epoch: epoch + 1,
             watermark_us: None,
             values: BTreeMap::new(),
-            dirty: vec![false; usize::from(SLICES)],
             next_slice: 0,
             tables: BTreeMap::new(),
             dead: Vec::new(),
@@ -219,14 +214,14 @@ impl Core {
         if lines.num_rows() > 0 {
             tables.entry("ledger").or_default().push(lines);
         }
-        let (slices, unchanged) = self.slices()?;
+        let (flushes, unchanged) = self.flushes()?;
         let draft = Draft {
             epoch: self.epoch,
             inputs,
             watermark_us: self.watermark_us,
             committed_at_us: now_us,
             tables,
-            slices,
+            flushes,
             unchanged,
             values: self.values.clone(),
             appended: std::mem::take(&mut self.appended),
@@ -238,29 +233,27 @@ impl Core {
         Ok(draft)
     }
 
-    /// The next dirty slices, round and round, up to a bound; and those that did not change.
-    fn slices(&mut self) -> Outcome<(Slices, Vec<u8>)> {
-        for slice in self.trackers.take_touched() {
-            self.dirty[usize::from(slice)] = true;
-        }
-        let unchanged = (0..SLICES).filter(|slice| !self.dirty[usize::from(*slice)]).collect();
-        let mut slices = Vec::new();
-        let mut rows = 0;
+    /// The next slices that changed, round and round, up to a bound; and those that did not change.
+    fn flushes(&mut self) -> Outcome<(Vec<Arc<Flush>>, Vec<u8>)> {
+        let touched = self.trackers.touched();
+        let unchanged = (0..SLICES).filter(|slice| !touched.contains(slice)).collect();
+        let mut flushes: Vec<Arc<Flush>> = Vec::new();
+        let mut n_messages = 0;
         for step in 0..SLICES {
             let slice = (self.next_slice + step) % SLICES;
-            if !self.dirty[usize::from(slice)] {
+            if !touched.contains(&slice) {
                 continue;
             }
-            if rows >= SLICE_ROWS_AN_EPOCH || slices.len() >= 4 {
+            if n_messages >= MESSAGES_AN_EPOCH || flushes.len() >= SLICES_AN_EPOCH {
                 self.next_slice = slice;
                 break;
             }
-            let batch = self.trackers.snapshot(slice, self.watermark_us)?;
-            rows += batch.num_rows();
-            slices.push((slice, batch));
-            self.dirty[usize::from(slice)] = false;
+            if let Some(flush) = self.trackers.flush(slice, self.watermark_us)? {
+                n_messages += flush.n_messages();
+                flushes.push(flush);
+            }
         }
-        Ok((slices, unchanged))
+        Ok((flushes, unchanged))
     }
 }
 

@@ -319,6 +319,15 @@ impl CoreLoop<'_> {
             let state = counts.partitions.entry(key).or_default();
             state.watermark_us = range.watermark_us;
         }
-        (counts.messages_tracked, counts.state_bytes) = self.core.trackers.size();
+        let size = self.core.trackers.size();
+        if counts.state.n_evicted == 0 && size.n_evicted > 0 {
+            let (messages, hot) = (size.n_messages, size.n_hot);
+            tracing::info!(
+                messages,
+                hot,
+                "above [track] memory_mb: the oldest messages are on disk only from here on"
+            );
+        }
+        counts.state = size;
     }
 }

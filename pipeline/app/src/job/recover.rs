@@ -1,22 +1,21 @@
-//! From the newest manifest to a running state: claim the chain, slices, then the segments after
-//! them, applied and never decided again.
+//! From the newest manifest to a running state: claim the chain, open the runs of each slice, then
+//! the segments after them, applied and never decided again. Messages are read when they are needed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use commit::{Chain, Claim, CommitError, DataDir, TAKEOVER_US, read_segment};
+use commit::{Chain, Claim, CommitError, DataDir, TAKEOVER_US, open_file, read_segment};
 use fail::fail_point;
 use model::clock::Clock;
 use model::keys::{Id16, Keyring};
-use model::manifest::{Manifest, StateSlice};
+use model::manifest::Manifest;
 use model::mutant::Mutant;
 use track::SLICES;
 
-use super::committer::slice_name;
 use super::core::Core;
 use super::inputs::{Inputs, next_range};
+use super::state::State;
 use super::trackers::Trackers;
 use crate::failure::{Failure, Outcome};
 
@@ -95,38 +94,35 @@ pub(crate) fn takeover(chain: &mut Chain, config_version: &str, now_us: i64) -> 
     Ok(chain.create(manifest)?)
 }
 
-/// State after the head of the chain.
+/// State after the head of the chain, and where it lies. All trackers together may take
+/// `memory_bytes`.
 pub(crate) fn recover(
     dir: &DataDir,
     chain: &Chain,
     threads: usize,
-) -> Outcome<(Core, BTreeMap<String, StateSlice>)> {
+    memory_bytes: usize,
+) -> Outcome<(Core, State)> {
     let head = chain.head().cloned().unwrap_or_default();
-    let state: BTreeMap<String, StateSlice> =
-        head.state.iter().map(|slice| (slice.slice.clone(), slice.clone())).collect();
-    let mut trackers = Trackers::new(threads);
-    let mut taken: BTreeMap<u8, u64> = BTreeMap::new();
-    for slice in 0..SLICES {
-        let Some(entry) = state.get(&slice_name(slice)) else { continue };
-        if !entry.file.path.is_empty() {
-            trackers.restore(slice, &read_segment(dir, &entry.file)?)?;
-        }
-        fail_point!("job::slice_restored");
-        let newest = Mutant::SliceWithoutOffsets.lives();
-        taken.insert(slice, if newest { head.epoch } else { entry.epoch });
-    }
-    let oldest = (0..SLICES).map(|slice| taken.get(&slice).copied().unwrap_or(0)).min();
+    let state = State::of(&head)?;
+    let mut trackers = Trackers::new(threads, memory_bytes);
+    let from = (0..SLICES).map(|slice| state.epoch(slice)).min().unwrap_or(0);
     let mut watermark_us = None;
-    let from = oldest.unwrap_or(0);
     if from > 0 {
         watermark_us = chain.read(from)?.and_then(|manifest| manifest.watermark_us);
+    }
+    for slice in 0..SLICES {
+        let open = state.runs(slice).iter().map(|file| open_file(dir, file));
+        let runs = open.collect::<Result<Vec<_>, CommitError>>()?;
+        trackers.restore(slice, runs, watermark_us)?;
+        fail_point!("job::slice_restored");
     }
     for epoch in from + 1..=head.epoch {
         let manifest = chain.read(epoch)?.ok_or_else(|| CommitError::Damaged {
             path: chain.path(epoch),
             what: format!("it is missing, and the state at {} needs it", head.epoch),
         })?;
-        let behind = |slice: u8| taken.get(&slice).copied().unwrap_or(0) < epoch;
+        let stale = Mutant::SliceWithoutOffsets.lives();
+        let behind = |slice: u8| !stale && state.epoch(slice) < epoch;
         fail_point!("job::replaying");
         replay(dir, &mut trackers, &manifest, &behind, watermark_us)?;
         watermark_us = manifest.watermark_us;
@@ -134,11 +130,6 @@ pub(crate) fn recover(
     let mut core = Core::new(Inputs::from_ranges(&head.inputs), trackers, head.epoch);
     core.watermark_us = head.watermark_us;
     core.values = head.values;
-    // Slices older than the head were changed by the replay: they are written again in turn.
-    for slice in 0..SLICES {
-        let behind = taken.get(&slice).copied().unwrap_or(0) < head.epoch;
-        core.dirty[usize::from(slice)] = behind && head.epoch > 0;
-    }
     Ok((core, state))
 }
 
@@ -166,12 +157,12 @@ fn replay(
             };
             for tracker in trackers.each() {
                 let ids = (0..keys.len()).filter_map(|row| Id16::from_slice(keys.value(row)));
-                tracker.replay_duplicates(ids, behind);
+                tracker.replay_duplicates(ids, behind)?;
             }
         }
     }
     for tracker in trackers.each() {
-        tracker.replay_close(behind, manifest.watermark_us);
+        tracker.replay_close(behind, manifest.watermark_us)?;
     }
     Ok(())
 }

@@ -5,10 +5,14 @@
 //!        └─ rows of slices 1, 3, 5 … ─► tracker 1 (this thread) ─┘
 //! ```
 
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use model::keys::Id16;
-use track::{Decision, EpochOutput, SLICES, TrackError, Tracker, slice_of};
+use track::{Decision, EpochOutput, Flush, SLICES, Size, TrackError, Tracker, slice_of};
 
 /// All slices, spread over a few trackers.
 #[derive(Debug)]
@@ -17,11 +21,12 @@ pub(crate) struct Trackers {
 }
 
 impl Trackers {
-    /// `threads` trackers, at least one.
-    pub(crate) fn new(threads: usize) -> Self {
+    /// `threads` trackers, at least one, which take so much memory together.
+    pub(crate) fn new(threads: usize, memory_bytes: usize) -> Self {
         let threads = u8::try_from(threads.clamp(1, usize::from(SLICES))).unwrap_or(1);
         let mine = |tracker: u8| (0..SLICES).filter(move |slice| slice % threads == tracker);
-        Self { trackers: (0..threads).map(|tracker| Tracker::new(mine(tracker))).collect() }
+        let tracker = |number: u8| Tracker::new(mine(number), memory_bytes);
+        Self { trackers: (0..threads).map(tracker).collect() }
     }
 
     fn owner(&mut self, slice: u8) -> &mut Tracker {
@@ -44,7 +49,7 @@ impl Trackers {
             let there: Vec<_> = pairs.map(|pair| scope.spawn(move || work(pair))).collect();
             let mut results: Vec<_> = here.map(work).into_iter().collect();
             for thread in there {
-                let lost = TrackError::Snapshot { what: "a tracker thread panicked" };
+                let lost = TrackError::State { what: "a tracker thread panicked" };
                 results.push(thread.join().unwrap_or(Err(lost)));
             }
             results
@@ -83,23 +88,28 @@ impl Trackers {
         self.trackers.iter_mut().map(close).collect()
     }
 
-    /// Slices that changed since the last call.
-    pub(crate) fn take_touched(&mut self) -> Vec<u8> {
-        self.trackers.iter_mut().flat_map(Tracker::take_touched).collect()
+    /// Slices that differ from what was handed over of them.
+    pub(crate) fn touched(&self) -> Vec<u8> {
+        self.trackers.iter().flat_map(Tracker::touched).collect()
     }
 
-    /// One slice as rows.
-    pub(crate) fn snapshot(
+    /// What changed in a slice.
+    pub(crate) fn flush(
         &mut self,
         slice: u8,
         watermark_us: Option<i64>,
-    ) -> Result<RecordBatch, TrackError> {
-        self.owner(slice).snapshot(slice, watermark_us)
+    ) -> Result<Option<Arc<Flush>>, TrackError> {
+        self.owner(slice).flush(slice, watermark_us)
     }
 
-    /// Puts a slice back.
-    pub(crate) fn restore(&mut self, slice: u8, batches: &[RecordBatch]) -> Result<(), TrackError> {
-        self.owner(slice).restore(slice, batches)
+    /// Puts a slice back from its runs.
+    pub(crate) fn restore(
+        &mut self,
+        slice: u8,
+        runs: Vec<(File, PathBuf)>,
+        closed_through_us: Option<i64>,
+    ) -> Result<(), TrackError> {
+        self.owner(slice).restore(slice, runs, closed_through_us)
     }
 
     /// All trackers, for replay.
@@ -107,10 +117,14 @@ impl Trackers {
         self.trackers.iter_mut()
     }
 
-    /// Messages held and the bytes of their tables.
-    pub(crate) fn size(&self) -> (u64, u64) {
-        let messages: usize = self.trackers.iter().map(Tracker::messages).sum();
-        let bytes: usize = self.trackers.iter().map(Tracker::bytes).sum();
-        (messages as u64, bytes as u64)
+    /// How much they hold together.
+    pub(crate) fn size(&self) -> Size {
+        let add = |sum: Size, one: Size| Size {
+            n_messages: sum.n_messages + one.n_messages,
+            n_hot: sum.n_hot + one.n_hot,
+            n_bytes: sum.n_bytes + one.n_bytes,
+            n_evicted: sum.n_evicted + one.n_evicted,
+        };
+        self.trackers.iter().map(Tracker::size).fold(Size::default(), add)
     }
 }

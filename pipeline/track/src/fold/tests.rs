@@ -38,7 +38,6 @@ fn build(rows: &[(u8, i64, bool, bool, u8)], words: &mut Interner) -> Vec<Event>
                 submit_us: if *submit { time_us - 1_000 } else { NO_TIME },
                 facet: carriers[usize::from(*carrier)],
                 price: 0,
-                next: u32::MAX,
                 segments: 1,
                 status,
                 flags: u8::from(terminal) * FLAG_FINAL + u8::from(*vendor) * FLAG_VENDOR_CLOCK,

@@ -1,33 +1,29 @@
-//! Rows out of the message table and back: state slices, and the rows of messages and charges
-//! that changed in an epoch.
+//! Rows out of the message table: the messages and charges that changed in an epoch.
 //!
-//! A state slice has one row an event; the message's own values repeat on each. Words are written
-//! as words, so a slice can be read by another process, whose interner has other ids.
+//! ```text
+//! changed keys ─► events ─► fold ─► outcome ─► a row of `messages`, a row of `charges` each
+//!                  texts of the newest event row of this epoch ──┘
+//! ```
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow_array::builder::{
     BooleanBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+    TimestampMicrosecondBuilder, UInt16Builder, UInt32Builder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal128Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType};
 use hashbrown::HashMap;
 use model::keys::{HashKey, Id16};
-use model::schema::{self, dictionary_type};
-use model::vocabulary::{
-    Channel, ClosedBy, Disposition, ErrorClass, PriceUnit, ReceiptClass, Source, Status,
-    TrafficClass,
-};
+use model::schema::{self};
+use model::vocabulary::{ClosedBy, Disposition};
 
 use crate::coded::CodedBuilder;
-use crate::facet::{Facet, Interner, Price, TextId};
-use crate::fold::{self, Charge, Event, Latency, Outcome};
-use crate::slice::{Changed, Slice};
+use crate::facet::{Interner, TextId};
+use crate::fold::{self, Charge, Latency, Outcome};
+use crate::slice::Changed;
 use crate::tracker::{TrackError, Tracker};
 
 /// Epoch and time that stamp the rows of an epoch.
@@ -35,166 +31,6 @@ use crate::tracker::{TrackError, Tracker};
 pub(crate) struct Stamp {
     pub(crate) epoch: u64,
     pub(crate) committed_at_us: i64,
-}
-
-static SLICE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let field = |name: &str, kind: DataType, null: bool| Field::new(name, kind, null);
-    Arc::new(Schema::new(vec![
-        field("message_key", DataType::FixedSizeBinary(16), false),
-        field("duplicates", DataType::UInt32, false),
-        field("horizon", DataType::Boolean, false),
-        field("id", DataType::UInt64, false),
-        field("time_us", DataType::Int64, false),
-        field("submit_us", DataType::Int64, false),
-        field("status", DataType::UInt8, false),
-        field("flags", DataType::UInt8, false),
-        field("segments", DataType::UInt16, false),
-        field("source", DataType::UInt8, false),
-        field("channel", DataType::UInt8, false),
-        field("traffic_class", DataType::UInt8, false),
-        field("receipt_class", DataType::UInt8, false),
-        field("error_class", DataType::UInt8, false),
-        field("carrier", dictionary_type(), true),
-        field("country", dictionary_type(), true),
-        field("error_code", dictionary_type(), true),
-        field("price", DataType::Decimal128(38, 9), true),
-        field("price_unit", DataType::UInt8, false),
-        field("currency", dictionary_type(), true),
-    ]))
-});
-
-/// A slice as rows.
-pub(crate) fn write(tracker: &Tracker, slice: u8) -> Result<RecordBatch, TrackError> {
-    let mut key = FixedSizeBinaryBuilder::new(16);
-    let mut duplicates = UInt32Builder::new();
-    let mut horizon = BooleanBuilder::new();
-    let mut id = UInt64Builder::new();
-    let mut times: [Int64Builder; 2] = std::array::from_fn(|_| Int64Builder::new());
-    let mut bytes: [UInt8Builder; 8] = std::array::from_fn(|_| UInt8Builder::new());
-    let mut segments = UInt16Builder::new();
-    let mut texts: [CodedBuilder; 4] = Default::default();
-    let mut price = Decimal128Builder::new();
-    let words = &tracker.words;
-    let mut events = Vec::new();
-    let table = tracker.slice(slice);
-    for (table, at) in table.iter().flat_map(|table| table.positions().map(move |at| (table, at))) {
-        let message = table.message(at);
-        table.collect(at, &mut events);
-        for event in &events {
-            key.append_value(message.key.0)?;
-            duplicates.append_value(message.duplicates);
-            horizon.append_value(message.horizon);
-            id.append_value(event.id);
-            times[0].append_value(event.time_us);
-            times[1].append_value(event.submit_us);
-            segments.append_value(event.segments);
-            let facet = words.facet_of(event.facet);
-            let cost = words.price_of(event.price);
-            let unit = cost.map_or(PriceUnit::None, |cost| cost.unit);
-            for (builder, value) in bytes.iter_mut().zip(codes(event, facet, unit)) {
-                builder.append_value(value);
-            }
-            let coin = cost.map_or(TextId::default(), |cost| cost.currency);
-            let ids = [facet.carrier, facet.country, facet.error_code, coin];
-            for (builder, id) in texts.iter_mut().zip(ids) {
-                push_text(builder, id, words);
-            }
-            price.append_option(cost.map(|cost| cost.nanos));
-        }
-    }
-    let [time, submit] = times;
-    let [status, flags, source, channel, class, receipt, error, unit] = bytes;
-    let [carrier, country, code, currency] = texts;
-    let small = |mut builder: UInt8Builder| Arc::new(builder.finish()) as ArrayRef;
-    let large = |mut builder: Int64Builder| Arc::new(builder.finish()) as ArrayRef;
-    let text = |mut builder: CodedBuilder| builder.finish();
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(key.finish()),
-        Arc::new(duplicates.finish()),
-        Arc::new(horizon.finish()),
-        Arc::new(id.finish()),
-        large(time),
-        large(submit),
-        small(status),
-        small(flags),
-        Arc::new(segments.finish()),
-        small(source),
-        small(channel),
-        small(class),
-        small(receipt),
-        small(error),
-        text(carrier)?,
-        text(country)?,
-        text(code)?,
-        Arc::new(price.finish().with_precision_and_scale(38, 9)?),
-        small(unit),
-        text(currency)?,
-    ];
-    Ok(RecordBatch::try_new(Arc::clone(&SLICE_SCHEMA), columns)?)
-}
-
-/// The single-byte columns of an event, in the order of [`write`].
-const fn codes(event: &Event, facet: &Facet, unit: PriceUnit) -> [u8; 8] {
-    [
-        event.status.index(),
-        event.flags,
-        facet.source.index(),
-        facet.channel.index(),
-        facet.traffic_class.index(),
-        facet.receipt_class.index(),
-        facet.error_class.index(),
-        unit.index(),
-    ]
-}
-
-/// Reads rows of a state slice back.
-pub(crate) fn read(
-    batch: &RecordBatch,
-    table: &mut Slice,
-    words: &mut Interner,
-) -> Result<(), TrackError> {
-    if batch.schema().fields() != SLICE_SCHEMA.fields() {
-        return Err(TrackError::Snapshot { what: "its columns are not those of this format" });
-    }
-    let byte = |at: usize, row: usize| batch.column(at).as_primitive::<UInt8Type>().value(row);
-    let long = |at: usize, row: usize| batch.column(at).as_primitive::<Int64Type>().value(row);
-    let bad = || TrackError::Snapshot { what: "a code is outside its list" };
-    for row in 0..batch.num_rows() {
-        let key = Id16::from_slice(batch.column(0).as_fixed_size_binary().value(row));
-        let facet = Facet {
-            source: Source::from_index(byte(9, row)).ok_or_else(bad)?,
-            channel: Channel::from_index(byte(10, row)).ok_or_else(bad)?,
-            traffic_class: TrafficClass::from_index(byte(11, row)).ok_or_else(bad)?,
-            receipt_class: ReceiptClass::from_index(byte(12, row)).ok_or_else(bad)?,
-            error_class: ErrorClass::from_index(byte(13, row)).ok_or_else(bad)?,
-            carrier: words.optional(dictionary_text(batch, 14, row)),
-            country: words.optional(dictionary_text(batch, 15, row)),
-            error_code: words.optional(dictionary_text(batch, 16, row)),
-        };
-        let price = batch.column(17).as_primitive::<Decimal128Type>();
-        let price = if price.is_null(row) {
-            None
-        } else {
-            let unit = PriceUnit::from_index(byte(18, row)).ok_or_else(bad)?;
-            let currency = words.optional(dictionary_text(batch, 19, row));
-            Some(Price { nanos: price.value(row), unit, currency })
-        };
-        let event = Event {
-            id: batch.column(3).as_primitive::<UInt64Type>().value(row),
-            time_us: long(4, row),
-            submit_us: long(5, row),
-            facet: words.facet(facet),
-            price: words.price(price),
-            next: u32::MAX,
-            segments: batch.column(8).as_primitive::<UInt16Type>().value(row),
-            status: Status::from_index(byte(6, row)).ok_or_else(bad)?,
-            flags: byte(7, row),
-        };
-        let duplicates = batch.column(1).as_primitive::<UInt32Type>().value(row);
-        let horizon = batch.column(2).as_boolean().value(row);
-        table.restore(key.ok_or_else(bad)?, duplicates, horizon, event);
-    }
-    Ok(())
 }
 
 /// Text of a dictionary column; `None` where null or of another type.
@@ -230,10 +66,9 @@ pub(crate) fn changed_rows(
     let mut accounts = Accounts::default();
     for slice in tracker.slices() {
         for changed in &slice.changed {
-            let message = *slice.message(changed.position);
-            slice.collect(changed.position, &mut events);
+            // What changed is in memory until its epoch is written.
+            let Some(message) = slice.recall(changed.key, &mut events) else { continue };
             let outcome = fold::fold(&mut events, message.horizon, &tracker.words);
-            // A message that expired within the epoch has no events left.
             let Some(outcome) = outcome else { continue };
             let texts = RowTexts::of(&texts, changed, &mut accounts);
             messages.push(message.key, message.duplicates, &outcome, &texts, &tracker.words)?;
