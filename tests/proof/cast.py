@@ -118,13 +118,15 @@ class Cast:
                 raise AssertionError(f"{actor.log.name} ended with {code}:\n{actor.tail()}")
         return ended
 
-    def refill(self, armed: list[str], share: float) -> None:
-        """Starts what is missing; a share of them with a failpoint that is hit too seldom."""
+    def refill(self, lacking: list[str]) -> None:
+        """Starts what is missing, each with a failpoint that was hit too seldom, if there is one:
+        first every failpoint, then kills at random times."""
         self.bury()
         for slot in range(len(self.configs)):
             if slot not in self.actors:
-                arm = bool(armed) and self.dice.random() < share
-                self.start(slot, self.dice.choice(armed) if arm else None)
+                others = {actor.armed for actor in self.actors.values()}
+                choice = [name for name in lacking if name not in others] or lacking
+                self.start(slot, self.dice.choice(choice) if choice else None)
 
     def wait_for_owner(self, timeout_s: float) -> Actor:
         """Waits until a living, unfrozen process has moved the head."""
