@@ -95,6 +95,23 @@ def test_an_outage_delays_clickhouse_only(
     traffic_check_live(traffic, data, front, tmp_path / "dump")
 
 
+def test_a_clickhouse_that_is_configured_later_is_loaded_from_the_lake(
+    traffic: Traffic, front: ClickHouse, tmp_path: Path
+) -> None:
+    data = tmp_path / "later"
+    without = sendtally.Config(data, traffic.server.brokers, group="later").write()
+    sendtally.call("run", "--config", without, "--until-end").expect(0)
+    # As if collected, but for what recovery needs: the lake has the rows.
+    for pattern in ("job/*-messages.arrow", "job/*-ledger.arrow", "job/*-charges.arrow",
+                    "aggregate/*.arrow"):
+        for path in (data / "segments").glob(pattern):
+            path.unlink()
+    config = configured(traffic, data, front.url)
+    front.control(seed=SEED, drop_after_apply=0.2)
+    sendtally.call("run", "--config", config, "--until-end").expect(0)
+    check(traffic, data, front, tmp_path / "dump")
+
+
 def traffic_check_live(traffic: Traffic, data: Path, server: ClickHouse, folder: Path) -> None:
     """As `check`, with the horizon judged by the watermark that a live run committed."""
     oracle.expect(traffic.expected, sendtally.watermark_us(data))

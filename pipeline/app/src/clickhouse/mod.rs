@@ -10,6 +10,7 @@
 
 mod plan;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -20,21 +21,20 @@ use commit::{Chain, DataDir, random_hex, read_segment};
 use fail::fail_point;
 use model::manifest::Manifest;
 use sink::clickhouse::{ClickHouse, ClickHouseError, Refusal, loaded};
+use sink::read_rows;
 
 use crate::config::ClickHouseSettings;
 use crate::disk::{tell_once, wait_for_space};
 use crate::failure::{Failure, Outcome};
 use crate::job::flow::Shared;
 use crate::job::recover::takeover;
-use crate::tables::{AGGREGATE, CLICKHOUSE, JOB, manifest, reader};
-use plan::{Batch, Plan};
+use crate::tables::{AGGREGATE, CLICKHOUSE, JOB, LAKE, manifest, reader};
+use plan::{Batch, Origin, PLAN_ROWS, Plan};
 
 /// Key in the manifest's values: what it announces.
 const PLAN: &str = "plan";
 /// Key in the manifest's values: makes the tokens of two data directories differ.
 const JOB_ID: &str = "job_id";
-/// Rows of one plan: a restart sends at most these again.
-const PLAN_ROWS: u64 = 1_000_000;
 /// Between two plans, unless rows abound: an insert a second and table is what a server likes.
 const PLAN_GAP: Duration = Duration::from_millis(900);
 /// First and longest rest after a failure, and the longest while a drain waits.
@@ -87,9 +87,16 @@ impl Loader {
         let mut chain = Chain::open(dir, CLICKHOUSE, owner)?;
         takeover(&mut chain, "", shared.clock.now_us())?;
         let head = chain.head().cloned().unwrap_or_default();
-        let plan = Plan::of(head.values.get(PLAN))?;
+        let begun = head.values.contains_key(PLAN);
+        // A loader that comes later begins with the lake's files: the epochs before may be gone.
+        let plan = if begun {
+            Plan::of(head.values.get(PLAN))?
+        } else {
+            let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
+            Plan::of_lake(&lake, &is_loaded)
+        };
         let new_id = random_hex()?[..16].to_owned();
-        Ok(Self {
+        let mut loader = Self {
             dir: dir.clone(),
             chain,
             job: reader(dir, JOB)?,
@@ -103,7 +110,12 @@ impl Loader {
             not_before: Instant::now(),
             planned: None,
             shared: shared.clone(),
-        })
+        };
+        if !begun {
+            // At once, whether the server is there or not: the collector spares what is announced.
+            loader.announce(loader.plan.clone(), false)?;
+        }
+        Ok(loader)
     }
 
     /// Sends what is planned and plans on, until nothing is left or the server fails.
@@ -176,15 +188,14 @@ impl Loader {
 
     /// The rows of a batch, in the order of their epochs: the same at each try.
     fn rows(&self, batch: &Batch) -> Outcome<RecordBatch> {
-        let chain = if batch.chain == JOB { &self.job } else { &self.aggregate };
-        let mut batches = Vec::new();
-        for epoch in batch.from..=batch.to {
-            for file in manifest(chain, epoch)?.segments {
-                if file.table == batch.table {
-                    batches.extend(read_segment(&self.dir, &file)?);
-                }
+        let batches = match &batch.origin {
+            Origin::Epochs { chain, from, to } => {
+                self.rows_of_epochs(&batch.table, chain, *from..=*to)?
             }
-        }
+            Origin::File { path, first } => {
+                read_rows(&self.dir.root().join(path), *first, batch.rows)?
+            }
+        };
         let table = loaded().find(|table| table.name == batch.table);
         let table = table.ok_or_else(|| {
             Failure::protect(format!("the plan names table {}, which is none", batch.table))
@@ -192,15 +203,36 @@ impl Loader {
         Ok(concat_batches(&table.arrow(), &batches)?)
     }
 
+    fn rows_of_epochs(
+        &self,
+        table: &str,
+        chain: &str,
+        epochs: RangeInclusive<u64>,
+    ) -> Outcome<Vec<RecordBatch>> {
+        let chain = if chain == JOB { &self.job } else { &self.aggregate };
+        let mut batches = Vec::new();
+        for epoch in epochs {
+            for file in manifest(chain, epoch)?.segments {
+                if file.table == table {
+                    batches.extend(read_segment(&self.dir, &file)?);
+                }
+            }
+        }
+        Ok(batches)
+    }
+
     /// Announces the next plan, and with it that this one is done. False where there is none.
     fn plan_on(&mut self) -> Outcome<bool> {
+        if !self.plan.files_left().is_empty() {
+            self.announce(self.plan.next_files(), false)?;
+            return Ok(true);
+        }
         self.job.refresh()?;
         self.aggregate.refresh()?;
         let mut chains: Vec<(&str, Vec<Manifest>)> = Vec::new();
         for (name, chain) in [(JOB, &self.job), (AGGREGATE, &self.aggregate)] {
             chains.push((name, self.waiting(name, chain)?));
         }
-        let is_loaded = |name: &str| loaded().any(|table| table.name == name);
         let next = self.plan.next(&chains, &is_loaded);
         let told = self.chain.head().is_some_and(|head| head.consumed == self.plan.up_to);
         if !next.moves(&self.plan) && told {
@@ -219,6 +251,13 @@ impl Loader {
     /// Manifests after those of the plan, up to a number of rows.
     fn waiting(&self, name: &str, chain: &Chain) -> Outcome<Vec<Manifest>> {
         let from = self.plan.up_to.get(name).copied().unwrap_or(0) + 1;
+        if from <= chain.epoch() && chain.read(from)?.is_none() {
+            return Err(Failure::protect(format!(
+                "epoch {from} of chain {name} was collected while nothing was loaded into \
+                 ClickHouse: drop its database and remove chains/clickhouse below the data \
+                 directory, then everything is loaded anew from the lake"
+            )));
+        }
         let mut rows = 0;
         let mut found = Vec::new();
         for epoch in from..=chain.epoch() {
@@ -245,6 +284,8 @@ impl Loader {
             watermark_us: self.job.head().and_then(|head| head.watermark_us),
             values: [(PLAN.to_owned(), text), (JOB_ID.to_owned(), self.job_id.clone())].into(),
             segments: Vec::new(),
+            // The collector spares them.
+            files: next.files.clone(),
             ..head
         };
         let stop = Arc::clone(&self.shared.stop);
@@ -290,9 +331,15 @@ impl Loader {
             let left = Manifest { attempt, committed_at_us: clock_us, released: true, ..head };
             return Ok(self.chain.create(left)?);
         }
-        let done = Plan { batches: Vec::new(), ..self.plan.clone() };
+        // Files of a plan that is done are no part of the next; those that are left stay.
+        let files = self.plan.files_left().to_vec();
+        let done = Plan { batches: Vec::new(), files, n_taken: 0, ..self.plan.clone() };
         self.announce(done, true)
     }
+}
+
+fn is_loaded(name: &str) -> bool {
+    loaded().any(|table| table.name == name)
 }
 
 /// Fails where the configured server refuses; one that cannot be reached is waited for later.

@@ -2,20 +2,24 @@
 //!
 //! ```text
 //! job epochs 17 18 19 20 │ rows of `events`  60k 50k 30k 10k  ─► #41 = 17..=18, #42 = 19..=20
+//! a lake file of 250k rows, where the epochs were there before the loader  ─► #1, #2, #3
 //! ```
-//! Invariants: a batch is whole epochs of one table, in order, and the batches of a plan cover its
-//! epochs; numbers of a table have no holes. A plan is made once and then only read, so a repeated
+//! Invariants: a batch is whole epochs of one table, in order, or a run of rows of one lake file; the
+//! batches of a plan cover what it takes; numbers of a table have no holes. A plan is made once and then only read, so a repeated
 //! insert has the rows of the first.
 
 use std::collections::BTreeMap;
 
-use model::manifest::Manifest;
+use model::manifest::{FileRef, Manifest};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
 
 /// A batch closes with the epoch that reaches so many rows.
 pub(crate) const BATCH_ROWS: u64 = 100_000;
+const BATCH_STEP: usize = 100_000;
+/// Rows of one plan: a restart sends at most these again, and the rest of the last file.
+pub(crate) const PLAN_ROWS: u64 = 1_000_000;
 
 /// One insert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +27,18 @@ pub(crate) struct Batch {
     pub(crate) table: String,
     /// Number of the table's batches, from 1.
     pub(crate) number: u64,
-    /// Chain whose epochs hold the rows.
-    pub(crate) chain: String,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
     pub(crate) rows: u64,
+    pub(crate) origin: Origin,
+}
+
+/// Where the rows of a batch are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Origin {
+    /// Segments of epochs of a chain.
+    Epochs { chain: String, from: u64, to: u64 },
+    /// Rows of a lake file, from this one on.
+    File { path: String, first: u64 },
 }
 
 /// What a manifest announces.
@@ -38,6 +49,15 @@ pub(crate) struct Plan {
     pub(crate) up_to: BTreeMap<String, u64>,
     /// Number of the newest batch of each table.
     pub(crate) numbers: BTreeMap<String, u64>,
+    /// Lake files that are to be loaded before any epoch, those of this plan first.
+    #[serde(default)]
+    pub(crate) files: Vec<FileRef>,
+    /// How many of them this plan takes.
+    #[serde(default)]
+    pub(crate) n_taken: usize,
+    /// Epochs that are in when all these files are.
+    #[serde(default)]
+    pub(crate) then: BTreeMap<String, u64>,
 }
 
 impl Plan {
@@ -55,6 +75,43 @@ impl Plan {
             .map_err(|error| Failure::protect(format!("a plan cannot be written: {error}")))
     }
 
+    /// Begins with what the lake has taken in: its files stand for the epochs before.
+    pub(crate) fn of_lake(head: &Manifest, loaded: &dyn Fn(&str) -> bool) -> Self {
+        let files = head.files.iter().filter(|file| file.rows > 0 && loaded(&file.table));
+        let files: Vec<FileRef> = files.cloned().collect();
+        let up_to = if files.is_empty() { head.consumed.clone() } else { BTreeMap::new() };
+        Self { up_to, files, then: head.consumed.clone(), ..Self::default() }
+    }
+
+    /// Files that no plan has taken yet.
+    pub(crate) fn files_left(&self) -> &[FileRef] {
+        self.files.get(self.n_taken..).unwrap_or_default()
+    }
+
+    /// The plan after this one, of lake files, up to a number of rows.
+    pub(crate) fn next_files(&self) -> Self {
+        let files = self.files_left().to_vec();
+        let mut next = Self { batches: Vec::new(), files, n_taken: 0, ..self.clone() };
+        let mut rows = 0;
+        for file in next.files.iter().take_while(|file| {
+            let more = rows < PLAN_ROWS;
+            rows += file.rows;
+            more
+        }) {
+            next.n_taken += 1;
+            for first in (0..file.rows).step_by(BATCH_STEP) {
+                let rows = (file.rows - first).min(BATCH_ROWS);
+                let (table, origin) =
+                    (file.table.clone(), Origin::File { path: file.path.clone(), first });
+                next.batches.push(Batch { table, number: 0, rows, origin });
+            }
+        }
+        if next.files_left().is_empty() {
+            next.up_to.clone_from(&next.then);
+        }
+        next.number()
+    }
+
     /// The plan after this one, of manifests that follow each other in each chain.
     pub(crate) fn next(
         &self,
@@ -62,21 +119,22 @@ impl Plan {
         loaded: &dyn Fn(&str) -> bool,
     ) -> Self {
         let mut next =
-            Self { batches: Vec::new(), up_to: self.up_to.clone(), numbers: self.numbers.clone() };
+            Self { up_to: self.up_to.clone(), numbers: self.numbers.clone(), ..Self::default() };
         for (chain, manifests) in chains {
             let mut open: BTreeMap<&str, Batch> = BTreeMap::new();
             for manifest in manifests {
                 for file in manifest.segments.iter().filter(|file| loaded(&file.table)) {
+                    let (from, to) = (manifest.epoch, manifest.epoch);
                     let batch = open.entry(&file.table).or_insert_with(|| Batch {
                         table: file.table.clone(),
                         number: 0,
-                        chain: (*chain).to_owned(),
-                        from: manifest.epoch,
-                        to: manifest.epoch,
                         rows: 0,
+                        origin: Origin::Epochs { chain: (*chain).to_owned(), from, to },
                     });
-                    batch.to = manifest.epoch;
                     batch.rows += file.rows;
+                    if let Origin::Epochs { to, .. } = &mut batch.origin {
+                        *to = manifest.epoch;
+                    }
                 }
                 let full: Vec<&str> =
                     open.iter().filter(|(_, b)| b.rows >= BATCH_ROWS).map(|(t, _)| *t).collect();
@@ -87,12 +145,16 @@ impl Plan {
             }
             next.batches.extend(open.into_values());
         }
-        for batch in &mut next.batches {
-            let number = next.numbers.entry(batch.table.clone()).or_insert(0);
+        next.number()
+    }
+
+    fn number(mut self) -> Self {
+        for batch in &mut self.batches {
+            let number = self.numbers.entry(batch.table.clone()).or_insert(0);
             *number += 1;
             batch.number = *number;
         }
-        next
+        self
     }
 
     /// Whether it says more than the one before.
@@ -103,7 +165,6 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use model::manifest::FileRef;
     use proptest::prelude::*;
 
     use super::*;
@@ -120,6 +181,43 @@ mod tests {
         Manifest { epoch, segments, ..Manifest::default() }
     }
 
+    fn epochs(batch: &Batch) -> (u64, u64) {
+        match &batch.origin {
+            Origin::Epochs { from, to, .. } => (*from, *to),
+            Origin::File { first, .. } => (*first, first + batch.rows),
+        }
+    }
+
+    #[test]
+    fn files_of_the_lake_come_before_the_epochs_after_them() {
+        let mut lake = manifest(9, &[]);
+        lake.consumed = [("job".to_owned(), 70), ("aggregate".to_owned(), 5)].into();
+        lake.files = manifest(0, &[("events", 950_000), ("ledger", 30), ("slo_panes", 9)]).segments;
+        lake.files.extend(manifest(0, &[("events", 210_000), ("alerts", 0)]).segments);
+        let loaded = |table: &str| table != "slo_panes";
+        let begun = Plan::of_lake(&lake, &loaded);
+        assert!(begun.up_to.is_empty() && begun.files_left().len() == 3);
+        let first = begun.next_files();
+        let rows: u64 = first.batches.iter().map(|b| b.rows).sum();
+        assert_eq!(rows, 950_000 + 30 + 210_000);
+        let events: Vec<_> = first.batches.iter().filter(|b| b.table == "events").collect();
+        assert_eq!(events.len(), 13);
+        assert_eq!(epochs(events[9]), (900_000, 950_000));
+        assert_eq!(epochs(events[12]), (200_000, 210_000));
+        assert!(events.iter().zip(1..).all(|(batch, number)| batch.number == number));
+        assert_eq!(first.up_to, lake.consumed, "when these are in, so are the epochs");
+        let next = first.next(&[("job", vec![manifest(71, &[("events", 1)])])], &loaded);
+        assert_eq!((next.batches[0].number, next.up_to["job"], next.files.len()), (14, 71, 0));
+    }
+
+    #[test]
+    fn an_empty_lake_stands_for_its_epochs_at_once() {
+        let mut lake = manifest(9, &[]);
+        lake.consumed = [("job".to_owned(), 70)].into();
+        let plan = Plan::of_lake(&lake, &|_| true);
+        assert_eq!((plan.up_to["job"], plan.files_left().len()), (70, 0));
+    }
+
     #[test]
     fn a_batch_is_whole_epochs_of_one_table() {
         let job = vec![
@@ -133,7 +231,7 @@ mod tests {
         let told: Vec<_> = plan
             .batches
             .iter()
-            .map(|b| (b.table.as_str(), b.number, b.from, b.to, b.rows))
+            .map(|b| (b.table.as_str(), b.number, epochs(b).0, epochs(b).1, b.rows))
             .collect();
         assert_eq!(
             told,
@@ -171,7 +269,7 @@ mod tests {
                 let batches = seen.remove(table).unwrap_or_default();
                 let numbers: Vec<u64> = batches.iter().map(|b| b.number).collect();
                 prop_assert_eq!(numbers, (1..=batches.len() as u64).collect::<Vec<_>>());
-                prop_assert!(batches.windows(2).all(|pair| pair[0].to < pair[1].from));
+                prop_assert!(batches.windows(2).all(|pair| epochs(&pair[0]).1 < epochs(&pair[1]).0));
                 let told: u64 = batches.iter().map(|b| b.rows).sum();
                 let had: u64 = rows.iter().map(|r| if at == 0 { r.0 } else { r.1 }).sum();
                 prop_assert_eq!(told, had);

@@ -64,6 +64,9 @@ impl Lake {
             self.replaced.pop_front();
         }
         kept.extend(self.replaced.iter().map(|(_, path)| path.clone()));
+        if let Some(head) = self.loader.as_ref().and_then(Chain::head) {
+            kept.extend(head.files.iter().map(|file| file.path.clone()));
+        }
         let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, now_us - orphan_us())?;
         deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
         deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;

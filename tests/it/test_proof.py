@@ -1,0 +1,33 @@
+"""The short form of the crash test; the long one is `tests/run --crash`, its report is
+benches/CRASH.md. What it plays and compares stands in tests/proof/crash.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sendtally
+from conftest import SEED
+
+pytestmark = pytest.mark.servers
+
+CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
+
+
+def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
+    binary = sendtally.binary().with_name("sendtally-proof")
+    assert binary.exists(), f"{binary}: build it with cargo build -p app --features proof"
+    report = tmp_path / "report.json"
+    command = [
+        sys.executable, CRASH, "--binary", binary, "--work", tmp_path / "work", "--seed", str(SEED),
+        "--events", "60000", "--rate", "600", "--kills", "6", "--hits", "0", "--report", report,
+        "--disk-mb", "0",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    told = json.loads(report.read_text())
+    assert told["kills"] >= 6 and told["alerts"] > 0, told
+    print(done.stdout[-2000:])
