@@ -340,9 +340,17 @@ mod tests {
         fs::write(chain.path(1), b"{").unwrap();
         let error = Chain::open(&dir, "job", "a").unwrap_err();
         assert!(matches!(error, CommitError::Damaged { .. }));
-        fs::write(dir.root().join("FORMAT"), b"{\"format_version\":2}").unwrap();
-        let error = DataDir::open(dir.root()).unwrap_err();
-        assert!(matches!(error, CommitError::NewerFormat { found: 2, .. }));
+        let reopened = |version: u32| {
+            let text = format!("{{\"format_version\":{version}}}");
+            fs::write(dir.root().join("FORMAT"), text).unwrap();
+            DataDir::open(dir.root())
+        };
+        let known = FORMAT_VERSION;
+        reopened(known).unwrap();
+        let newer = reopened(known + 1).unwrap_err();
+        assert!(matches!(newer, CommitError::NewerFormat { found, .. } if found == known + 1));
+        let older = reopened(known - 1).unwrap_err();
+        assert!(matches!(older, CommitError::OlderFormat { found, .. } if found == known - 1));
         fs::remove_dir_all(dir.root()).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! The data directory: its places and the version of its format.
 //!
 //! ```text
-//! DIR/FORMAT          {"format_version":1}
+//! DIR/FORMAT          {"format_version":2}
 //! DIR/chains/<name>/  manifests           DIR/segments/<name>/  Arrow IPC streams
 //! DIR/state/<name>/   state slices        DIR/lake/, DIR/public/  Parquet
 //! ```
@@ -50,6 +50,13 @@ impl DataDir {
         })?;
         if format.format_version > FORMAT_VERSION {
             return Err(CommitError::NewerFormat {
+                path: root.to_path_buf(),
+                found: format.format_version,
+                known: FORMAT_VERSION,
+            });
+        }
+        if format.format_version < FORMAT_VERSION {
+            return Err(CommitError::OlderFormat {
                 path: root.to_path_buf(),
                 found: format.format_version,
                 known: FORMAT_VERSION,

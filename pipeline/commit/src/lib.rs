@@ -57,6 +57,19 @@ pub enum CommitError {
         /// The newest that this build knows.
         known: u32,
     },
+    /// The directory is of a format that no release wrote.
+    #[error(
+        "{path} has format version {found}, this build knows {known} and cannot migrate it: read \
+         the topics or load the files anew into another --data directory"
+    )]
+    OlderFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version of this build.
+        known: u32,
+    },
     /// A file is not what a manifest says.
     #[error("{path} is damaged: {what}; restore it from a copy, nothing was changed")]
     Damaged {
@@ -100,7 +113,7 @@ impl CommitError {
     pub const fn domain(&self) -> Domain {
         match self {
             Self::Busy { .. } => Domain::Dependency,
-            Self::NewerFormat { .. } => Domain::Usage,
+            Self::NewerFormat { .. } | Self::OlderFormat { .. } => Domain::Usage,
             _ => Domain::Protect,
         }
     }

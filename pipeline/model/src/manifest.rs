@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Version of the data directory's format that this build writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// One file that a manifest names: an Arrow IPC stream or a Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
