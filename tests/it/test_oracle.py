@@ -54,6 +54,32 @@ def test_the_horizon_of_72_hours_equals_the_oracle(five_days: Traffic, little: P
     five_days.check(little)
 
 
+def test_messages_that_are_on_disk_only_equal_the_oracle(five_days: Traffic, work: Path) -> None:
+    """No memory for the message table: duplicates, late finals and the horizon find every message
+    in the runs."""
+    data = work / "five-days-spilling"
+    config = sendtally.Config(
+        data, five_days.server.brokers, group="spilling", extra={"track": ["memory_mb = 0"]})
+    answer = sendtally.call("run", "--config", config.write(), "--until-end")
+    answer.expect(0, "above [track] memory_mb")
+    five_days.check(data)
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_a_damaged_run_stops_with_its_name(little: Path, tmp_path: Path) -> None:
+    data = tmp_path / "damaged"
+    shutil.copytree(little, data)
+    run = max((data / "state" / "job").glob("*.run"), key=lambda one: one.stat().st_size)
+    damaged = bytearray(run.read_bytes())
+    damaged[-20] ^= 1
+    run.write_bytes(bytes(damaged))
+    payload = tmp_path / "one.json"
+    payload.write_text('{"results":[]}')
+    answer = sendtally.call(
+        "load", "--source", "infobip", payload, "--data", data, SENDTALLY_KEY=sendtally.SECRET)
+    answer.expect(4, run.name, "damaged")
+
+
 def test_manifests_are_contiguous_and_balanced(drained: Drained) -> None:
     check_chain(drained.data)
 

@@ -3,8 +3,8 @@
 //! ```text
 //! n 4 │ tag, length │ tag, length │ … │ body │ body │ …
 //! ```
-//! A tag is eight bits of the key: of two dozen messages one in ten lookups reads a body that is not
-//! the one, all else is one or two cache lines of tags.
+//! A tag is eight bits of the key: among two dozen messages one lookup in ten reads a body that is
+//! not the one, all else is one or two cache lines of tags.
 
 use crate::record;
 

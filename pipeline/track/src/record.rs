@@ -363,7 +363,9 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_no_message_are_no_message(body in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn bytes_that_are_no_message_are_no_message(
+            body in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
             let mut events = Vec::new();
             if let Some(head) = decode(&body, &mut events) {
                 let mut again = Vec::new();

@@ -111,6 +111,8 @@ fn waiting(dir: &DataDir, job: &Manifest, aggregate: &Manifest) -> Outcome<Recor
 /// Every file that a manifest names is there as it was written, and so is what was published.
 fn files(dir: &DataDir) -> Outcome<bool> {
     let mut wrong = Vec::new();
+    // A run of the state is named by every manifest as long as it is in force.
+    let mut seen = BTreeSet::new();
     for name in [JOB, AGGREGATE] {
         let chain = reader(dir, name)?;
         for epoch in chain.numbers()? {
@@ -118,6 +120,9 @@ fn files(dir: &DataDir) -> Outcome<bool> {
             let slices = manifest.state.iter().map(|slice| &slice.file);
             // Passed segments and slices are collected: those that are still there are looked at.
             for file in manifest.segments.iter().chain(slices) {
+                if !seen.insert(file.path.clone()) {
+                    continue;
+                }
                 let path = dir.root().join(&file.path);
                 if path.is_file() && commit::digest_file(&path)? != file.sha256 {
                     wrong.push(file.path.clone());

@@ -1,5 +1,6 @@
 //! From the newest manifest to a running state: claim the chain, open the runs of each slice, then
-//! the segments after them, applied and never decided again. Messages are read when they are needed.
+//! the segments after them, applied and never decided again. Messages are read when they are
+//! needed.
 
 use std::time::Duration;
 

@@ -5,8 +5,8 @@
 //! track/17/00 ─ oldest run      track/17/01 ─ a newer one      both as of epoch 4711
 //! track/18    ─ no message yet                                 as of epoch 4713
 //! ```
-//! Replay starts after the epoch of each slice. A run is named by every manifest as long as it is in
-//! force, and never written again.
+//! Replay starts after the epoch of each slice. A run is named by every manifest as long as it is
+//! in force, and never written again.
 
 use std::collections::BTreeMap;
 
