@@ -306,8 +306,8 @@ impl Tracker {
     }
 
     /// Hands over what changed in a slice, as of the epoch that was closed last. None where nothing
-    /// did, or where what was handed over before is not written yet. Where it `may_merge`, runs that
-    /// have become too many are merged with it; else they wait for another turn.
+    /// did, or where what was handed over before is not written yet. Where it `may_merge`, runs
+    /// that have become too many are merged with it; else they wait for another turn.
     ///
     /// # Errors
     /// Where the state in memory cannot be read.
