@@ -41,7 +41,7 @@ const STEP_US: i64 = 35 * DAY_US / 50_000_000;
 const MESSAGES_A_BATCH: u64 = 4_096;
 const EVENTS_AN_EPOCH: usize = 100_000;
 const SLICES_AN_EPOCH: usize = 4;
-const WRITTEN_AN_EPOCH: u64 = 200_000;
+const MERGED_AN_EPOCH: u64 = 200_000;
 const RECOVERIES: usize = 20;
 const CARRIERS: [&str; 6] = ["telekom_de", "vodafone_uk", "orange_fr", "vivo_br", "att", "o2"];
 
@@ -207,12 +207,13 @@ impl Job {
         }
         let (mut flushes, mut n_messages) = (Vec::new(), 0);
         for slice in (0..SLICES).map(|step| (self.next_slice + step) % SLICES) {
-            if flushes.len() == SLICES_AN_EPOCH || n_messages >= WRITTEN_AN_EPOCH {
+            if flushes.len() == SLICES_AN_EPOCH {
                 self.next_slice = slice;
                 break;
             }
             if touched.contains(&slice) {
-                let flush = self.tracker.flush(slice, Some(watermark_us)).unwrap();
+                let may_merge = n_messages < MERGED_AN_EPOCH;
+                let flush = self.tracker.flush(slice, may_merge, Some(watermark_us)).unwrap();
                 n_messages += flush.as_ref().map_or(0, |flush| flush.n_messages());
                 flushes.extend(flush);
             }

@@ -30,6 +30,8 @@ use crate::words::Translation;
 /// A run is merged when what is above it has more than its messages divided by this: fewer runs
 /// to ask, and each message written again a few times only.
 const FANOUT: u64 = 8;
+/// With so many runs a slice merges whether it may or not.
+const RUNS_MAX: usize = 12;
 /// A message is looked at for the first time so long after its cohort time: most have their final
 /// event by then, and need not wait in `due` for three days.
 const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
@@ -368,10 +370,10 @@ impl Slice {
     }
 
     /// Hands over what changed since the last time; none where nothing did, or where what was
-    /// handed over before is still on its way.
+    /// handed over before is still on its way. Runs are merged with it where this turn `may_merge`.
     pub(crate) fn flush(
         &mut self,
-        slice: u8,
+        (slice, may_merge): (u8, bool),
         watermark_us: Option<i64>,
         words: &Interner,
         events: &mut Vec<Event>,
@@ -389,7 +391,8 @@ impl Slice {
         }
         changed.sort();
         self.touched = false;
-        let n_merged = self.due_for_merge(changed.len() as u64, kept_from);
+        let merge = may_merge || self.runs.len() >= RUNS_MAX;
+        let n_merged = if merge { self.due_for_merge(changed.len() as u64, kept_from) } else { 0 };
         if changed.len() == 0 && n_merged == 0 {
             return Ok(None);
         }

@@ -306,17 +306,19 @@ impl Tracker {
     }
 
     /// Hands over what changed in a slice, as of the epoch that was closed last. None where nothing
-    /// did, or where what was handed over before is not written yet.
+    /// did, or where what was handed over before is not written yet. Where it `may_merge`, runs
+    /// that have become too many are merged with it; else they wait for another turn.
     ///
     /// # Errors
     /// Where the state in memory cannot be read.
     pub fn flush(
         &mut self,
         slice: u8,
+        may_merge: bool,
         watermark_us: Option<i64>,
     ) -> Result<Option<Arc<Flush>>, TrackError> {
         let Some(table) = &mut self.slices[usize::from(slice)] else { return Ok(None) };
-        table.flush(slice, watermark_us, &self.words, &mut self.scratch)
+        table.flush((slice, may_merge), watermark_us, &self.words, &mut self.scratch)
     }
 
     /// Puts a slice back from its runs, oldest first. Messages that were due before

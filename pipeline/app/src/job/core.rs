@@ -31,10 +31,11 @@ use super::inputs::Inputs;
 use super::trackers::Trackers;
 use crate::failure::Outcome;
 
-/// Messages of the state that one epoch writes, and the slices that it looks at: enough to go round
-/// all of them in a few seconds, little enough not to hold the epoch up.
-const MESSAGES_AN_EPOCH: u64 = 200_000;
+/// Slices that one epoch writes what changed of: all of them in sixteen epochs, so recovery replays
+/// no more than that.
 const SLICES_AN_EPOCH: usize = 4;
+/// Messages after which an epoch merges no more runs, so that it is not held up.
+const MERGED_AN_EPOCH: u64 = 200_000;
 
 /// An epoch, ready to be written.
 #[derive(Debug, Default)]
@@ -244,11 +245,12 @@ impl Core {
             if !touched.contains(&slice) {
                 continue;
             }
-            if n_messages >= MESSAGES_AN_EPOCH || flushes.len() >= SLICES_AN_EPOCH {
+            if flushes.len() >= SLICES_AN_EPOCH {
                 self.next_slice = slice;
                 break;
             }
-            if let Some(flush) = self.trackers.flush(slice, self.watermark_us)? {
+            let may_merge = n_messages < MERGED_AN_EPOCH;
+            if let Some(flush) = self.trackers.flush(slice, may_merge, self.watermark_us)? {
                 n_messages += flush.n_messages();
                 flushes.push(flush);
             }

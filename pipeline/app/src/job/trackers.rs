@@ -97,9 +97,10 @@ impl Trackers {
     pub(crate) fn flush(
         &mut self,
         slice: u8,
+        may_merge: bool,
         watermark_us: Option<i64>,
     ) -> Result<Option<Arc<Flush>>, TrackError> {
-        self.owner(slice).flush(slice, watermark_us)
+        self.owner(slice).flush(slice, may_merge, watermark_us)
     }
 
     /// Puts a slice back from its runs.

@@ -65,6 +65,7 @@ struct Epoch {
     advance_us: i64,
     /// Slices to hand over, a bit each.
     flush: u8,
+    may_merge: bool,
     commit: bool,
     crash: bool,
 }
@@ -98,11 +99,11 @@ fn epochs() -> impl Strategy<Value = Vec<Epoch>> {
         2 => 0..50 * HOUR_US,
         1 => 0..20 * DAY_US,
     ];
-    let choices = (0_u8..4, any::<bool>(), prop::bool::weighted(0.15));
+    let choices = (0_u8..4, any::<bool>(), any::<bool>(), prop::bool::weighted(0.15));
     let rows = prop::collection::vec(row(), 0..12);
     let one = (rows, advance, choices).prop_map(|(rows, advance_us, choices)| {
-        let (flush, commit, crash) = choices;
-        Epoch { rows, advance_us, flush, commit, crash }
+        let (flush, may_merge, commit, crash) = choices;
+        Epoch { rows, advance_us, flush, may_merge, commit, crash }
     });
     prop::collection::vec(one, 1..30)
 }
@@ -223,6 +224,7 @@ struct Job<'a> {
     drafts: Vec<Draft>,
     n_files: usize,
     n_evicted: u64,
+    may_merge: bool,
 }
 
 impl Job<'_> {
@@ -244,7 +246,9 @@ impl Job<'_> {
         let touched: Vec<u8> = self.tracker.touched().collect();
         let mut flushed = Vec::new();
         for slice in touched.iter().filter(|slice| flush & (1 << **slice) != 0) {
-            let Some(flush) = self.tracker.flush(*slice, mark).unwrap() else { continue };
+            let Some(flush) = self.tracker.flush(*slice, self.may_merge, mark).unwrap() else {
+                continue;
+            };
             let encoded = flush.encode().unwrap();
             self.n_files += 1;
             let path = self.place.join(format!("{:05}.run", self.n_files));
@@ -346,10 +350,12 @@ fn compare(epochs: &[Epoch], memory_bytes: usize) -> Result<u64, TestCaseError> 
         drafts: Vec::new(),
         n_files: 0,
         n_evicted: 0,
+        may_merge: true,
     };
     let mut crashes: Vec<bool> = epochs.iter().map(|epoch| epoch.crash).collect();
     while job.closed() < epochs.len() {
         let at = job.closed();
+        job.may_merge = epochs[at].may_merge;
         let given = job.run(&batches[at], epochs[at].flush);
         prop_assert_eq!(&given, &wanted[at], "epoch {}", at);
         if epochs[at].commit {
@@ -386,6 +392,7 @@ fn simple(n_epochs: u8) -> Vec<Epoch> {
         rows: vec![row(2 * at, 0), row(2 * at, 1)],
         advance_us: MINUTE_US,
         flush: 3,
+        may_merge: true,
         commit: true,
         crash: false,
     };
@@ -410,7 +417,14 @@ fn an_older_version_does_not_come_to_light_when_the_newest_is_past_its_35_days()
         carrier: 0,
         price: None,
     };
-    let epoch = |rows, advance_us| Epoch { rows, advance_us, flush: 3, commit: true, crash: false };
+    let epoch = |rows, advance_us| Epoch {
+        rows,
+        advance_us,
+        flush: 3,
+        may_merge: true,
+        commit: true,
+        crash: false,
+    };
     let many = (0..40).map(|at| row(2 * at, 0, None)).collect();
     let epochs = [
         epoch(many, MINUTE_US),
@@ -435,8 +449,10 @@ fn written(place: &Path, epochs: &[Epoch]) -> (Vec<PathBuf>, Vec<i64>) {
         drafts: Vec::new(),
         n_files: 0,
         n_evicted: 0,
+        may_merge: true,
     };
     for (epoch, mark) in epochs.iter().zip(&marks) {
+        job.may_merge = epoch.may_merge;
         job.run(&batch(&epoch.rows, *mark), epoch.flush);
         job.commit();
     }
@@ -448,6 +464,15 @@ fn a_slice_has_few_runs_and_none_is_written_over_and_over() {
     let place = Place::new();
     let (runs, _) = written(&place.0, &simple(100));
     assert!((1..=4).contains(&runs.len()), "{runs:?}");
+}
+
+#[test]
+fn runs_that_may_not_be_merged_are_merged_when_there_are_a_dozen() {
+    let place = Place::new();
+    let mut epochs = simple(100);
+    epochs.iter_mut().for_each(|epoch| epoch.may_merge = false);
+    let (runs, _) = written(&place.0, &epochs);
+    assert!((1..=12).contains(&runs.len()), "{runs:?}");
 }
 
 #[test]
@@ -500,6 +525,7 @@ fn messages_past_their_35_days_leave_the_runs() {
         drafts: Vec::new(),
         n_files: 0,
         n_evicted: 0,
+        may_merge: true,
     };
     for (epoch, mark) in epochs.iter().chain([&end]).zip(&marks) {
         job.run(&batch(&epoch.rows, *mark), epoch.flush);
