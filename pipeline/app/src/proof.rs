@@ -3,7 +3,7 @@
 //! ```text
 //! SENDTALLY_FAILPOINT=commit::linked=3    ends at the third time it comes there
 //! SENDTALLY_FAILPOINT_LOG=FILE            gets a line with the name before that
-//! SENDTALLY_GRACE_S, SENDTALLY_ORPHAN_S   shorter ages of what is collected, so that a test sees it
+//! SENDTALLY_GRACE_S, SENDTALLY_ORPHAN_S   shorter ages of what is collected: a test sees it
 //! ```
 //! Without the feature no failpoint is in the binary, and the ages are constants.
 

@@ -4,9 +4,9 @@
 //! manifest n   plan: events #41 = job 17..=23 · slo_windows #9 = aggregate 30..=31
 //!    └─► insert #41 (token <job>/events/41) ─► insert #9 ─► manifest n+1: n is done, the next plan
 //! ```
-//! A batch is fixed in a manifest before it is sent and repeated, with the same rows and token, until
-//! a later manifest says done: after a crash too. One sender, in order. ClickHouse being down delays
-//! ClickHouse only: the plan waits, and its segments are kept.
+//! A batch is fixed in a manifest before it is sent and repeated, with the same rows and token,
+//! until a later manifest says done: after a crash too. One sender, in order. ClickHouse being
+//! down delays ClickHouse only: the plan waits, and its segments are kept.
 
 mod plan;
 

@@ -4,9 +4,9 @@
 //! job epochs 17 18 19 20 │ rows of `events`  60k 50k 30k 10k  ─► #41 = 17..=18, #42 = 19..=20
 //! a lake file of 250k rows, where the epochs were there before the loader  ─► #1, #2, #3
 //! ```
-//! Invariants: a batch is whole epochs of one table, in order, or a run of rows of one lake file; the
-//! batches of a plan cover what it takes; numbers of a table have no holes. A plan is made once and then only read, so a repeated
-//! insert has the rows of the first.
+//! Invariants: a batch is whole epochs of one table, in order, or a run of rows of one lake file;
+//! the batches of a plan cover what it takes; numbers of a table have no holes. A plan is made
+//! once and then only read, so a repeated insert has the rows of the first.
 
 use std::collections::BTreeMap;
 
@@ -269,7 +269,8 @@ mod tests {
                 let batches = seen.remove(table).unwrap_or_default();
                 let numbers: Vec<u64> = batches.iter().map(|b| b.number).collect();
                 prop_assert_eq!(numbers, (1..=batches.len() as u64).collect::<Vec<_>>());
-                prop_assert!(batches.windows(2).all(|pair| epochs(&pair[0]).1 < epochs(&pair[1]).0));
+                let ascend = |pair: &[Batch]| epochs(&pair[0]).1 < epochs(&pair[1]).0;
+                prop_assert!(batches.windows(2).all(ascend));
                 let told: u64 = batches.iter().map(|b| b.rows).sum();
                 let had: u64 = rows.iter().map(|r| if at == 0 { r.0 } else { r.1 }).sum();
                 prop_assert_eq!(told, had);

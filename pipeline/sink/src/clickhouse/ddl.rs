@@ -220,7 +220,7 @@ const fn codec(column: &Column) -> Option<&'static str> {
     }
 }
 
-/// Statements that set how long rows stay; they follow the configuration, so they run at each start.
+/// Statements that set how long rows stay; they follow the configuration, so each start runs them.
 pub(crate) fn retention(layout: &Layout) -> Vec<String> {
     let of_table = |table: &Table| {
         let days = layout.ttl_days.get(&table.name)?;
@@ -249,8 +249,8 @@ pub(crate) fn view(layout: &Layout, name: &str, query: &str) -> String {
 pub fn page() -> String {
     let layout = Layout::single("sendtally");
     let mut page = String::from(
-        "-- Generated from schemas/*.toml by `sendtally schemas --clickhouse`: what the loader runs on \
-         one\n-- server. Views of the newest revisions: queries/views_clickhouse.sql.\n",
+        "-- Generated from schemas/*.toml by `sendtally schemas --clickhouse`: what the loader \
+         runs on one\n-- server. Views of the newest revisions: queries/views_clickhouse.sql.\n",
     );
     let versions = (1..=schema::VERSION).flat_map(|version| migration(&layout, version));
     for statement in preparation(&layout).into_iter().chain(versions) {

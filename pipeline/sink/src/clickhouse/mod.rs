@@ -1,8 +1,8 @@
 //! ClickHouse: tables made and grown, batches inserted with a token.
 //!
 //! ```text
-//! batch of whole epochs ─► one INSERT … FORMAT ArrowStream, insert_deduplication_token = job/table/n
-//!                          │ answer lost? the same rows with the same token again: no row twice
+//! batch of whole epochs ─► one INSERT … FORMAT ArrowStream, its token is job/table/n
+//!                          │ answer lost? the same rows with the same token: no row twice
 //! ```
 //! Invariants: a batch is one request, its rows and their order are the caller's and the same at
 //! each try; nothing here decides what a batch is. The connection is tried by the caller too: this
@@ -108,7 +108,7 @@ impl ClickHouse {
         self.wait("log in to", async { self.client.0.query("SELECT 1").execute().await })
     }
 
-    /// Makes the database, the tables and views, and adds the columns of newer versions. Repeatable.
+    /// Makes the database, the tables and views, and adds columns of newer versions. Repeatable.
     /// `views` are (name, query).
     ///
     /// # Errors
