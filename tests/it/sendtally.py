@@ -65,7 +65,7 @@ def call(*arguments: str | Path, timeout: float = COMMAND_TIMEOUT_S, **env: str)
 
 @dataclass
 class Config:
-    """A configuration file; `extra` lines go to the end of a section."""
+    """A configuration file; `extra` lines go to the end of a section, in the place of its own."""
 
     data: Path
     brokers: str
@@ -88,7 +88,10 @@ class Config:
         if self.listen:
             sections["serve"] = [f'listen = "{self.listen}"']
         for name, lines in self.extra.items():
-            sections[name] = sections.get(name, []) + lines
+            keys = {line.split("=")[0].strip() for line in lines}
+            kept = [line for line in sections.get(name, [])
+                    if line.split("=")[0].strip() not in keys]
+            sections[name] = kept + lines
         text = [f'data_dir = "{self.data}"', *sections.pop("", [])]
         for name, lines in sections.items():
             text += ["", f"[{name}]", *lines]

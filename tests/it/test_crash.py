@@ -20,6 +20,8 @@ pytestmark = pytest.mark.servers
 
 KILLS = int(os.environ.get("SENDTALLY_KILLS", "10"))
 TAKEOVER_S = 30.0
+# Where no events are left, the end of the drain is waited for instead.
+DRAIN_S = 120.0
 
 
 def newest_events(data: Path) -> int:
@@ -35,7 +37,7 @@ def killed_once(config: Path, data: Path, dice: random.Random, log: Path) -> boo
     before = mark(data)
     with sendtally.running("run", "--config", config, "--until-end", log=log) as process:
         sendtally.wait_until(
-            lambda: mark(data) > before or process.popen.poll() is not None, TAKEOVER_S, "a move")
+            lambda: mark(data) > before or process.popen.poll() is not None, DRAIN_S, "a move")
         time.sleep(dice.uniform(0.0, 1.0))
         if process.popen.poll() is not None:
             assert process.popen.returncode == 0, process.text()[-3000:]

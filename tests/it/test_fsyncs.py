@@ -132,7 +132,7 @@ def test_everything_is_durable_before_what_names_it(trace: tuple[Path, list[str]
 
 @pytest.mark.parametrize("left_out", [
     r"fsync\(\d+<[^>]*segments/job/[^>]+\.arrow>", r"fsync\(\d+<[^>]*/segments/job>",
-    r"fsync\(\d+<[^>]*state/job/[^>]+\.arrow>", r"fsync\(\d+<[^>]*chains/job/[^>]+\.tmp>",
+    r"fsync\(\d+<[^>]*state/job/[^>]+\.run>", r"fsync\(\d+<[^>]*chains/job/[^>]+\.tmp>",
     r"fsync\(\d+<[^>]*/chains/lake>", r"fsync\(\d+<[^>]*lake/events/[^>]+\.parquet>",
     r"fsync\(\d+<[^>]*/chains>", r"fsync\(\d+<[^>]*/public/[^>]*date=[^>]*>",
 ])
