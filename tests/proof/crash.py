@@ -305,11 +305,13 @@ def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> None:
             [str(stage.play.binary), "run", "--config", str(config)], stdout=out, stderr=out,
             stdin=subprocess.DEVNULL, env={**sendtally.environment(**environment), **ages})
     try:
+        sendtally.wait_until(
+            lambda: "recovered" in log.read_text() or popen.poll() is not None, OWNER_S, "a start")
         sendtally.wait_until(lambda: not unnamed(stage.cast.data), OWNER_S, "orphans to go")
     finally:
         popen.terminate()
         code = popen.wait(OWNER_S)
-    assert code == 0, log.read_text()[-3000:]
+    assert code == 0, f"the sweep ended with {code}: {log.read_text()[-3000:]}"
 
 
 def expected(play: Play, node: kafka.Kafka) -> Traffic:

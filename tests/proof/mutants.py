@@ -10,6 +10,7 @@ features. Prints one line a mutant: caught, by what.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -34,9 +35,12 @@ def play(chosen: argparse.Namespace, mutant: str | None) -> tuple[int, str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     (chosen.work / f"{mutant or 'none'}.log").write_text("\n".join(said))
-    why = [line for line in said if "Error" in line]
     if not chosen.keep:
         shutil.rmtree(work, ignore_errors=True)
+    if done.returncode == 0:
+        told = json.loads(done.stdout[done.stdout.index("{"):])
+        return 0, f"{told['kills']} kills, {told['lost']} lost, {told['doubled']} doubled"
+    why = [line for line in said if "Error" in line]
     return done.returncode, (why or said)[-1][:300]
 
 

@@ -255,7 +255,9 @@ impl KafkaSource {
             let offset = Offset::Offset(start.offset);
             list.add_partition_offset(&start.topic, start.partition, offset).map_err(consume)?;
         }
-        self.consumer.incremental_assign(&list).map_err(consume)?;
+        // The queues before the assignment: what is fetched between the two would go to the main
+        // queue, and the records of a partition would begin in the middle.
+        let before = self.assigned.len();
         for start in starts {
             let queue = self.consumer.split_partition_queue(&start.topic, start.partition);
             let missing = || IngestError::MissingTopic {
@@ -265,7 +267,10 @@ impl KafkaSource {
             let queue = queue.ok_or_else(missing)?;
             self.assigned.push(Assigned { input: start.input, queue });
         }
-        Ok(())
+        self.consumer.incremental_assign(&list).map_err(|error| {
+            self.assigned.truncate(before);
+            consume(error)
+        })
     }
 
     /// Reads what is there, at most about `bytes_max`; waits up to `wait` where nothing is.
@@ -275,8 +280,10 @@ impl KafkaSource {
     pub fn poll(&mut self, bytes_max: usize, wait: Duration) -> Result<Polled, IngestError> {
         let mut polled = Polled::default();
         // The main queue has no records, but errors and statistics are served there.
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            self.judge(&error)?;
+        match self.consumer.poll(Duration::ZERO) {
+            Some(Err(error)) => self.judge(&error)?,
+            Some(Ok(record)) => return Err(astray(&record)),
+            None => {}
         }
         let partitions = self.assigned.len();
         for step in 0..partitions {
@@ -351,6 +358,19 @@ impl KafkaSource {
         if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
             tracing::debug!(%error, "offsets for lag tools were not written");
         }
+    }
+}
+
+/// A record beside the queue of its partition: going on would skip it.
+fn astray(record: &BorrowedMessage<'_>) -> IngestError {
+    IngestError::Consume {
+        reason: format!(
+            "the record {}/{} at {} came beside its partition's queue; nothing was skipped, start \
+             again",
+            record.topic(),
+            record.partition(),
+            record.offset()
+        ),
     }
 }
 
