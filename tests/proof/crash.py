@@ -35,6 +35,7 @@ import sendtally  # noqa: E402
 import wire  # noqa: E402
 from cast import Cast, addresses, failpoints  # noqa: E402
 from clickhouse import ClickHouse  # noqa: E402
+from confluent_kafka import KafkaException  # noqa: E402
 from conftest import Traffic  # noqa: E402
 
 DATABASE = "sendtally"
@@ -249,7 +250,8 @@ def perform(play: Play) -> dict[str, object]:
         producer = produce(play, node.brokers)
         stage = Stage(play, node, front, cast, producer, subscriber, dice)
         try:
-            sendtally.wait_until(lambda: node.topics(), 60, "topics")
+            # All topics are made before the first record.
+            sendtally.wait_until(lambda: has_records(node), 60, "records")
             subscriber.start()
             while not stage.over() or stage.sending():
                 stage.act()
@@ -271,6 +273,14 @@ def perform(play: Play) -> dict[str, object]:
         front.control()
         compare(play, stage, configs[0])
     return report(play, stage, played_s)
+
+
+def has_records(node: kafka.Kafka) -> bool:
+    """Whether the first records are there; topics that are being made answer with errors."""
+    try:
+        return sum(node.end_offsets().values()) > 0
+    except KafkaException:
+        return False
 
 
 def compare(play: Play, stage: Stage, config: Path) -> None:
