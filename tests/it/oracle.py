@@ -141,7 +141,7 @@ def row_differences(
         for kind, one, other in (("only in ClickHouse", ours, lake),
                                  ("not in ClickHouse", lake, ours)):
             rows = connection.execute(
-                f"SELECT count(*) OVER (), * FROM (SELECT {columns} FROM {one} EXCEPT ALL "
+                f"SELECT count(*) OVER (), COLUMNS(*)::VARCHAR FROM (SELECT {columns} FROM {one} EXCEPT ALL "
                 f"SELECT {columns} FROM {other}) LIMIT 1").fetchall()
             lines += [f"{table} [{row[0]} rows] {kind}: {dict(zip(names, row[1:]))}" for row in rows]
     return lines

@@ -190,7 +190,9 @@ impl KafkaSource {
         if let Some((_, reason)) = told.iter().find(|(error, _)| is_authentication(error)) {
             return IngestError::Authentication { brokers, reason: reason.clone() };
         }
-        if let Some((_, reason)) = told.iter().find(|(error, _)| is_tls(error)) {
+        // The same failure may come as one of transport, which tells it in its text only.
+        let tls = |(error, reason): &&(_, String)| is_tls(error) || reason.contains("SSL routines");
+        if let Some((_, reason)) = told.iter().find(tls) {
             return IngestError::Tls { brokers, reason: reason.clone() };
         }
         let reason = told.last().map_or_else(|| error.to_string(), |(_, reason)| reason.clone());

@@ -1,5 +1,5 @@
-"""The short form of the crash test; the long one is `tests/run --crash`, its report is
-benches/CRASH.md. What it plays and compares stands in tests/proof/crash.py."""
+"""The short form of the crash test, three minutes: `pytest tests/proof`. The long one is
+`tests/run --crash`, what it found is in benches/CRASH.md. What it plays and compares stands in tests/proof/crash.py."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import sendtally
-from conftest import SEED
+HERE = Path(__file__).resolve().parent
+for near in (HERE.parent / "it", HERE.parent / "servers"):
+    sys.path.insert(0, str(near))
 
-pytestmark = pytest.mark.servers
+import sendtally  # noqa: E402
+from conftest import SEED  # noqa: E402
 
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
