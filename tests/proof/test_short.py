@@ -1,5 +1,6 @@
-"""The short form of the crash test, three minutes: `pytest tests/proof`. The long one is
-`tests/run --crash`, what it found is in benches/CRASH.md. What it plays and compares stands in tests/proof/crash.py."""
+"""The short form of the crash test, three minutes: `pytest tests/proof`, not in `tests/run` yet. The
+long one is `tests/run --crash`, what it found is in benches/CRASH.md. What it plays and compares
+stands in tests/proof/crash.py."""
 
 from __future__ import annotations
 
