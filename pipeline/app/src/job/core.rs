@@ -76,7 +76,8 @@ pub(crate) struct Core {
     /// Watermark of the newest closed epoch: lateness is judged by it.
     pub(crate) watermark_us: Option<i64>,
     pub(crate) values: BTreeMap<String, String>,
-    next_slice: u8,
+    /// The slice to be written next.
+    pub(crate) next_slice: u8,
     tables: BTreeMap<&'static str, Vec<RecordBatch>>,
     dead: Vec<DeadLetter>,
     appended: Vec<(i64, u64)>,

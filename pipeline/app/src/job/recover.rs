@@ -106,7 +106,7 @@ pub(crate) fn recover(
     let head = chain.head().cloned().unwrap_or_default();
     let state = State::of(&head)?;
     let mut trackers = Trackers::new(threads, memory_bytes);
-    let from = (0..SLICES).map(|slice| state.epoch(slice)).min().unwrap_or(0);
+    let from = state.replay_from();
     let mut watermark_us = None;
     if from > 0 {
         watermark_us = chain.read(from)?.and_then(|manifest| manifest.watermark_us);
@@ -131,6 +131,7 @@ pub(crate) fn recover(
     let mut core = Core::new(Inputs::from_ranges(&head.inputs), trackers, head.epoch);
     core.watermark_us = head.watermark_us;
     core.values = head.values;
+    core.next_slice = state.oldest();
     Ok((core, state))
 }
 

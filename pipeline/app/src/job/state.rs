@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use model::manifest::{FileRef, Manifest, StateSlice};
+use track::SLICES;
 
 use crate::failure::{Failure, Outcome};
 
@@ -85,6 +86,17 @@ impl State {
         self.0.get(&slice).map_or(0, |taken| taken.epoch)
     }
 
+    /// Epoch after which replay starts: a slice that nobody has written yet needs every one.
+    pub(crate) fn replay_from(&self) -> u64 {
+        (0..SLICES).map(|slice| self.epoch(slice)).min().unwrap_or(0)
+    }
+
+    /// The slice whose state is oldest. Who recovers goes on writing with it: a process that never
+    /// lives long enough to write all would else leave the same ones to be replayed for ever.
+    pub(crate) fn oldest(&self) -> u8 {
+        (0..SLICES).min_by_key(|slice| self.epoch(*slice)).unwrap_or(0)
+    }
+
     /// Runs of a slice, oldest first.
     pub(crate) fn runs(&self, slice: u8) -> &[FileRef] {
         self.0.get(&slice).map_or(&[], |taken| &taken.runs)
@@ -142,6 +154,18 @@ mod tests {
             "abcdefghil".chars().map(|name| format!("{name}.run")).collect::<Vec<_>>()
         );
         assert_eq!([3, 7, 8, 9].map(|slice| again.epoch(slice)), [8, 12, 12, 0]);
+    }
+
+    #[test]
+    fn replay_starts_with_the_slice_that_was_written_least_or_never() {
+        let mut state = State::default();
+        (0..SLICES).for_each(|slice| state.keep(slice, 9));
+        assert_eq!((state.replay_from(), state.oldest()), (9, 0));
+        state.keep(40, 7);
+        assert_eq!((state.replay_from(), state.oldest()), (7, 40));
+        let mut begun = State::default();
+        (0..4).for_each(|slice| begun.keep(slice, 80));
+        assert_eq!((begun.replay_from(), begun.oldest()), (0, 4));
     }
 
     #[test]

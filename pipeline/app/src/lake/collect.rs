@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 
 use commit::{Chain, collect_orphans, collect_passed};
 use model::clock::Clock;
-use model::manifest::Manifest;
 
 use super::Lake;
 use crate::failure::Outcome;
+use crate::job::state::State;
 use crate::proof::{grace_us, orphan_us};
 use crate::tables::{AGGREGATE, JOB, segments};
 
@@ -38,7 +38,7 @@ impl Lake {
         if let Some(loader) = &mut self.loader {
             loader.refresh()?;
         }
-        self.passed.push_back((now_us, self.passed_now()));
+        self.passed.push_back((now_us, self.passed_now()?));
         // Passed segments and replaced files stay for queries that still read them.
         let grace_us = grace_us();
         let old = |entry: &(i64, Passed)| entry.0 + grace_us <= now_us;
@@ -81,16 +81,16 @@ impl Lake {
     }
 
     /// The oldest manifest of each chain that somebody needs as of now.
-    fn passed_now(&self) -> Passed {
+    fn passed_now(&self) -> Outcome<Passed> {
         let lake = self.head();
         let job = self.job.head().cloned().unwrap_or_default();
         let aggregate = self.aggregate.head().cloned().unwrap_or_default();
         let taken = |name: &str| lake.consumed.get(name).copied().unwrap_or(0);
         // State is as of an epoch of the job: replay starts with the one after, and reads the
         // watermark of that one. The aggregate may not have begun.
-        let state = |manifest: &Manifest| manifest.state.iter().map(|slice| slice.epoch).min();
+        let written = aggregate.state.iter().map(|slice| slice.epoch).min().unwrap_or(0);
         let read = aggregate.consumed.get(JOB).copied().unwrap_or(0);
-        let oldest = taken(JOB).min(read).min(state(&job).unwrap_or(0));
+        let oldest = taken(JOB).min(read).min(State::of(&job)?.replay_from());
         // What the loader has announced and not confirmed is read again.
         let loader = self.loader.as_ref().and_then(Chain::head);
         let loaded = |name: &str| match (&self.loader, loader) {
@@ -98,11 +98,11 @@ impl Lake {
             (Some(_), None) => 0,
             (Some(_), Some(head)) => head.consumed.get(name).copied().unwrap_or(0),
         };
-        Passed {
-            job: oldest.min(state(&aggregate).unwrap_or(0)).min(loaded(JOB)),
+        Ok(Passed {
+            job: oldest.min(written).min(loaded(JOB)),
             aggregate: taken(AGGREGATE).min(aggregate.epoch).min(loaded(AGGREGATE)),
             lake: lake.epoch,
             loader: loader.map_or(0, |head| head.epoch),
-        }
+        })
     }
 }

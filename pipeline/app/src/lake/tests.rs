@@ -17,6 +17,7 @@ use model::schema::LEDGER;
 use model::time::{DAY_US, HOUR_US, parse_rfc3339};
 
 use super::*;
+use crate::job::state::State;
 use crate::tables::snapshot;
 
 const AFTER_US: i64 = HOUR_US;
@@ -327,6 +328,35 @@ fn replaced_files_stay_an_hour_and_then_go() {
     assert_eq!(lake.files().len(), 1);
     assert!(there(&lake.files()[0]));
     assert_eq!(world.lines(), [(1, 2), (2, 2)]);
+}
+
+#[test]
+fn manifests_stay_while_a_slice_of_the_state_was_never_written() {
+    let mut world = World::new(&[]);
+    let mut lake = world.open();
+    world.minutes(&mut lake, time("00:00:00"), 5);
+    let state = |slices: u8, epoch: u64| {
+        let mut state = State::default();
+        (0..slices).for_each(|slice| state.keep(slice, epoch));
+        state.to_manifest()
+    };
+    let mut aggregate = Chain::open(&world.dir, AGGREGATE, "aggregate").unwrap();
+    let mut live_on = |world: &mut World, lake: &mut Lake, slices: u8| {
+        let state = state(slices, world.job.epoch() - 1);
+        world.job.create(Manifest { state, ..world.job.head().unwrap().clone() }).unwrap();
+        let consumed = BTreeMap::from([(JOB.to_owned(), world.job.epoch())]);
+        let state = vec![crate::aggregate::state::begun(world.job.epoch())];
+        aggregate.create(Manifest { consumed, state, ..Manifest::default() }).unwrap();
+        for _ in 0..63 {
+            world.clock.set(world.clock.now_us() + MINUTE_US);
+            lake.step(true, &world.clock).unwrap();
+            lake.commit(lake.head(), String::new(), &world.clock).unwrap();
+        }
+    };
+    live_on(&mut world, &mut lake, 4);
+    assert_eq!(world.job.numbers().unwrap(), [1, 2, 3, 4, 5, 6], "60 slices need them all");
+    live_on(&mut world, &mut lake, track::SLICES);
+    assert_eq!(world.job.numbers().unwrap(), [5, 6, 7], "the lake took 5 last");
 }
 
 #[test]
