@@ -20,11 +20,13 @@ pub enum Mutant {
     IdleByClock,
     /// The watermark is the maximum over the partitions.
     MaxWatermark,
+    /// Partitions are assigned before their queues stand.
+    AssignFirst,
 }
 
 impl Mutant {
     /// Every mutant with its word.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::KafkaOffsets, "kafka-offsets"),
         (Self::Overwrite, "overwrite"),
         (Self::NoToken, "no-token"),
@@ -32,6 +34,7 @@ impl Mutant {
         (Self::SliceWithoutOffsets, "slice-without-offsets"),
         (Self::IdleByClock, "idle-by-clock"),
         (Self::MaxWatermark, "max-watermark"),
+        (Self::AssignFirst, "assign-first"),
     ];
 
     /// Whether this process has the fault.
