@@ -43,9 +43,9 @@ def send(server: kafka.Kafka, numbers: range, partition: int = 0, **settings: ob
     assert producer.flush(30) == 0
 
 
-def drain(config: Path) -> sendtally.Answer:
+def drain(config: Path, *more: str) -> sendtally.Answer:
     """Takes everything in."""
-    return sendtally.call("run", "--config", config, "--until-end", timeout=120)
+    return sendtally.call("run", "--config", config, "--until-end", *more, timeout=120)
 
 
 def rows(data: Path, query: str) -> list[dict[str, object]]:
@@ -172,3 +172,39 @@ def test_a_topic_made_anew_and_shorter_stops_it(node: kafka.Kafka, tmp_path: Pat
     node.create_topics([TOPIC], 2)
     send(node, range(3))
     drain(config).expect(4, TOPIC, "made anew")
+
+
+def make_anew(node: kafka.Kafka) -> None:
+    """Deletes the topic and makes another one of its name."""
+    admin = node.admin()  # it must outlive its answers
+    admin.delete_topics([TOPIC])[TOPIC].result(timeout=30)
+    sendtally.wait_until(lambda: TOPIC not in node.topics(), 30, "the topic to be gone")
+    node.create_topics([TOPIC], 2)
+
+
+def test_a_topic_made_anew_and_longer_stops_it_too(node: kafka.Kafka, tmp_path: Path) -> None:
+    """Every stored offset is in the new topic as well: only its id is another one."""
+    send(node, range(10))
+    config = sendtally.Config(tmp_path / "data", node.brokers).write()
+    drain(config).expect(0)
+    make_anew(node)
+    send(node, range(100, 140))
+    drain(config).expect(4, TOPIC, "was made anew", "--seek")
+    seeks = [word for number in range(2) for word in ("--seek", f"{TOPIC}/{number}=0")]
+    drain(config, *seeks).expect(0)
+    assert events(tmp_path / "data") == 50
+    drain(config).expect(0)
+
+
+def test_a_topic_made_anew_under_a_running_process_stops_it(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    send(node, range(10))
+    config = sendtally.Config(tmp_path / "data", node.brokers).write()
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        data = tmp_path / "data"
+        sendtally.wait_until(lambda: sendtally.head(data) > 1 and events(data) == 10, 60, "events")
+        make_anew(node)
+        send(node, range(100, 140))
+        assert process.popen.wait(60) == 4, process.text()[-2000:]
+        assert TOPIC in process.text()

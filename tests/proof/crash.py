@@ -62,6 +62,8 @@ class Play:
     points: list[str] = field(default_factory=failpoints)
     mutant: str | None = None
     disk_mb: int = 0
+    # Weight of freezing among the acts; killing has 70.
+    freezes: int = 10
 
 
 class Subscriber(threading.Thread):
@@ -149,7 +151,7 @@ class Stage:
                   flush=True)
             return
         names = ["kill", "freeze", "kill both", "broker", "clickhouse", "disk"]
-        weights = [70, 10, 8, 3, 6, 3 if self.play.disk_mb else 0]
+        weights = [70, self.play.freezes, 8, 3, 6, 3 if self.play.disk_mb else 0]
         name = self.dice.choices(names, weights)[0]
         self.acts[name] += 1
         print(f"{time.monotonic() - self.began:7.1f} s  epoch {self.cast.head()[0]:6}  {name}",
@@ -474,6 +476,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--hits", type=int, default=3)
     parser.add_argument("--disk-mb", type=int, default=24_000)
+    parser.add_argument("--freezes", type=int, default=10)
     parser.add_argument("--mutant")
     parser.add_argument("--binary", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -482,7 +485,7 @@ def main() -> int:
     chosen.work.mkdir(parents=True)
     print(f"seed {chosen.seed}", flush=True)
     play = Play(chosen.seed, chosen.events, chosen.rate, chosen.kills, chosen.hits, chosen.binary,
-                chosen.work, mutant=chosen.mutant, disk_mb=chosen.disk_mb)
+                chosen.work, mutant=chosen.mutant, disk_mb=chosen.disk_mb, freezes=chosen.freezes)
     try:
         told = json.dumps(perform(play), indent=2)
     finally:

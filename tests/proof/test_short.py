@@ -1,6 +1,6 @@
-"""The short form of the crash test, three minutes: `pytest tests/proof`, not in `tests/run` yet. The
-long one is `tests/run --crash`, what it found is in benches/CRASH.md. What it plays and compares
-stands in tests/proof/crash.py."""
+"""The short form of the crash test, four minutes: `pytest tests/proof`, part of `tests/run`. The long
+one is `tests/run --crash`, what it found is in benches/CRASH.md. What it plays and compares stands in
+tests/proof/crash.py."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ use commit::{Chain, DataDir, random_hex};
 use crossbeam_channel::{Receiver, bounded};
 use fail::fail_point;
 use model::clock::Clock;
-use model::record::Input;
 use normalize::Normalizer;
 
 use crate::aggregate::{Aggregate, Alerting, Published, load};
@@ -23,11 +22,12 @@ use crate::failure::{Failure, Outcome};
 use crate::job::committer::Committer;
 use crate::job::flow::{self, Shared};
 use crate::job::heartbeat::alive_while;
-use crate::job::inputs::Inputs;
+use crate::job::inputs::{Inputs, Opening};
 use crate::job::kafka::{Reader, Seeks, watch_ends};
 use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::job::spawn;
 use crate::lake::Lake;
+use crate::proof;
 use crate::read_model::Model;
 use crate::tables::{self, JOB};
 use crate::telemetry::Telemetry;
@@ -91,10 +91,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     let size = core.trackers.size();
     let (messages, hot, bytes) = (size.n_messages, size.n_hot, size.n_bytes);
     tracing::info!(epoch = chain.epoch(), messages, hot, bytes, "recovered");
-    for (input, offset) in opened {
-        let (id, _) = core.inputs.open(input);
-        core.inputs.start_at(id, offset);
-    }
+    opened.into_iter().for_each(|opening| core.inputs.start(opening));
     let committer = Committer {
         dir: dir.clone(),
         chain,
@@ -116,7 +113,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
 }
 
 /// The job's Kafka side, and the inputs that it reads with their first offsets.
-type Connected = (Reader, Vec<(Input, i64)>);
+type Connected = (Reader, Vec<Opening>);
 
 /// Makes the chain this process's own: waits while another has it, asks Kafka, takes over. `None`
 /// where it was told to stop while it stood by.
@@ -284,7 +281,8 @@ fn follow(
 ) -> Outcome<()> {
     loop {
         let kicked = kicks.recv_timeout(Duration::from_secs(1));
-        if let Err(failure) = step() {
+        let stepped = if proof::reads() { step() } else { Ok(()) };
+        if let Err(failure) = stepped {
             shared.stop.store(true, Ordering::SeqCst);
             return Err(failure);
         }

@@ -1,16 +1,19 @@
-//! Failpoints for the crash test (feature `proof`): the process ends itself at a named step.
+//! Failpoints for the crash test (feature `proof`): the process ends itself at a named step. And
+//! switches for measuring what committing costs.
 //!
 //! ```text
 //! SENDTALLY_FAILPOINT=commit::linked=3    ends at the third time it comes there
 //! SENDTALLY_FAILPOINT_LOG=FILE            gets a line with the name before that
 //! SENDTALLY_GRACE_S, SENDTALLY_ORPHAN_S   shorter ages of what is collected: a test sees it
+//! SENDTALLY_COMMITS=off                   epochs close and are dropped: nothing is written
+//! SENDTALLY_READERS=off                   no windows, no lake
 //! ```
 //! Without the feature no failpoint is in the binary, and the ages are constants.
 
 use model::time::{DAY_US, HOUR_US};
 
 #[cfg(feature = "proof")]
-pub(crate) use armed::{arm, grace_us, orphan_us};
+pub(crate) use armed::{arm, commits, grace_us, orphan_us, reads};
 
 /// What was passed stays so long for queries that still read it.
 #[cfg(not(feature = "proof"))]
@@ -24,6 +27,18 @@ pub(crate) const fn orphan_us() -> i64 {
     DAY_US
 }
 
+/// Whether closed epochs are written: always, in this build.
+#[cfg(not(feature = "proof"))]
+pub(crate) const fn commits() -> bool {
+    true
+}
+
+/// Whether aggregate and lake follow the job: always, in this build.
+#[cfg(not(feature = "proof"))]
+pub(crate) const fn reads() -> bool {
+    true
+}
+
 /// Nothing to arm in this build.
 #[cfg(not(feature = "proof"))]
 pub(crate) const fn arm() {}
@@ -32,6 +47,7 @@ pub(crate) const fn arm() {}
 mod armed {
     use std::fs::OpenOptions;
     use std::io::Write;
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{DAY_US, HOUR_US};
@@ -43,6 +59,20 @@ mod armed {
 
     pub(crate) fn orphan_us() -> i64 {
         seconds("SENDTALLY_ORPHAN_S").unwrap_or(DAY_US)
+    }
+
+    pub(crate) fn commits() -> bool {
+        static ON: OnceLock<bool> = OnceLock::new();
+        *ON.get_or_init(|| !is_off("SENDTALLY_COMMITS"))
+    }
+
+    pub(crate) fn reads() -> bool {
+        static ON: OnceLock<bool> = OnceLock::new();
+        *ON.get_or_init(|| !is_off("SENDTALLY_READERS"))
+    }
+
+    fn is_off(name: &str) -> bool {
+        std::env::var(name).is_ok_and(|word| word == "off")
     }
 
     fn seconds(name: &str) -> Option<i64> {

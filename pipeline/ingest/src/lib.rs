@@ -7,6 +7,8 @@ mod settings;
 
 mod source;
 
+mod topic_id;
+
 mod tail;
 
 mod file;
@@ -90,6 +92,22 @@ pub enum IngestError {
         /// Offset after the last.
         high: i64,
     },
+    /// A topic has another id than the one whose offsets are stored.
+    #[error(
+        "topic {topic} was made anew: its id is {found}, the stored offsets are of {known}; nothing \
+         was skipped. To read the new topic from its start and write the difference into the \
+         ledger, for each of its partitions: sendtally run --seek {topic}/{partition}=0"
+    )]
+    MadeAnew {
+        /// Topic.
+        topic: String,
+        /// One of its partitions.
+        partition: i32,
+        /// The id that the manifest has.
+        known: String,
+        /// The id that the broker tells.
+        found: String,
+    },
     /// Consuming failed for good.
     #[error("cannot read from Kafka: {reason}")]
     Consume {
@@ -118,7 +136,9 @@ impl IngestError {
     pub const fn domain(&self) -> Domain {
         match self {
             Self::Unreachable { .. } | Self::Produce { .. } => Domain::Dependency,
-            Self::OutOfRange { .. } | Self::Consume { .. } => Domain::Protect,
+            Self::OutOfRange { .. } | Self::MadeAnew { .. } | Self::Consume { .. } => {
+                Domain::Protect
+            }
             _ => Domain::Usage,
         }
     }

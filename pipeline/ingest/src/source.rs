@@ -6,8 +6,9 @@
 //! Backpressure: when the caller does not poll, a partition's queue fills up and librdkafka pauses
 //! its fetches. Invariant: a partition's records leave in offset order, each once.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::mutant::Mutant;
 use model::record::{RawBatch, RawRecord};
@@ -229,8 +230,24 @@ impl KafkaSource {
     /// # Errors
     /// Broker unreachable.
     pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), IngestError> {
-        let answer = self.consumer.fetch_watermarks(topic, partition, ANSWER);
-        answer.map_err(|error| self.why(&error))
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            match self.consumer.fetch_watermarks(topic, partition, ANSWER) {
+                // A topic that was just made, or whose broker just went: a moment later it has one.
+                Err(error) if has_no_leader(&error) && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                answer => return answer.map_err(|error| self.why(&error)),
+            }
+        }
+    }
+
+    /// Ids of these topics, by name; a broker that has none gives none.
+    ///
+    /// # Errors
+    /// Broker unreachable.
+    pub fn topic_ids(&self, topics: &[&str]) -> Result<BTreeMap<String, String>, IngestError> {
+        self.describe(topics, ANSWER).map_err(|error| self.why(&error))
     }
 
     /// Offset that the group wrote for a partition. Only a mutant asks: recovery never does.
@@ -371,6 +388,14 @@ impl KafkaSource {
     }
 }
 
+/// Nobody leads the partition for now.
+fn has_no_leader(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
+}
+
 /// A record beside the queue of its partition: going on would skip it.
 fn astray(record: &BorrowedMessage<'_>) -> IngestError {
     IngestError::Consume {
@@ -408,8 +433,6 @@ fn push(batch: &mut RawBatch, input: u32, message: &BorrowedMessage<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::{EmbeddedBroker, OutRecord, Producer};
 

@@ -12,6 +12,7 @@ use normalize::{Normalized, Normalizer};
 
 use super::committer::Committer;
 use super::core::{Core, Draft, Mark};
+use super::inputs::Opening;
 use super::spawn;
 use crate::failure::{Failure, Outcome};
 use crate::telemetry::Telemetry;
@@ -47,7 +48,7 @@ struct Done {
 #[derive(Debug)]
 pub(crate) enum News {
     /// New partitions: the core learns them before their first record.
-    Opened(Vec<(Input, i64)>),
+    Opened(Vec<Opening>),
     /// The broker confirmed an end.
     AtEnd { input: u32, next_offset: i64, checked_at_us: i64 },
 }
@@ -270,10 +271,7 @@ impl CoreLoop<'_> {
     fn learn(&mut self, news: News) {
         match news {
             News::Opened(opened) => {
-                for (input, offset) in opened {
-                    let (id, _) = self.core.inputs.open(input);
-                    self.core.inputs.start_at(id, offset);
-                }
+                opened.into_iter().for_each(|opening| self.core.inputs.start(opening));
             }
             News::AtEnd { input, next_offset, checked_at_us } => {
                 self.core.inputs.at_end(input, next_offset, checked_at_us);

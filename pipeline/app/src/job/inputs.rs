@@ -26,6 +26,16 @@ pub(crate) struct InputState {
     pub(crate) seen_us: i64,
 }
 
+/// An input that is read from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Opening {
+    pub(crate) input: Input,
+    /// The ledger counts from here.
+    pub(crate) offset: i64,
+    /// Kafka's id of its topic, where the broker has one.
+    pub(crate) topic_id: Option<String>,
+}
+
 /// All inputs of the job. The position of an input is its id in the process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inputs {
@@ -92,8 +102,16 @@ impl Inputs {
         (u32::try_from(at).unwrap_or(u32::MAX), known)
     }
 
-    /// Sets where an input starts: the ledger counts from here.
-    pub(crate) fn start_at(&mut self, input: u32, offset: i64) {
+    /// Makes an input live from an offset on.
+    pub(crate) fn start(&mut self, opening: Opening) {
+        let (id, _) = self.open(opening.input);
+        self.start_at(id, opening.offset);
+        if let Some(state) = self.states.get_mut(id as usize) {
+            state.range.topic_id = opening.topic_id.or(state.range.topic_id.take());
+        }
+    }
+
+    fn start_at(&mut self, input: u32, offset: i64) {
         if let Some(state) = self.states.get_mut(input as usize) {
             state.range.start_offset = offset;
             state.range.end_offset = offset;

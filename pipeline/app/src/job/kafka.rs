@@ -1,20 +1,20 @@
 //! The ingest thread: partitions found and assigned, records read, ends reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use fail::fail_point;
-use ingest::{Found, KafkaSource, Start, TailCheck, TailChecker};
+use ingest::{Found, IngestError, KafkaSource, Start, TailCheck, TailChecker};
 use model::mutant::Mutant;
 use model::record::Input;
 use model::time::SECOND_US;
 use regex::Regex;
 
 use super::flow::{Ingested, News, Shared};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Opening};
 use crate::config::{FirstStart, Settings, TopicEntry};
 use crate::failure::{Failure, Outcome};
 
@@ -29,6 +29,9 @@ const TAIL: Duration = Duration::from_millis(500);
 
 /// Offsets that the user set by hand (`--seek TOPIC/PARTITION=OFFSET`).
 pub(crate) type Seeks = BTreeMap<(String, i32), i64>;
+
+/// Kafka's ids of topics, by name.
+type TopicIds = BTreeMap<String, String>;
 
 /// The job's Kafka side.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Reader {
         settings: &Settings,
         seeks: Seeks,
         inputs: Inputs,
-    ) -> Outcome<(Self, Vec<(Input, i64)>)> {
+    ) -> Outcome<(Self, Vec<Opening>)> {
         let source = KafkaSource::connect(&settings.kafka)?;
         let mut reader = Self {
             source,
@@ -67,7 +70,7 @@ impl Reader {
             if !found.iter().any(|found| found.topic == *name) {
                 let brokers = settings.kafka.brokers.clone();
                 let topic = name.clone();
-                return Err(ingest::IngestError::MissingTopic { topic, brokers }.into());
+                return Err(IngestError::MissingTopic { topic, brokers }.into());
             }
         }
         if found.is_empty() {
@@ -75,7 +78,9 @@ impl Reader {
         }
         // Partitions found later, or by a job that has read before, are read from their start.
         let latest = reader.first_start == FirstStart::Latest && reader.inputs.states.is_empty();
-        let opened = reader.open(found, latest)?;
+        let ids = reader.topic_ids(&found)?;
+        reader.check_ids(&ids)?;
+        let opened = reader.open(found, &ids, latest)?;
         reader.seeks.clear();
         Ok((reader, opened))
     }
@@ -85,9 +90,29 @@ impl Reader {
         Ok(self.source.discover(&patterns)?)
     }
 
+    fn topic_ids(&self, found: &[Found]) -> Outcome<TopicIds> {
+        let names: BTreeSet<&str> = found.iter().map(|found| found.topic.as_str()).collect();
+        Ok(self.source.topic_ids(&names.into_iter().collect::<Vec<_>>())?)
+    }
+
+    /// Refuses a topic that has another id than the one whose offsets are known, unless the user
+    /// said where to read its partition from.
+    fn check_ids(&self, ids: &TopicIds) -> Outcome<()> {
+        for state in &self.inputs.states {
+            let (topic, partition) = (state.input.topic.to_string(), state.input.partition);
+            let known = state.range.topic_id.as_ref();
+            let Some((known, found)) = known.zip(ids.get(&topic)) else { continue };
+            if known != found && !self.seeks.contains_key(&(topic.clone(), partition)) {
+                let (known, found) = (known.clone(), found.clone());
+                return Err(IngestError::MadeAnew { topic, partition, known, found }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Assigns partitions that are not yet; gives them with their first offset. Where the broker
     /// does not answer nothing has changed, and they are found again at the next look.
-    fn open(&mut self, found: Vec<Found>, latest: bool) -> Outcome<Vec<(Input, i64)>> {
+    fn open(&mut self, found: Vec<Found>, ids: &TopicIds, latest: bool) -> Outcome<Vec<Opening>> {
         let mut openings = Vec::new();
         let mut unknown = self.inputs.states.len();
         for part in found {
@@ -121,11 +146,16 @@ impl Reader {
         self.source.assign(&starts)?;
         let mut opened = Vec::new();
         for (start, input, stored, high) in openings {
-            self.inputs.open(input.clone());
+            let (id, _) = self.inputs.open(input.clone());
+            if let Some(state) = self.inputs.states.get_mut(id as usize) {
+                state.range.topic_id = ids.get(input.topic.as_ref()).cloned();
+            }
             self.targets.insert(start.input, high);
             self.positions.insert(start.input, start.offset);
             // A jump forward is written into the ledger as a gap; a jump back starts anew.
-            opened.push((input, stored.map_or(start.offset, |stored| stored.min(start.offset))));
+            let offset = stored.map_or(start.offset, |stored| stored.min(start.offset));
+            let topic_id = ids.get(input.topic.as_ref()).cloned();
+            opened.push(Opening { input, offset, topic_id });
         }
         Ok(opened)
     }
@@ -165,7 +195,7 @@ impl Reader {
             let now_us = shared.clock.now_us();
             if now_us - looked_us >= DISCOVERY_US && !shared.until_end {
                 looked_us = now_us;
-                self.look(news);
+                self.look(news)?;
             }
             if now_us - told_us >= 5 * SECOND_US {
                 told_us = now_us;
@@ -176,16 +206,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Looks for new partitions; a broker that does not answer is asked again later.
-    fn look(&mut self, news: &Sender<News>) {
-        let found = match self.discover() {
-            Ok(found) => found,
+    /// Looks for new partitions, and for topics that were made anew; a broker that does not answer
+    /// is asked again later.
+    fn look(&mut self, news: &Sender<News>) -> Outcome<()> {
+        let asked = self.discover().and_then(|found| Ok((self.topic_ids(&found)?, found)));
+        let (ids, found) = match asked {
+            Ok(asked) => asked,
             Err(failure) => {
                 tracing::warn!(error = %failure, "partitions were not looked for");
-                return;
+                return Ok(());
             }
         };
-        match self.open(found, false) {
+        self.check_ids(&ids)?;
+        match self.open(found, &ids, false) {
             Ok(opened) if opened.is_empty() => {}
             Ok(opened) => {
                 tracing::info!(n_partitions = opened.len(), "new partitions");
@@ -193,6 +226,7 @@ impl Reader {
             }
             Err(failure) => tracing::warn!(error = %failure, "new partitions were not assigned"),
         }
+        Ok(())
     }
 
     /// Notes the ends of partitions, and writes the group's offsets of what is committed, for lag
