@@ -1,0 +1,5 @@
+//! Samples of Sinch, Vonage, Telnyx, Plivo.
+
+use super::Row;
+
+pub(crate) const SAMPLES: &[Row] = &[];
