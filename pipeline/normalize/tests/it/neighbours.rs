@@ -29,6 +29,14 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "analytics_label":"l","name":"n","error":{},"request":{},"body":{}}"#,
         ["[", "]"],
     ),
+    (
+        Source::Messagebird,
+        r#"{"id":"ID","recipient":447700900143,"status":"delivered","statusErrorCode":1,
+            "statusReason":"x","statusDatetime":"2026-11-20T12:00:02+00:00","mccmnc":"23410",
+            "mcc":"234","mnc":"10","recipientOperator":"o","messagePartCount":1,"reference":"r",
+            "originator":"s","createdDatetime":"2026-11-20T12:00:00+00:00","price":{}}"#,
+        ["[", "]"],
+    ),
 ];
 
 const VALUES: &[&str] =

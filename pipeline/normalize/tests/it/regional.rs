@@ -1,0 +1,67 @@
+//! Traps of MessageBird, Bird, Bandwidth, Gupshup and Kaleyra. Method: two records that must be
+//! told apart, or must not, are read and their lines compared.
+
+use model::vocabulary::Source;
+use serde_json::Value;
+
+use crate::fixtures::{Case, batch, input, lines, normalizer, run};
+
+/// A GET callback.
+fn get(query: &str) -> Case {
+    Case::value("").header("method", "GET").header("url", &format!("https://example.com/?{query}"))
+}
+
+/// The only line of a record.
+fn line(source: Source, case: Case) -> Value {
+    let mut lines = lines(&run(Some(source), &[case]));
+    assert_eq!(lines.len(), 1, "{source}");
+    lines.remove(0)
+}
+
+/// Fields that could not be read and statuses that no table knows.
+fn counts(source: Source, case: Case) -> (u64, u64) {
+    let mut normalizer = normalizer();
+    normalizer.batch(&batch(&[case]), &[input(Some(source))]).unwrap();
+    let counters = normalizer.counters();
+    (counters.unreadable_fields, counters.unknown_statuses)
+}
+
+#[test]
+fn messagebirds_object_and_report_of_a_recipient_are_one_message() {
+    let item = r#"{"recipient":447700900143,"status":"sent"}"#;
+    let other = item.replace("143", "144");
+    let object = format!(r#"{{"id":"m","recipients":{{"items":[{item},{other}]}}}}"#);
+    let found = lines(&run(Some(Source::Messagebird), &[Case::value(object)]));
+    assert_ne!(found[0]["message_key"], found[1]["message_key"], "one id, two recipients");
+    for recipient in ["447700900143", "%2B447700900143", "+447700900143"] {
+        let report = get(&format!("id=m&recipient={recipient}&status=sent"));
+        let report = line(Source::Messagebird, report);
+        assert_eq!(report["message_key"], found[0]["message_key"], "{recipient}");
+        assert_eq!(report["recipient_token"], found[0]["recipient_token"], "{recipient}");
+        assert_eq!(report["event_id"], found[0]["event_id"], "{recipient}");
+    }
+}
+
+#[test]
+fn messagebirds_later_price_is_a_new_event() {
+    let report = |amount: &str| {
+        let price = format!("price%5Bamount%5D={amount}&price%5Bcurrency%5D=EUR");
+        line(Source::Messagebird, get(&format!("id=m&recipient=1&status=delivered&{price}")))
+    };
+    let (unknown, known) = (report("0.000"), report("0.0610"));
+    assert_eq!(
+        (&unknown["price"], &known["price"]),
+        (&"0.000000000".into(), &"0.061000000".into())
+    );
+    assert_ne!(unknown["event_id"], known["event_id"]);
+    assert_eq!(known["event_id"], report("0.0610")["event_id"]);
+}
+
+#[test]
+fn messagebirds_unreadable_fields_and_unknown_statuses_are_counted() {
+    let flat = r#"{"id":"m","status":"parked","price":7,"statusDatetime":"soon",
+        "mccmnc":"12","recipient":true,"messagePartCount":"x"}"#;
+    assert_eq!(counts(Source::Messagebird, Case::value(flat)), (5, 1));
+    let zeros = r#"{"id":"m","status":"sent","mccmnc":"00000","messagePartCount":0}"#;
+    assert_eq!(counts(Source::Messagebird, Case::value(zeros)), (0, 0));
+}
