@@ -411,7 +411,8 @@ fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-fn class_of_code(code: &str) -> Option<ErrorClass> {
+/// Class of Meta's codes, whichever vendor relays them.
+pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code.parse::<u32>().ok()? {
         131_026 => ErrorClass::NotCapable,
         131_050 => ErrorClass::OptedOut,

@@ -37,6 +37,14 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "originator":"s","createdDatetime":"2026-11-20T12:00:00+00:00","price":{}}"#,
         ["[", "]"],
     ),
+    (
+        Source::Bird,
+        r#"{"id":"ID","status":"delivered","timestamp":"2026-11-20T12:00:02Z","to":"447700900143",
+            "from":"s","recipient":{},"category":"marketing","segments":{"count":1},"cost":{},
+            "carrier":"c","mcc_mnc":"23410","error":{},"workspace_id":"w","direction":"outbound",
+            "created_at":"2026-11-20T12:00:00Z","data":{},"message":{}}"#,
+        [r#"{"data":["#, "]}"],
+    ),
 ];
 
 const VALUES: &[&str] =

@@ -65,3 +65,58 @@ fn messagebirds_unreadable_fields_and_unknown_statuses_are_counted() {
     let zeros = r#"{"id":"m","status":"sent","mccmnc":"00000","messagePartCount":0}"#;
     assert_eq!(counts(Source::Messagebird, Case::value(zeros)), (0, 0));
 }
+
+#[test]
+fn birds_types_are_open_and_a_new_family_is_no_damage() {
+    let event = |kind: &str| {
+        let text = format!(
+            r#"{{"type":"{kind}","timestamp":"2026-11-20T12:00:02Z","data":{{"sms_id":"m"}}}}"#
+        );
+        Case::value(text)
+    };
+    let new = line(Source::Bird, event("sms.parked"));
+    assert_eq!((&new["status"], &new["is_final"]), (&"unknown".into(), &false.into()));
+    assert_eq!(new["vendor_status"], "sms.parked");
+    assert_eq!(counts(Source::Bird, event("sms.parked")), (0, 1));
+    let family = run(Some(Source::Bird), &[event("fax.delivered")]);
+    assert_eq!((family.tallies[0].ignored, family.tallies[0].dead), (1, 0));
+}
+
+#[test]
+fn birds_price_is_the_whole_messages_and_a_later_one_is_a_new_event() {
+    let event = |cost: &str| {
+        let text = format!(
+            r#"{{"type":"sms.delivered","timestamp":"2026-11-20T12:00:02Z",
+                "data":{{"sms_id":"m","cost":{cost}}}}}"#
+        );
+        line(Source::Bird, Case::value(text))
+    };
+    let parts = r#""transaction_amount":"0.00790","passthrough_amount":"0.00200","#;
+    let whole = event(&format!(r#"{{{parts}"amount":"0.01000","currency_code":"EUR"}}"#));
+    let summed = event(&format!(r#"{{{parts}"amount":null,"currency_code":"EUR"}}"#));
+    let unpriced = event("null");
+    assert_eq!((&whole["price"], &whole["price_unit"]), (&"0.010000000".into(), &"message".into()));
+    assert_eq!(summed["price"], "0.009900000");
+    assert_eq!((&unpriced["price"], &unpriced["currency"]), (&Value::Null, &Value::Null));
+    let zero = event(r#"{"transaction_amount":null,"passthrough_amount":"0.00000"}"#);
+    assert_eq!(zero["price"], "0.000000000", "priced at zero is not unpriced");
+    assert_ne!(whole["event_id"], unpriced["event_id"]);
+    assert_eq!(whole["message_key"], unpriced["message_key"]);
+}
+
+#[test]
+fn birds_group_message_has_an_event_for_each_participant() {
+    let event = |number: &str| {
+        let text = format!(
+            r#"{{"type":"whatsapp.delivered","timestamp":"2026-11-20 12:00:02+00:00",
+                "data":{{"whatsapp_id":"m","to":{{"group_id":"g"}},
+                "recipient":{{"phone_number":"{number}"}}}}}}"#
+        );
+        line(Source::Bird, Case::value(text))
+    };
+    let (one, other) = (event("+447700900143"), event("+447700900144"));
+    assert_ne!(one["event_id"], other["event_id"]);
+    assert_ne!(one["recipient_token"], other["recipient_token"]);
+    assert_eq!(one["message_key"], other["message_key"]);
+    assert_eq!(one["event_time"], "2026-11-20T12:00:02.000000Z");
+}
