@@ -391,7 +391,8 @@ fn class_of_category(category: &str) -> TrafficClass {
 fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code {
         "invalid_destination" => ErrorClass::UnknownRecipient,
-        "unreachable" => ErrorClass::Unreachable,
+        "unreachable" | "undeliverable" => ErrorClass::Unreachable,
+        "media_rejected" => ErrorClass::InvalidRequest,
         "blocked_by_carrier" | "blocked_by_fraud_protection" => ErrorClass::Blocked,
         // The recipient's own doing.
         "blocked_by_recipient" | "recipient_opted_out" => ErrorClass::OptedOut,

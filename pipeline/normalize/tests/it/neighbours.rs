@@ -45,6 +45,13 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "created_at":"2026-11-20T12:00:00Z","data":{},"message":{}}"#,
         [r#"{"data":["#, "]}"],
     ),
+    (
+        Source::Bandwidth,
+        r#"{"message":{"id":"ID","time":"2026-11-20T12:00:00Z"},"type":"message-delivered",
+            "time":"2026-11-20T12:00:02Z","eventTime":"x","to":"447700900143","description":"ok",
+            "errorCode":0,"carrierName":"c","accountId":"a","segmentCount":1}"#,
+        ["[", "]"],
+    ),
 ];
 
 const VALUES: &[&str] =

@@ -120,3 +120,73 @@ fn birds_group_message_has_an_event_for_each_participant() {
     assert_eq!(one["message_key"], other["message_key"]);
     assert_eq!(one["event_time"], "2026-11-20T12:00:02.000000Z");
 }
+
+/// A webhook of Bandwidth about message `m`.
+fn bandwidth(kind: &str, fields: &str) -> Case {
+    let message = r#"{"id":"m","time":"2026-11-20T12:00:00Z","to":["+447700900143"]}"#;
+    let time = "2026-11-20T12:00:02Z";
+    Case::value(format!(r#"[{{"type":"{kind}","time":"{time}",{fields},"message":{message}}}]"#))
+}
+
+#[test]
+fn bandwidths_group_message_has_a_key_for_each_recipient() {
+    let event =
+        |to: &str| line(Source::Bandwidth, bandwidth("message-sent", &format!(r#""to":"{to}""#)));
+    let (one, other) = (event("+447700900143"), event("+447700900144"));
+    assert_eq!(one["message_id"], other["message_id"]);
+    assert_ne!(one["message_key"], other["message_key"]);
+    assert_ne!(one["event_id"], other["event_id"]);
+    let row = r#"{"messages":[{"messageId":"m","messageStatus":"SENT","messageType":"sms",
+        "destinationTn":"+447700900143"}]}"#;
+    let row = line(Source::Bandwidth, Case::value(row));
+    assert_eq!(row["message_key"], one["message_key"], "a row is of the same message");
+}
+
+#[test]
+fn bandwidths_delivery_to_the_carrier_is_no_delivery() {
+    let event = |description: &str| {
+        let fields = format!(r#""to":"1","description":"{description}""#);
+        line(Source::Bandwidth, bandwidth("message-delivered", &fields))
+    };
+    for (description, status, is_final) in [
+        ("ok", "delivered", true),
+        ("Message delivered to carrier", "sent", false),
+        ("message delivered to carrier.", "sent", false),
+        ("Message delivered to handset", "delivered", true),
+    ] {
+        let found = event(description);
+        assert_eq!((&found["status"], &found["is_final"]), (&status.into(), &is_final.into()));
+    }
+}
+
+#[test]
+fn bandwidths_missing_receipt_is_an_unknown_outcome() {
+    let failed = |code: &str| {
+        let fields = format!(r#""to":"1","errorCode":{code}"#);
+        let found = line(Source::Bandwidth, bandwidth("message-failed", &fields));
+        assert_eq!(found["is_final"], true);
+        (found["status"].clone(), found["error_code"].clone(), found["error_class"].clone())
+    };
+    let words = |status: &str, code: &str, class: &str| (status.into(), code.into(), class.into());
+    assert_eq!(failed("9902"), words("unknown", "9902", "expired"));
+    assert_eq!(failed("9999"), words("unknown", "9999", "unknown"));
+    assert_eq!(failed("4750"), words("undelivered", "4750", "blocked"));
+    assert_eq!(failed("4470"), words("failed", "4470", "spam"));
+}
+
+#[test]
+fn bandwidths_international_reports_come_once_a_part_and_without_a_time() {
+    let report = |part: u8| {
+        let text = format!(
+            r#"{{"msgId":"m","event":"DELIVERED","errorCode":0,"partNum":{part},"numParts":2}}"#
+        );
+        line(Source::Bandwidth, Case::value(text).ingested("2026-11-20T12:00:05Z"))
+    };
+    let (first, second) = (report(0), report(1));
+    assert_eq!(first["message_id"], second["message_id"]);
+    assert_ne!(first["message_key"], second["message_key"]);
+    assert_eq!((&first["segments"], &first["error_code"]), (&1.into(), &Value::Null));
+    assert_eq!(first["event_time_source"], "broker");
+    assert_eq!(first["recipient_token"], Value::Null);
+    assert_eq!(first["event_id"], report(0)["event_id"]);
+}
