@@ -227,7 +227,7 @@ impl Emitter<'_> {
             element,
         };
         let mut hashed_id = [0; WAMID_HASH_BYTES];
-        if self.origin.source == Source::Whatsapp || draft.message_id.starts_with("wamid.") {
+        if self.origin.source == Source::Whatsapp || is_whatsapp_id(draft) {
             row.message_id = private_wamid(draft.message_id, self.keyring, &mut hashed_id);
         }
         match recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token) {
@@ -400,9 +400,22 @@ pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
     (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
 }
 
+/// An id that WhatsApp gave, relayed by another vendor.
+fn is_whatsapp_id(draft: &Draft<'_>) -> bool {
+    let is_old = draft.channel == Channel::Whatsapp && holds_packed_number(draft.message_id);
+    is_old || draft.message_id.starts_with("wamid.")
+}
+
+/// Ids before 2022 begin with the bytes 80 11 (00 11 inbound) and hold the number two digits a
+/// byte.
+fn holds_packed_number(id: &str) -> bool {
+    id.starts_with("gBE") || id.starts_with("ABE")
+}
+
 /// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
 fn private_wamid<'b>(id: &'b str, keyring: &Keyring, buffer: &'b mut [u8; 38]) -> &'b str {
-    if !decoded_holds_number(id.strip_prefix("wamid.").unwrap_or(id)) {
+    let encoded = id.strip_prefix("wamid.").unwrap_or(id);
+    if !holds_packed_number(encoded) && !decoded_holds_number(encoded) {
         return id;
     }
     let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
@@ -469,6 +482,7 @@ mod tests {
             "wamid.HB!gMOTE5NzE2MzEzNzEzFQIA",
             "wamid.BgMOTE5NzE2MzEzNzEzFQIA",
             "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
+            "gBEGRHcAkAFDAgkAAAAAAAAAqrs",
         ] {
             let mut buffer = [0; WAMID_HASH_BYTES];
             let shown = private_wamid(id, &keyring, &mut buffer);

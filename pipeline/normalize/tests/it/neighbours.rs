@@ -52,6 +52,13 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "errorCode":0,"carrierName":"c","accountId":"a","segmentCount":1}"#,
         ["[", "]"],
     ),
+    (
+        Source::Gupshup,
+        r#"{"externalId":"ID","eventType":"DELIVERED","eventTs":1795176002000,
+            "destAddr":447700900143,"srcAddr":"s","cause":"SUCCESS","errCode":"000",
+            "channel":"SMS","noOfFrags":1,"type":"x","payload":{},"timestamp":1,"app":"a"}"#,
+        ["[", "]"],
+    ),
 ];
 
 const VALUES: &[&str] =

@@ -190,3 +190,104 @@ fn bandwidths_international_reports_come_once_a_part_and_without_a_time() {
     assert_eq!(first["recipient_token"], Value::Null);
     assert_eq!(first["event_id"], report(0)["event_id"]);
 }
+
+/// A WhatsApp event of Gupshup's version 2.
+fn gupshup(kind: &str, ids: &str, inner: &str) -> Case {
+    Case::value(format!(
+        r#"{{"app":"a","timestamp":1795176003993,"version":2,"type":"message-event","payload":{{
+            {ids},"type":"{kind}","destination":"447700900143","payload":{inner}}}}}"#
+    ))
+}
+
+#[test]
+fn gupshups_events_are_joined_by_its_own_id() {
+    let enqueued = line(Source::Gupshup, gupshup("enqueued", r#""id":"g""#, r#"{"type":"x"}"#));
+    let read = gupshup("read", r#""id":"wamid.X","gsId":"g""#, r#"{"ts":1795176005}"#);
+    let read = line(Source::Gupshup, read);
+    let third = r#"{"entry":[{"changes":[{"value":{"statuses":[
+        {"gs_id":"g","id":"wamid.X","status":"delivered","timestamp":"1795176004"}]}}]}]}"#;
+    let third = line(Source::Gupshup, Case::value(third));
+    assert_eq!((&enqueued["message_id"], &enqueued["status"]), (&"g".into(), &"queued".into()));
+    for later in [read, third] {
+        assert_eq!(later["message_key"], enqueued["message_key"]);
+    }
+}
+
+#[test]
+fn gupshups_four_encodings_of_time_are_one_time() {
+    let sms = r#"[{"externalId":"m","eventType":"DELIVERED","eventTs":1795176005000}]"#;
+    let status =
+        |timestamp: &str| format!(r#"{{"gs_id":"g","status":"enqueued","timestamp":{timestamp}}}"#);
+    for (case, expected) in [
+        (Case::value(sms), "2026-11-20T12:00:05.000000Z"),
+        (
+            get("externalId=m&status=SUCCESS&deliveredTS=1795176005000"),
+            "2026-11-20T12:00:05.000000Z",
+        ),
+        (gupshup("read", r#""gsId":"g""#, r#"{"ts":1795176005}"#), "2026-11-20T12:00:05.000000Z"),
+        (gupshup("enqueued", r#""id":"g""#, "{}"), "2026-11-20T12:00:03.993000Z"),
+        (Case::value(status("\"1795176005\"")), "2026-11-20T12:00:05.000000Z"),
+        (Case::value(status("1795176005420")), "2026-11-20T12:00:05.420000Z"),
+    ] {
+        assert_eq!(line(Source::Gupshup, case)["event_time"], expected);
+    }
+}
+
+#[test]
+fn gupshups_old_whatsapp_id_is_hashed_where_its_own_is_gone() {
+    // The bytes 80 11 06, then 447700900143 two digits a byte.
+    let id = "gBEGRHcAkAFDAgkAAAAAAAAAqrs";
+    let event = gupshup("read", &format!(r#""id":"{id}""#), r#"{"ts":1795176005}"#);
+    let shown = line(Source::Gupshup, event)["message_id"].as_str().unwrap().to_owned();
+    assert!(shown.starts_with("wamid:") && !shown.contains("gBE"), "{shown}");
+}
+
+#[test]
+fn gupshups_billing_and_deletions_are_no_deliveries() {
+    let billing = r#"{"app":"a","timestamp":1,"version":2,"type":"billing-event",
+        "payload":{"deductions":{"billable":"true"},"references":{"gsId":"g"}}}"#;
+    let deleted = gupshup("deleted", r#""gsId":"g""#, "{}");
+    for case in [Case::value(billing), deleted] {
+        let normalized = run(Some(Source::Gupshup), &[case]);
+        assert_eq!((normalized.tallies[0].ignored, normalized.tallies[0].events), (1, 0));
+    }
+}
+
+#[test]
+fn gupshups_reports_are_read_in_each_wrapping() {
+    let array = r#"[{"externalId":"m","eventType":"FAILED","cause":"BLOCKED","errCode":"007",
+        "eventTs":1795176005000,"destAddr":447700900143}]"#;
+    let encoded = array.replace('"', "%22").replace('\n', "").replace(' ', "+");
+    let plain = line(Source::Gupshup, Case::value(array));
+    assert_eq!((&plain["error_code"], &plain["error_class"]), (&"007".into(), &"opted_out".into()));
+    for wrapped in [
+        format!("response={encoded}"),
+        format!("response={array}"),
+        format!("[response=\n{array}]"),
+        format!(r#"{{"response":{array}}}"#),
+    ] {
+        let mut found = line(Source::Gupshup, Case::value(wrapped));
+        found["payload_sha256"] = plain["payload_sha256"].clone();
+        assert_eq!(found, plain);
+    }
+}
+
+#[test]
+fn kaleyras_callback_is_an_id_and_a_status() {
+    let callback = |status: &str| get(&format!("id=58f86fab%3A0&status={status}"));
+    let read =
+        |status: &str| line(Source::Kaleyra, callback(status).ingested("2026-11-20T12:00:05Z"));
+    let failed = read("0");
+    assert_eq!((&failed["status"], &failed["is_final"]), (&"failed".into(), &true.into()));
+    assert_eq!((&failed["vendor_status"], &failed["error_code"]), (&"0".into(), &Value::Null));
+    assert_eq!(
+        (&failed["message_id"], &failed["event_time_source"]),
+        (&"58f86fab:0".into(), &"broker".into())
+    );
+    let delivered = read("delivered");
+    assert_eq!(delivered["message_key"], failed["message_key"]);
+    assert_ne!(delivered["event_id"], failed["event_id"]);
+    let again = line(Source::Kaleyra, callback("delivered").ingested("2026-11-21T12:00:05Z"));
+    assert_eq!(again["event_id"], delivered["event_id"], "the receive time does not enter");
+    assert_eq!(counts(Source::Kaleyra, callback("parked")), (0, 1));
+}
