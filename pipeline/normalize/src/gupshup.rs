@@ -295,7 +295,7 @@ fn emit_sms(sms: &Sms<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.error_code = out.text(&sms.code).filter(|code| !words::is_no_error(code));
     let failed = outcome.0 == Status::Failed;
     draft.error_class = errors::sms_class(draft.error_code, cause.filter(|_| failed));
-    draft.event_time_us = out.time(&sms.time, answer::instant);
+    draft.event_time_us = out.time(&sms.time, answer::unix_digits);
     draft.recipient = out.text(&sms.to);
     draft.sender = out.text(&sms.from);
     draft.segments = out.segments(&sms.parts);
@@ -328,8 +328,8 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
     draft.vendor_status = Some(word);
     draft.error_code = out.text(&payload.code).filter(|code| !words::is_no_error(code));
     draft.error_class = draft.error_code.and_then(errors::whatsapp_class);
-    let time = out.time(&payload.time, answer::instant);
-    draft.event_time_us = time.or_else(|| out.time(&item.timestamp, answer::instant));
+    let time = out.time(&payload.time, answer::unix_digits);
+    draft.event_time_us = time.or_else(|| out.time(&item.timestamp, answer::unix_digits));
     draft.recipient = out.text(&payload.to);
     let category = out.text(&payload.category).or_else(|| payload.conversation.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));

@@ -381,7 +381,7 @@ fn event(
     draft.vendor_status = Some(word);
     draft.error_code = code;
     draft.error_class = code.and_then(class_of_code);
-    draft.event_time_us = out.time(&report.timestamp, answer::instant);
+    draft.event_time_us = out.time(&report.timestamp, answer::unix_digits);
     draft.recipient = Some(participant)
         .filter(|participant| !participant.is_empty())
         .or_else(|| out.text(&report.recipient))
