@@ -97,6 +97,74 @@ fn sinch_shows_no_prefix_of_a_user_id() {
     assert_eq!(line["receipt_class"], "app");
 }
 
+#[test]
+fn vonage_a_broken_value_spares_the_neighbours() {
+    let receipt = r#"{"messageId":"ID","msisdn":"447700900143","to":"x","network-code":"23410",
+        "price":"0.03","status":"delivered","scts":"2611201300","err-code":"0","api-key":"k",
+        "message-timestamp":"2026-11-20 12:00:02","client-ref":"r","direction":null,
+        "text":null,"message_uuid":null,"channel":null}"#;
+    spares_neighbours(Source::Vonage, receipt, ["[", "]"], "message_id");
+    let status = r#"{"message_uuid":"ID","to":"447700900143","from":"x","status":"delivered",
+        "timestamp":"2026-11-20T12:00:02Z","channel":"sms","client_ref":"r","error":null,
+        "usage":{"price":"0.03","currency":"EUR"},"destination":{"network_code":"23410"},
+        "sms":{"count_total":"2"},"whatsapp":null,"request_status":null,"messages":null}"#;
+    spares_neighbours(Source::Vonage, status, ["[", "]"], "message_id");
+    let row = r#"{"message_id":"ID","account_id":"a","client_ref":"r","direction":"outbound",
+        "from":"x","to":"447700900143","country":"GB","provider":"sms","network":"23410",
+        "network_name":"n","date_received":"2026-11-20T12:00:00+0000",
+        "date_finalized":"2026-11-20T12:00:02+0000","status":"delivered","error_code":"0",
+        "currency":"EUR","estimated_price":"0.03","total_price":"0.03"}"#;
+    spares_neighbours(Source::Vonage, row, [r#"{"records":["#, "]}"], "message_id");
+}
+
+#[test]
+fn vonage_a_receipts_time_is_utc_in_every_spelling_and_the_local_stamp_only_stands_in() {
+    let receipt = |time: &str| {
+        let text = format!("messageId=m&status=delivered&scts=2611201300&{time}");
+        let line = read(Source::Vonage, &text).remove(0);
+        (line["event_time"].clone(), line["event_time_source"].clone(), line["event_id"].clone())
+    };
+    let (noon, vendor, id) = receipt("message-timestamp=2026-11-20+12%3A00%3A00");
+    assert_eq!((&noon, &vendor), (&json!("2026-11-20T12:00:00.000000Z"), &json!("vendor")));
+    for spelling in ["2026-11-20T12:00:00.000%2B00:00", "2026-11-20T12:00:00.000+00:00"] {
+        let again = receipt(&format!("message-timestamp={spelling}"));
+        assert_eq!(again, (noon.clone(), vendor.clone(), id.clone()), "{spelling}");
+    }
+    assert_eq!(receipt("timestamp=1795176000").0, noon);
+    let (local, source, same) = receipt("");
+    assert_eq!((local, source), (json!("2026-11-20T13:00:00.000000Z"), json!("vendor_local")));
+    assert_eq!(same, id, "when it was pushed does not enter its id");
+}
+
+#[test]
+fn vonage_each_part_is_a_message_with_its_own_price() {
+    let part = |id: &str| {
+        let text = format!("messageId={id}&status=delivered&msisdn=447700900143&price=0.03330000");
+        read(Source::Vonage, &text).remove(0)
+    };
+    let (first, second) = (part("0A1"), part("0A2"));
+    assert_ne!(first["message_key"], second["message_key"]);
+    assert_eq!((&first["price"], &first["price_unit"]), (&json!("0.033300000"), &json!("segment")));
+    assert_eq!(first["currency"], json!(null), "no field tells the account's currency");
+}
+
+#[test]
+fn vonage_rows_are_the_messages_that_callbacks_told_of() {
+    let status = r#"{"message_uuid":"m","status":"delivered","channel":"sms"}"#;
+    let csv = "\"message_id\",status,provider,total_price\nm,delivered,sms,0.03";
+    let (status, row) =
+        (read(Source::Vonage, status).remove(0), read(Source::Vonage, csv).remove(0));
+    assert_eq!(status["message_key"], row["message_key"]);
+    let dearer = read(Source::Vonage, &csv.replace("0.03", "0.04")).remove(0);
+    assert_ne!(row["event_id"], dearer["event_id"], "a new price is a new fact");
+}
+
+#[test]
+fn a_zipped_report_is_no_text() {
+    let normalized = run(Some(Source::Vonage), &[Case::value(b"PK\x03\x04\xff\xfe".to_vec())]);
+    assert_eq!(normalized.dead[0].reason.as_str(), "not_utf8");
+}
+
 fn unreadable(source: Source, text: &str) -> u64 {
     let mut normalizer = normalizer();
     normalizer.batch(&batch(&[Case::value(text)]), &[input(Some(source))]).unwrap();
@@ -108,4 +176,12 @@ fn unreadable_fields_are_counted() {
     let sinch = r#"{"batch_id":"b","recipient":"447700900143","status":"Queued","code":{},
         "at":"soon","operator":[],"number_of_message_parts":"many","applied_originator":true}"#;
     assert_eq!(unreadable(Source::Sinch, sinch), 5);
+    let vonage = r#"{"messageId":"m","status":"delivered","message-timestamp":"noon","scts":"noon",
+        "network-code":"x","price":"free","err-code":{},"client-ref":[]}"#;
+    assert_eq!(unreadable(Source::Vonage, vonage), 6);
+    let zeros = r#"{"messageId":"m","status":"delivered","network-code":"00000"}"#;
+    assert_eq!(unreadable(Source::Vonage, zeros), 0, "an unknown network is no damage");
+    let status = r#"{"message_uuid":"m","status":"read","error":7,"usage":[],"sms":null,
+        "channel":"whatsapp","whatsapp":{"pricing":{"category":[]}}}"#;
+    assert_eq!(unreadable(Source::Vonage, status), 3);
 }

@@ -26,4 +26,10 @@ pub(crate) const SAMPLES: &[Row] = &[
         &[],
     ),
     ("sinch/conversation_message_submit_whatsapp.json", &[("whatsapp", "accepted", false)], 0, &[]),
+    ("vonage/messages_v1_status_full.json", &[("sms", "sent", false)], 0, &[]),
+    ("vonage/sms_dlr_doc.json", &[("sms", "delivered", true)], 0, &[]),
+    ("vonage/sms_dlr_get_querystring.txt", &[("sms", "delivered", true)], 0, &[]),
+    ("vonage/reports_async_response.json", &[], 1, &[]),
+    ("vonage/reports_messages_csv_header_only.csv", &[], 1, &[]),
+    ("vonage/signed_webhook_jwt_claims.txt", &[], 0, &["syntax"]),
 ];
