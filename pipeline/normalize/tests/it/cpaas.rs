@@ -165,6 +165,70 @@ fn a_zipped_report_is_no_text() {
     assert_eq!(normalized.dead[0].reason.as_str(), "not_utf8");
 }
 
+#[test]
+fn telnyx_a_broken_value_spares_the_neighbours() {
+    let record = r#"{"id":"ID","record_type":"message","direction":"outbound","type":"SMS",
+        "to":[{"phone_number":"+447700900143","status":"delivered","carrier":"c"}],
+        "from":{"phone_number":"x"},"organization_id":"o","tcr_campaign_id":"c","parts":1,
+        "cost":{"amount":"0.01","currency":"USD"},"errors":[],"data":null,"payload":null,
+        "event_type":null,"occurred_at":null,"received_at":"2026-11-20T12:00:00Z",
+        "created_at":null,"updated_at":null,"completed_at":"2026-11-20T12:00:02Z"}"#;
+    spares_neighbours(Source::Telnyx, record, [r#"{"data":["#, "]}"], "message_id");
+    let row = r#"{"uuid":"ID","record_type":"message_detail_record","direction":"outbound",
+        "message_type":"SMS","cld":"+447700900143","cli":"x","status":"delivered",
+        "delivery_status":"d","parts":2,"rate":"0.0025","cost":"0.0050","carrier_fee":"0.0061",
+        "currency":"USD","carrier":"c","mcc":"234","mnc":"10","country_code":"GB","errors":[],
+        "created_at":"2026-11-20T12:00:00Z","completed_at":"2026-11-20T12:00:02Z","product":null}"#;
+    spares_neighbours(Source::Telnyx, row, [r#"{"data":["#, "]}"], "message_id");
+    let target = r#"{"phone_number":"ID","status":"delivered","carrier":"ID","line_type":"",
+        "updated_at":"2026-11-20T12:00:02Z"}"#;
+    let list = [r#"{"data":{"id":"m","record_type":"message","type":"MMS","to":["#, "]}}"];
+    spares_neighbours(Source::Telnyx, target, list, "carrier");
+}
+
+fn telnyx_webhook(to: &Value) -> Value {
+    json!({"data": {"event_type": "message.finalized", "id": "e", "record_type": "event",
+        "occurred_at": "2026-11-20T12:00:02.148+00:00", "payload": {"id": "m", "type": "SMS",
+        "direction": "outbound", "to": to, "cost": {"amount": "0.0051", "currency": "USD"},
+        "received_at": "2026-11-20T12:00:00+00:00"}}, "meta": {"attempt": 1}})
+}
+
+#[test]
+fn telnyx_recipients_of_one_message_are_messages_of_their_own_and_the_cost_stands_once() {
+    let first = json!({"phone_number": "+447700900143", "status": "delivered"});
+    let second = json!({"phone_number": "+447700900144", "status": "delivery_failed"});
+    let both = telnyx_webhook(&json!([first, second])).to_string();
+    let both = read(Source::Telnyx, &both);
+    assert_ne!(both[0]["message_key"], both[1]["message_key"]);
+    assert_ne!(both[0]["event_id"], both[1]["event_id"]);
+    assert_eq!((&both[0]["price"], &both[1]["price"]), (&json!("0.005100000"), &json!(null)));
+    let alone = read(Source::Telnyx, &telnyx_webhook(&json!([first])).to_string()).remove(0);
+    let row = r#"{"data":[{"uuid":"m","cld":"447700900143","status":"delivered"}]}"#;
+    let row = read(Source::Telnyx, row).remove(0);
+    assert_eq!(alone["message_key"], row["message_key"], "a detail record is of that message");
+}
+
+#[test]
+fn telnyx_a_second_endpoint_gets_the_same_event() {
+    let webhook = telnyx_webhook(&json!([{"phone_number": "+447700900143", "status": "sent"}]));
+    let mut again = webhook.clone();
+    again["meta"] = json!({"attempt": 3, "delivered_to": "https://example.org"});
+    let [first, second] =
+        [webhook, again].map(|text| read(Source::Telnyx, &text.to_string()).remove(0));
+    assert_eq!(first["event_id"], second["event_id"]);
+}
+
+#[test]
+fn telnyx_a_detail_records_cost_gets_the_carriers_fee_once() {
+    let price = |cost: &str| {
+        let row = json!({"uuid": "m", "cld": "+447700900143", "status": "delivered", "parts": 2,
+            "rate": "0.0025", "carrier_fee": "0.0061", "cost": cost});
+        read(Source::Telnyx, &row.to_string()).remove(0)["price"].clone()
+    };
+    assert_eq!(price("0.0050"), "0.011100000", "rate × parts: the fee comes on top");
+    assert_eq!(price("0.0111"), "0.011100000", "the fee is in it");
+}
+
 fn unreadable(source: Source, text: &str) -> u64 {
     let mut normalizer = normalizer();
     normalizer.batch(&batch(&[Case::value(text)]), &[input(Some(source))]).unwrap();
@@ -184,4 +248,7 @@ fn unreadable_fields_are_counted() {
     let status = r#"{"message_uuid":"m","status":"read","error":7,"usage":[],"sms":null,
         "channel":"whatsapp","whatsapp":{"pricing":{"category":[]}}}"#;
     assert_eq!(unreadable(Source::Vonage, status), 3);
+    let telnyx = r#"{"data":{"id":"m","type":[],"to":[{"status":"sent","carrier":{}}],"errors":7,
+        "cost":true,"parts":"many","received_at":"noon"}}"#;
+    assert_eq!(unreadable(Source::Telnyx, telnyx), 6);
 }
