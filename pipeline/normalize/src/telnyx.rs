@@ -31,6 +31,7 @@ mod errors;
 mod message;
 mod rows;
 
+use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
 use crate::draft::{Dead, Elements, Outcome, Place};
@@ -310,6 +311,13 @@ fn channel(message: &Message<'_>, out: &mut Emitter<'_>) -> Channel {
         None if message.agent.is_present() => Channel::Rcs,
         None => Channel::Unknown,
     }
+}
+
+/// When a message without an event changed last; when it was sent is no time of its end.
+fn changed_at(message: &Message<'_>, outcome: Outcome, out: &mut Emitter<'_>) -> Option<i64> {
+    let fields = [&message.completed_at, &message.updated_at, &message.sent_at];
+    let known = if outcome.1 { 2 } else { 3 };
+    fields.into_iter().take(known).find_map(|field| out.time(field, parse_rfc3339))
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {

@@ -7,7 +7,7 @@ use model::vocabulary::{DeadReason, PriceUnit};
 use crate::draft::{Draft, Elements};
 use crate::emit::Emitter;
 
-use super::{Item, Message, Target, channel, errors, outcome};
+use super::{Item, Message, Target, changed_at, channel, errors, outcome};
 
 /// What all recipients of a message share.
 struct Shared<'i> {
@@ -105,7 +105,9 @@ fn event(
     // The errors are the message's: whom it reached had none of them, where others may have.
     let is_spared = shared.has_many && outcome.0.is_delivered();
     let code = errors::code(&message.error, out).filter(|_| !is_spared);
-    let time = shared.time.or_else(|| record_time(message, target, out)).or(shared.submit);
+    let time = shared.time.or_else(|| out.time(&target.updated_at, parse_rfc3339));
+    let time = time.or_else(|| changed_at(message, outcome, out));
+    let time = time.or(shared.submit.filter(|_| !outcome.1));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let amount = price.map_or(-1, |price| price.0).to_be_bytes();
     let of_event: [&[u8]; 3] = [b"webhook", shared.event_id.as_bytes(), bare.as_bytes()];
@@ -139,12 +141,6 @@ fn event(
     out.event(&draft);
 }
 
-/// Of a record without an event: when the recipient's status, else the message, changed last.
-fn record_time(message: &Message<'_>, target: &Target<'_>, out: &mut Emitter<'_>) -> Option<i64> {
-    let fields = [&target.updated_at, &message.completed_at, &message.updated_at, &message.sent_at];
-    fields.into_iter().find_map(|field| out.time(field, parse_rfc3339))
-}
-
 pub(super) const WEBHOOK: &[(&str, &str)] = &[
     ("event_id", "data.id, to[].phone_number"),
     ("account", "organization_id"),
@@ -172,7 +168,10 @@ pub(super) const RECORD: &[(&str, &str)] = &[
     ("status", "to[].status"),
     ("vendor_status", "to[].status"),
     ("error_code", "errors[0].code"),
-    ("event_time", "to[].updated_at, else completed_at, updated_at, sent_at, received_at"),
+    (
+        "event_time",
+        "to[].updated_at, else completed_at, updated_at; not final: sent_at, received_at",
+    ),
     ("submit_time", "received_at, else created_at"),
     ("recipient_token", "to[].phone_number"),
     ("carrier", "to[].carrier"),

@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::emit::{Emitter, network_digits};
 use crate::json::Scalar;
 
-use super::{Message, channel, errors, outcome};
+use super::{Message, changed_at, channel, errors, outcome};
 
 /// Fields that only a detail record has.
 #[derive(Debug, Default)]
@@ -69,8 +69,8 @@ pub(super) fn emit(message: &Message<'_>, path: std::fmt::Arguments<'_>, out: &m
     out.counters.unreadable_fields += message.unreadable;
     let code = errors::code(&message.error, out);
     let created = out.time(&message.created_at, parse_rfc3339);
-    let times = [&message.completed_at, &message.updated_at, &message.sent_at];
-    let time = times.into_iter().find_map(|field| out.time(field, parse_rfc3339)).or(created);
+    let outcome = outcome(word, out);
+    let time = changed_at(message, outcome, out).or(created.filter(|_| !outcome.1));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let segments = out.segments(&message.parts);
     let price = price(message, segments, out);
@@ -83,7 +83,7 @@ pub(super) fn emit(message: &Message<'_>, path: std::fmt::Arguments<'_>, out: &m
         &time_bytes,
         &amount,
     ];
-    let mut draft = Draft::new(id, channel(message, out), outcome(word, out));
+    let mut draft = Draft::new(id, channel(message, out), outcome);
     draft.event_parts = &event_parts;
     draft.vendor_status = Some(word);
     draft.error_code = code;
@@ -120,7 +120,7 @@ pub(super) const COLUMNS: &[(&str, &str)] = &[
     ("status", "status, else delivery_status"),
     ("vendor_status", "status, else delivery_status"),
     ("error_code", "errors[0]"),
-    ("event_time", "completed_at, else updated_at, sent_at, created_at"),
+    ("event_time", "completed_at, else updated_at; where it is not final also sent_at, created_at"),
     ("submit_time", "created_at"),
     ("recipient_token", "cld"),
     ("country", "country_code, else the number's region"),

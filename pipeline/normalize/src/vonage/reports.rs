@@ -93,7 +93,9 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     };
     let code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
     let received = out.time(&extra.received, parse_rfc3339);
-    let time = out.time(&extra.finalized, parse_rfc3339).or(received);
+    let outcome = outcome(word, out);
+    // When it was received is no time of its end.
+    let time = out.time(&extra.finalized, parse_rfc3339).or(received.filter(|_| !outcome.1));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let price = if item.price.text().is_some() { &item.price } else { &extra.estimated_price };
     let event_parts: [&[u8]; 6] = [
@@ -104,7 +106,7 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         &time_bytes,
         price.text().unwrap_or("").as_bytes(),
     ];
-    let mut draft = Draft::new(id, channel, outcome(word, out));
+    let mut draft = Draft::new(id, channel, outcome);
     draft.event_parts = &event_parts;
     draft.vendor_status = Some(word);
     draft.error_code = code;
@@ -139,7 +141,7 @@ pub(super) const COLUMNS: &[(&str, &str)] = &[
     ("status", "status"),
     ("vendor_status", "status"),
     ("error_code", "error_code"),
-    ("event_time", "date_finalized, else date_received"),
+    ("event_time", "date_finalized, else where it is not final date_received"),
     ("submit_time", "date_received"),
     ("recipient_token", "to"),
     ("country", "country, else the number's region"),

@@ -229,6 +229,77 @@ fn telnyx_a_detail_records_cost_gets_the_carriers_fee_once() {
     assert_eq!(price("0.0111"), "0.011100000", "the fee is in it");
 }
 
+#[test]
+fn plivo_a_broken_value_spares_the_neighbours() {
+    let record = r#"{"message_uuid":"ID","message_state":"delivered","message_type":"sms",
+        "message_direction":"outbound","from_number":"1","to_number":"447700900143","units":1,
+        "total_rate":"0.0025","total_amount":"0.0025","error_code":"000","resource_uri":"/a/",
+        "message_time":"2026-11-20 12:00:00+00:00","message_sent_time":null,
+        "message_updated_time":"2026-11-20 12:00:02+00:00","conversation_origin":null,
+        "message":null,"Text":null}"#;
+    spares_neighbours(Source::Plivo, record, [r#"{"objects":["#, "]}"], "message_id");
+}
+
+#[test]
+fn plivo_the_sequence_tells_two_callbacks_of_one_status() {
+    let callback = |sequence: &str| {
+        let text = format!("MessageUUID=m&Status=sent&Sequence={sequence}&SentTime=");
+        read(Source::Plivo, &text).remove(0)
+    };
+    let (first, second) = (callback("2"), callback("3"));
+    assert_ne!(first["event_id"], second["event_id"]);
+    assert_eq!(first["message_key"], second["message_key"]);
+    assert_eq!(first["event_id"], callback("2")["event_id"]);
+}
+
+#[test]
+fn plivo_the_status_tells_which_time_is_the_events_and_an_earlier_stages_is_none() {
+    let time = |rest: &str| {
+        let text = format!("MessageUUID=m&MessageTime=2026-11-20+12:00:00.000001&{rest}");
+        let line = read(Source::Plivo, &text).remove(0);
+        assert_eq!(line["submit_time"], "2026-11-20T12:00:00.000001Z", "{rest}");
+        (line["event_time"].clone(), line["event_time_source"].clone())
+    };
+    let sent = "&SentTime=2026-11-20+12:00:01.200000";
+    let local = json!("vendor_local");
+    assert_eq!(time(&format!("Status=sent{sent}")).0, "2026-11-20T12:00:01.200000Z");
+    assert_eq!(time(&format!("Status=sent{sent}")).1, local);
+    assert_eq!(time(&format!("Status=delivered{sent}")), (json!(null), json!(null)));
+    let zoned = "Status=delivered&DeliveryReportTime=2026-11-20+17:30:02.94772%2B05:30";
+    assert_eq!(time(zoned), (json!("2026-11-20T12:00:02.947720Z"), json!("vendor")));
+}
+
+#[test]
+fn an_end_without_its_time_has_no_time_of_an_earlier_stage() {
+    for (source, text) in [
+        (
+            Source::Telnyx,
+            r#"{"uuid":"m","cld":"1","status":"delivered",
+            "created_at":"2026-11-20T12:00:00Z","sent_at":"2026-11-20T12:00:01Z"}"#,
+        ),
+        (
+            Source::Telnyx,
+            r#"{"id":"m","to":[{"status":"delivered"}],
+            "received_at":"2026-11-20T12:00:00Z","sent_at":"2026-11-20T12:00:01Z"}"#,
+        ),
+        (
+            Source::Vonage,
+            r#"{"message_id":"m","status":"delivered",
+            "date_received":"2026-11-20T12:00:00+0000"}"#,
+        ),
+        (
+            Source::Plivo,
+            r#"{"message_uuid":"m","message_state":"delivered",
+            "message_time":"2026-11-20 12:00:00+00:00",
+            "message_sent_time":"2026-11-20 12:00:01+00:00"}"#,
+        ),
+    ] {
+        let line = read(source, text).remove(0);
+        assert_eq!(line["event_time"], json!(null), "{source}");
+        assert_eq!(line["submit_time"], "2026-11-20T12:00:00.000000Z", "{source}");
+    }
+}
+
 fn unreadable(source: Source, text: &str) -> u64 {
     let mut normalizer = normalizer();
     normalizer.batch(&batch(&[Case::value(text)]), &[input(Some(source))]).unwrap();
@@ -251,4 +322,7 @@ fn unreadable_fields_are_counted() {
     let telnyx = r#"{"data":{"id":"m","type":[],"to":[{"status":"sent","carrier":{}}],"errors":7,
         "cost":true,"parts":"many","received_at":"noon"}}"#;
     assert_eq!(unreadable(Source::Telnyx, telnyx), 6);
+    let plivo = "MessageUUID=m&Status=delivered&DeliveryReportTime=soon&Units=many&To=%ff\
+        &TotalAmount=free&TotalRate=0.1";
+    assert_eq!(unreadable(Source::Plivo, plivo), 4);
 }
