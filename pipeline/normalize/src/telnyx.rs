@@ -16,7 +16,7 @@
 //! | cancelled | canceled, final |
 //! | webhook_delivered, received | inbound: ignored |
 //!
-//! Traps: one webhook fans out over `to[]`, so its event id holds the recipient, and where there
+//! Traps: one webhook fans out over `to[]` and `cc[]`, so its event id holds the recipient, and where there
 //! are several so does the key (one alone is known by the message id, as in detail records); the
 //! cost is the whole message's and stands once; the same event reaches a second endpoint with
 //! another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the status says;
@@ -61,6 +61,8 @@ struct Message<'a> {
     direction: Scalar<'a>,
     kind: Scalar<'a>,
     to: Option<Elements<Target<'a>>>,
+    /// Further recipients of a group message.
+    cc: Option<Elements<Target<'a>>>,
     from: Scalar<'a>,
     agent: Scalar<'a>,
     account: Scalar<'a>,
@@ -184,7 +186,14 @@ fn message_field<'a>(
         "sent_at" => &mut message.sent_at,
         "completed_at" => &mut message.completed_at,
         "updated_at" => &mut message.updated_at,
-        "to" => return targets(cursor, message),
+        "to" => {
+            message.to = targets(cursor, &mut message.unreadable)?;
+            return Ok(());
+        }
+        "cc" => {
+            message.cc = targets(cursor, &mut message.unreadable)?;
+            return Ok(());
+        }
         "from" => return sender(cursor, message),
         "cost" => return cost(cursor, message),
         "errors" => return errors::read(cursor, message),
@@ -201,11 +210,14 @@ fn message_field<'a>(
     Ok(())
 }
 
-fn targets<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Syntax> {
+fn targets<'a>(
+    cursor: &mut Cursor<'a>,
+    unreadable: &mut u64,
+) -> Result<Option<Elements<Target<'a>>>, Syntax> {
     if cursor.kind() != Kind::Array {
-        message.to = None;
-        message.unreadable += u64::from(!cursor.is_null());
-        return cursor.skip();
+        *unreadable += u64::from(!cursor.is_null());
+        cursor.skip()?;
+        return Ok(None);
     }
     let mut targets = Elements::default();
     cursor.array(|cursor| {
@@ -225,8 +237,7 @@ fn targets<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(),
         targets.push(target);
         Ok(())
     })?;
-    message.to = Some(targets);
-    Ok(())
+    Ok(Some(targets))
 }
 
 /// An object, or in older records the number alone.

@@ -41,10 +41,14 @@ pub(super) fn emit(
         event_id: if is_event { item.own.id.text().unwrap_or("") } else { "" },
         time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
         submit,
-        has_many: targets.len() > 1,
+        has_many: targets.len() + message.cc.as_ref().map_or(0, Elements::len) > 1,
     };
     let mut price = out.price(&message.cost);
-    emit_targets(item, message, (targets, &shared), path, (&mut price, out));
+    emit_targets(item, message, (targets, &shared), format_args!("{path}/to"), (&mut price, out));
+    if let Some(cc) = &message.cc {
+        let path = format_args!("{path}/cc");
+        emit_targets(item, message, (cc, &shared), path, (&mut price, out));
+    }
 }
 
 fn emit_targets(
@@ -55,7 +59,7 @@ fn emit_targets(
     (price, out): (&mut Option<Nanos>, &mut Emitter<'_>),
 ) {
     for (at, target) in targets.iter().enumerate() {
-        let place = |rest: &str| format!("{path}/to/{at}{rest}");
+        let place = |rest: &str| format!("{path}/{at}{rest}");
         let status = target.status.text();
         let word = match item.event_type.text() {
             Some("message.read") if !status.is_some_and(|s| s.eq_ignore_ascii_case("read")) => {

@@ -3,7 +3,9 @@
 //! Rows carry the final price, so they are delivery events of the messages that the callbacks
 //! told of. A row is read again when its price or status changes, so both are part of its event
 //! id. A report whose rows are fetched later (`request_status`) is ignored; inbound rows too.
-//! A downloaded report is a ZIP, often saved as `.csv`: unpack it first, it is no text.
+//! A downloaded report is a ZIP, often saved as `.csv`: not read now, unpack it first. A table is
+//! one record with its header (`--whole`): a row alone does not tell its columns. What breaks the
+//! table's form (an open quote) costs the record; a row with fewer or more fields only itself.
 //!
 //! Traps: offsets come with and without a colon; `network` is a code, `network_name` the carrier.
 
