@@ -48,6 +48,17 @@ pub(crate) fn parse_compact_minutes(text: &str) -> Option<i64> {
     time::from_civil((2000 + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, 0), 0)
 }
 
+/// Reads `yyMMddHHmm` or `yyyyMMddHHmmss` without a zone, as if it were UTC.
+pub(crate) fn parse_compact(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 14 {
+        return parse_compact_minutes(text);
+    }
+    let two = |at: usize| time::digits(bytes.get(at..at + 2)?);
+    let year = time::digits(bytes.get(..4)?)?;
+    time::from_civil((year, two(4)?, two(6)?), (two(8)?, two(10)?, two(12)?), 0)
+}
+
 /// A Unix time in seconds, whole or as text.
 pub(crate) fn unix_seconds(seconds: i64) -> Option<i64> {
     plausible(seconds.checked_mul(time::SECOND_US)?)
@@ -103,6 +114,16 @@ mod tests {
         );
         assert_eq!(parse_compact_minutes("2313222338"), None);
         assert_eq!(parse_compact_minutes("é0322233"), None);
+    }
+
+    #[test]
+    fn compact_times_may_have_a_century_and_seconds() {
+        let expected = time::parse_rfc3339("2020-01-02T10:03:04Z");
+        assert_eq!(parse_compact("20200102100304"), expected);
+        assert_eq!(parse_compact("2001021003"), expected.map(|time| time - 4 * time::SECOND_US));
+        for bad in ["20201302100304", "2020010210030", "2020010210030x", ""] {
+            assert_eq!(parse_compact(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) submit_time_us: Option<i64>,
     /// Number in any spelling, user id or device token.
     pub(crate) recipient: Option<&'a str>,
+    /// ISO country, where the event tells it.
+    pub(crate) country: Option<&'a str>,
     pub(crate) mcc: Option<&'a str>,
     pub(crate) mnc: Option<&'a str>,
     /// Carrier's name, where the event tells it.
@@ -64,6 +66,7 @@ impl<'a> Draft<'a> {
             header_time_us: None,
             submit_time_us: None,
             recipient: None,
+            country: None,
             mcc: None,
             mnc: None,
             carrier: None,
@@ -190,6 +193,8 @@ pub(crate) const fn receipt_class(
         (_, Channel::Rcs) => ReceiptClass::Handset,
         // Only its seen reports lack a channel: an app sent them.
         (Source::Infobip, Channel::Unknown) => ReceiptClass::App,
+        // Sinch Conversation's other channels are apps: Instagram, Telegram, LINE, KakaoTalk.
+        (Source::Sinch, Channel::Unknown) => ReceiptClass::App,
         (_, Channel::Whatsapp | Channel::Viber | Channel::Messenger | Channel::Imessage)
         | (_, Channel::InApp | Channel::PushFcm) => ReceiptClass::App,
         (Source::Cloudevents, Channel::PushApns | Channel::PushWeb | Channel::Push)

@@ -81,8 +81,10 @@ const fn has_numbers(channel: Channel) -> bool {
 
 impl<'a> Recipient<'a> {
     fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
-        // An app's own channel may address user ids: there only a plus sign makes a number.
-        let is_own = source == Source::Cloudevents && channel == Channel::Unknown;
+        // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
+        // user ids: there only a plus sign makes a number.
+        let is_own =
+            matches!(source, Source::Cloudevents | Source::Sinch) && channel == Channel::Unknown;
         let may_be_number = has_numbers(channel) && (!is_own || text.starts_with('+'));
         let number = if may_be_number { Number::parse(text) } else { None };
         let hashed = number.as_ref().map_or(text, Number::digits);
@@ -185,7 +187,7 @@ impl Emitter<'_> {
         let mut upper = [0; 3];
         let mut network = [0; 7];
         let number = recipient.as_ref().and_then(|recipient| recipient.number.as_ref());
-        let country = number.and_then(Number::region).or(draft.mcc.and_then(phone::mcc_country));
+        let region = number.and_then(Number::region).or(draft.mcc.and_then(phone::mcc_country));
         let mut row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
@@ -207,7 +209,7 @@ impl Emitter<'_> {
             recipient_token: recipient.as_ref().map(|recipient| recipient.token),
             token_key_id: recipient.as_ref().map(|_| self.keyring.token_key_id),
             recipient_prefix: number.and_then(Number::prefix),
-            country,
+            country: draft.country.filter(|code| is_country(code)).or(region),
             mcc: draft.mcc,
             mnc: draft.mnc,
             carrier: draft.carrier.or_else(|| network_name(draft, &mut network)),
@@ -383,6 +385,11 @@ fn upper_case<'b>(currency: &str, buffer: &'b mut [u8; 3]) -> Option<&'b str> {
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);
     if letters { std::str::from_utf8(buffer).ok() } else { None }
+}
+
+/// Whether a text is an ISO 3166 code of two letters.
+fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Splits `21910` into MCC and MNC; unknown (zeros) and misspelled ones are `None`.

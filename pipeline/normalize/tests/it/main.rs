@@ -8,6 +8,7 @@
     reason = "a test that cannot go on must fail, with the place"
 )]
 
+mod cpaas;
 mod damage;
 mod fixtures;
 mod golden;
