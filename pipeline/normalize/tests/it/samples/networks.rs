@@ -2,4 +2,7 @@
 
 use super::Row;
 
-pub(crate) const SAMPLES: &[Row] = &[];
+pub(crate) const SAMPLES: &[Row] = &[
+    ("smpp/dlr_adobe.txt", &[("sms", "delivered", true)], 0, &[]),
+    ("smpp/dlr_hex_id.txt", &[("sms", "delivered", true)], 0, &[]),
+];
