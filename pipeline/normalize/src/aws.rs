@@ -205,7 +205,7 @@ fn open(
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
-    if envelope.is_event && envelope.detail.is_none() && envelope.sns_message.is_none() {
+    if envelope.is_event {
         return read(&item, out);
     }
     let account = envelope.account.text().or_else(|| topic_account(&envelope.topic));

@@ -17,4 +17,10 @@ pub(crate) const SAMPLES: &[Row] = &[
     ("aws_sns/usage_report.csv.txt", &[], 3, &[]),
     ("aws_pinpoint_legacy/sms_success.json", &[("sms", "delivered", true)], 0, &[]),
     ("aws_pinpoint_legacy/sns_envelope.json", &[("sms", "sent", false)], 0, &[]),
+    (
+        "gsma_5g/delivery_info_notification.reconstructed.json",
+        &[("rcs", "delivered", true)],
+        0,
+        &[],
+    ),
 ];
