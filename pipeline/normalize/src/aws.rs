@@ -1,13 +1,14 @@
 //! What Amazon's event destinations wrap around an event, and what its three SMS services share.
 //!
 //! ```text
-//! SNS        {"Type":"Notification","Message":"<text>"}, to Lambda {"Records":[{"Sns":{…}}]}
-//! SQS        {"Records":[{"body":"<text>"}]} or {"Body":"<text>"}
+//! SNS         {"Type":"Notification","Message":"<text>"}, to Lambda {"Records":[{"Sns":{…}}]}
+//! SQS         {"Records":[{"body":"<text>"}]} or {"Body":"<text>"}
 //! EventBridge {"detail-type":…,"detail":{…}}
-//! CloudWatch {"logGroup":…,"logEvents":[{"id":…,"message":"<text>"}]}, {"awslogs":{"data":…}}
-//! Kinesis    {"Records":[{"kinesis":{"data":"<base64>"}}]}, Firehose {"recordId":…,"data":…}
-//! log line   2026-11-20T12:00:00.000Z {…}
-//! file       events one behind the other, with or without a line feed between
+//! CloudWatch  {"logEvents":[{"id":…,"message":"<text>"}]}, {"awslogs":{"data":…}}
+//! Kinesis     {"Records":[{"kinesis":{"data":"<base64>"}}]}
+//! Firehose    {"recordId":…,"data":"<base64>"}
+//! log line    2026-11-20T12:00:00.000Z {…}
+//! file        events one behind the other, with or without a line feed between
 //! ```
 //!
 //! Each may hold another; bare events and arrays of them are read as well. CloudWatch compresses

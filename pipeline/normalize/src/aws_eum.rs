@@ -135,6 +135,9 @@ fn inbound_kind(body: &Scalar<'_>) -> &'static str {
 
 fn emit(event: &Event<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitter<'_>) {
     let (id, event_type) = told;
+    let others = [&event.event_type, &event.session_message];
+    out.counters.unreadable_fields +=
+        others.iter().map(|field| u64::from(field.is_unreadable())).sum::<u64>();
     let (channel, word) = channel(event, event_type);
     let reading = reading(event, event_type, word, out);
     let is_final = is_final(reading.outcome, &event.is_final, out);

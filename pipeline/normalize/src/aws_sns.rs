@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | SUCCESS | Message has been accepted by phone; Delivered | delivered, final |
 //! | SUCCESS | Message has been accepted by phone carrier; anything else | sent |
-//! | FAILURE | Blocked as spam by phone carrier; Phone carrier has blocked this message | rejected |
+//! | FAILURE | Blocked as spam by phone carrier | rejected |
+//! | FAILURE | Phone carrier has blocked this message | rejected |
 //! | FAILURE | Destination or phone is blacklisted, is on a blocked list | rejected |
 //! | FAILURE | Invalid phone number; Message body is invalid | rejected |
 //! | FAILURE | Phone number is opted out; This delivery would exceed max price | rejected |

@@ -207,7 +207,9 @@ fn emit(
         (Some(_), None) => return missing(DeadReason::MissingStatus, "stat"),
         (None, None) => return missing(DeadReason::UnknownVariant, "stat"),
     };
-    out.counters.unreadable_fields += pdu.unreadable;
+    let others = [&pdu.message, &pdu.payload, &pdu.receipted_id, &pdu.esm_class];
+    let unreadable = others.iter().map(|field| u64::from(field.is_unreadable())).sum::<u64>();
+    out.counters.unreadable_fields += pdu.unreadable + unreadable;
     let mut number = IdBuffer::new();
     let network_code = network_code(pdu, receipt, out);
     let mut draft = Draft::new(id, Channel::Sms, outcome(pdu, receipt, word, out));

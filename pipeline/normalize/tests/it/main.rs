@@ -12,6 +12,7 @@ mod damage;
 mod fixtures;
 mod golden;
 mod neighbours;
+mod networks;
 mod privacy;
 mod rules;
 mod samples;
