@@ -230,7 +230,7 @@ fn open(
         return unwrap_text(inner("/Message", message), out, read);
     }
     if let Some(detail) = envelope.detail {
-        return unwrap(inner("/detail", detail), out, read);
+        return unwrap_text(inner("/detail", detail), out, read);
     }
     let data = match (envelope.awslogs, envelope.kinesis) {
         (Some(logs), _) => Some(("/awslogs/data", member(logs, "data"))),
