@@ -15,7 +15,7 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 pub(crate) fn each_document(
     text: &str,
     out: &mut Emitter<'_>,
-    read: impl Fn(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
+    mut read: impl FnMut(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
     if cursor.kind() != Kind::Array {

@@ -48,15 +48,17 @@ pub(crate) fn parse_compact_minutes(text: &str) -> Option<i64> {
     time::from_civil((2000 + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, 0), 0)
 }
 
-/// Reads `yyMMddHHmm` or `yyyyMMddHHmmss` without a zone, as if it were UTC.
+/// Reads `yyMMddHHmm`, `yyMMddHHmmss` or `yyyyMMddHHmmss` without a zone, as if it were UTC.
 pub(crate) fn parse_compact(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
-    if bytes.len() != 14 {
-        return parse_compact_minutes(text);
-    }
-    let two = |at: usize| time::digits(bytes.get(at..at + 2)?);
-    let year = time::digits(bytes.get(..4)?)?;
-    time::from_civil((year, two(4)?, two(6)?), (two(8)?, two(10)?, two(12)?), 0)
+    let (century, start) = match bytes.len() {
+        10 => return parse_compact_minutes(text),
+        12 => (2000, 0),
+        14 => (100 * time::digits(bytes.get(..2)?)?, 2),
+        _ => return None,
+    };
+    let two = |at: usize| time::digits(bytes.get(start + at..start + at + 2)?);
+    time::from_civil((century + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, two(10)?), 0)
 }
 
 /// A Unix time in seconds, whole or as text.
@@ -117,11 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn compact_times_may_have_a_century_and_seconds() {
-        let expected = time::parse_rfc3339("2020-01-02T10:03:04Z");
-        assert_eq!(parse_compact("20200102100304"), expected);
-        assert_eq!(parse_compact("2001021003"), expected.map(|time| time - 4 * time::SECOND_US));
-        for bad in ["20201302100304", "2020010210030", "2020010210030x", ""] {
+    fn compact_times_may_have_seconds_and_a_century() {
+        let expected = time::parse_rfc3339("2026-10-06T12:01:09Z");
+        assert!(expected.is_some());
+        assert_eq!(parse_compact("261006120109"), expected);
+        assert_eq!(parse_compact("20261006120109"), expected);
+        assert_eq!(parse_compact("2610061201"), time::parse_rfc3339("2026-10-06T12:01:00Z"));
+        for bad in ["", "26100612010", "261306120109", "2610061201x9", "éé61006120"] {
             assert_eq!(parse_compact(bad), None, "{bad}");
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) message_id: &'a str,
     /// What identifies the message beside the id; empty where the id does alone.
     pub(crate) key_part: &'a str,
+    /// Stands for the id in the message key, where one id has several spellings; empty: the id.
+    pub(crate) key_id: &'a str,
     /// What identifies the event; empty: (message key, vendor status, error code, event time).
     pub(crate) event_parts: &'a [&'a [u8]],
     pub(crate) account: Option<&'a str>,
@@ -31,7 +33,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) submit_time_us: Option<i64>,
     /// Number in any spelling, user id or device token.
     pub(crate) recipient: Option<&'a str>,
-    /// ISO country, where the event tells it.
+    /// Recipient's country as the event tells it: an ISO code of two letters.
     pub(crate) country: Option<&'a str>,
     pub(crate) mcc: Option<&'a str>,
     pub(crate) mnc: Option<&'a str>,
@@ -52,6 +54,7 @@ impl<'a> Draft<'a> {
         Self {
             message_id,
             key_part: "",
+            key_id: "",
             event_parts: &[],
             account: None,
             logical_id: None,

@@ -187,7 +187,10 @@ impl Emitter<'_> {
         let mut upper = [0; 3];
         let mut network = [0; 7];
         let number = recipient.as_ref().and_then(|recipient| recipient.number.as_ref());
-        let region = number.and_then(Number::region).or(draft.mcc.and_then(phone::mcc_country));
+        let mut iso = [0; 2];
+        let told = draft.country.and_then(|country| upper_case(country, &mut iso));
+        let region = || number.and_then(Number::region);
+        let country = told.or_else(region).or(draft.mcc.and_then(phone::mcc_country));
         let mut row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
@@ -209,7 +212,7 @@ impl Emitter<'_> {
             recipient_token: recipient.as_ref().map(|recipient| recipient.token),
             token_key_id: recipient.as_ref().map(|_| self.keyring.token_key_id),
             recipient_prefix: number.and_then(Number::prefix),
-            country: draft.country.filter(|code| is_country(code)).or(region),
+            country,
             mcc: draft.mcc,
             mnc: draft.mnc,
             carrier: draft.carrier.or_else(|| network_name(draft, &mut network)),
@@ -240,7 +243,8 @@ impl Emitter<'_> {
 
     fn message_key(&self, draft: &Draft<'_>) -> Id16 {
         let source = self.origin.source.as_str().as_bytes();
-        let id = draft.message_id.as_bytes();
+        let id = if draft.key_id.is_empty() { draft.message_id } else { draft.key_id };
+        let id = id.as_bytes();
         self.keyring.message.hash(&[source, id, draft.key_part.as_bytes()])
     }
 
@@ -379,17 +383,12 @@ fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b st
     std::str::from_utf8(buffer.get(..end)?).ok()
 }
 
-/// An ISO 4217 code in upper case; anything but three letters is none.
-fn upper_case<'b>(currency: &str, buffer: &'b mut [u8; 3]) -> Option<&'b str> {
-    buffer.copy_from_slice(currency.as_bytes().get(..3).filter(|_| currency.len() == 3)?);
+/// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
+fn upper_case<'b, const N: usize>(code: &str, buffer: &'b mut [u8; N]) -> Option<&'b str> {
+    buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);
     if letters { std::str::from_utf8(buffer).ok() } else { None }
-}
-
-/// Whether a text is an ISO 3166 code of two letters.
-fn is_country(code: &str) -> bool {
-    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Splits `21910` into MCC and MNC; unknown (zeros) and misspelled ones are `None`.

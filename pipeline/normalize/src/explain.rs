@@ -30,7 +30,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("ingest_time", "Kafka's timestamp, else header received-at"),
     ("recipient_token", "keyed hash of the recipient's digits, user id or device token"),
     ("recipient_prefix", "the recipient's number without its last four digits"),
-    ("country", "region of the recipient's number, else country of the MCC"),
+    ("country", "the event's own code, else region of the number, else country of the MCC"),
     ("carrier", "the carrier's name where told, else MCC-MNC"),
     ("security", "from the channel"),
     ("payload_sha256", "the record's bytes"),

@@ -71,6 +71,8 @@ mod gsma_maap;
 
 mod smpp;
 
+mod aws;
+
 mod aws_eum;
 
 mod aws_pinpoint;

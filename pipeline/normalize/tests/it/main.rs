@@ -13,6 +13,7 @@ mod damage;
 mod fixtures;
 mod golden;
 mod neighbours;
+mod networks;
 mod privacy;
 mod regional;
 mod rules;

@@ -59,6 +59,40 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "channel":"SMS","noOfFrags":1,"type":"x","payload":{},"timestamp":1,"app":"a"}"#,
         ["[", "]"],
     ),
+        Source::Smpp,
+        r#"{"system_id":"s","source_addr":"447700900143","destination_addr":"Tally","esm_class":4,
+            "short_message":"id:ID stat:REJECTD err:012","tlv":{"0x001E":"ID"},"smpp":{}}"#,
+        ["[", "]"],
+    ),
+    (
+        Source::AwsEum,
+        r#"{"eventType":"RCS_DELIVERED","messageStatus":"DELIVERED","messageId":"ID",
+            "eventTimestamp":1795176001482,"messageRequestTimestamp":1795176000000,"isFinal":true,
+            "originationPhoneNumber":"rcs-1","destinationPhoneNumber":"+447700900143","mcc":"234",
+            "mnc":"10","isoCountryCode":"GB","messageType":"TRANSACTIONAL","totalMessageParts":1,
+            "totalMessagePrice":0.007,"totalCarrierFee":0,"conversationSessionFee":0,
+            "conversationInitiatingMessageId":"ID","messageBody":"b","inboundMessageId":null,
+            "message":"m","data":"d","detail":{},"Records":[],"Message":"m"}"#,
+        [r#"{"Records":["#, "]}"],
+    ),
+    (
+        Source::AwsPinpoint,
+        r#"{"event_type":"_SMS.SUCCESS","event_timestamp":1795176001482,"awsAccountId":"1",
+            "attributes":{"message_id":"ID","record_status":"DELIVERED"},"metrics":{}}"#,
+        ["[", "]"],
+    ),
+    (
+        Source::AwsSns,
+        r#"{"notification":{"messageId":"ID","timestamp":"2026-11-20 12:00:00.482"},
+            "delivery":{"providerResponse":"Delivered","mcc":234},"status":"SUCCESS"}"#,
+        ["[", "]"],
+    ),
+    (
+        Source::GsmaMaap,
+        r#"{"address":"tel:+447700900143","messageId":"ID","deliveryStatus":"DeliveredToTerminal",
+            "description":"UP2","text":"t"}"#,
+        [r#"{"deliveryInfoNotification":{"deliveryInfo":["#, "]}}"],
+    ),
 ];
 
 const VALUES: &[&str] =
