@@ -393,7 +393,8 @@ fn without_user(
     Some(text.replace(user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
-fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
+/// What a status means; of a failure its code decides.
+pub(crate) fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     match word {
         "sent" => Outcome::open(Status::Sent),
         "delivered" => Outcome::settled(Status::Delivered),
@@ -411,7 +412,8 @@ fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-fn class_of_code(code: &str) -> Option<ErrorClass> {
+/// Class of one of Meta's error codes, whichever vendor relays it.
+pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code.parse::<u32>().ok()? {
         131_026 => ErrorClass::NotCapable,
         131_050 => ErrorClass::OptedOut,

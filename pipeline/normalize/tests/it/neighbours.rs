@@ -29,6 +29,14 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "analytics_label":"l","name":"n","error":{},"request":{},"body":{}}"#,
         ["[", "]"],
     ),
+    (
+        Source::AzureAcs,
+        r#"{"id":"e","topic":"/t/acs","subject":"/phonenumber/1","eventTime":"2026-11-20T12:03:20Z",
+            "eventType":"Microsoft.Communication.SMSDeliveryReportReceived","data":{"messageId":"ID",
+            "deliveryStatus":"Delivered","deliveryAttempts":[{"segmentsSucceeded":1}],
+            "Tag":"t","to":"+12025550143"}}"#,
+        ["[", "]"],
+    ),
 ];
 
 const VALUES: &[&str] =

@@ -2,4 +2,7 @@
 
 use super::Row;
 
-pub(crate) const SAMPLES: &[Row] = &[];
+pub(crate) const SAMPLES: &[Row] = &[
+    ("azure_acs/sms_delivery_report_received.json", &[("sms", "delivered", true)], 0, &[]),
+    ("azure_acs/sms_received.json", &[], 1, &[]),
+];
