@@ -1,5 +1,5 @@
 //! `deliveryStatusDetails` of an SMS report: a number of Microsoft's table, or words.
-//! <https://learn.microsoft.com/azure/communication-services/resources/troubleshooting/voice-video-calling/troubleshooting-codes>
+//! <https://learn.microsoft.com/azure/communication-services/concepts/troubleshooting-info>
 
 use model::vocabulary::{ErrorClass, Status};
 

@@ -37,6 +37,13 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "Tag":"t","to":"+12025550143"}}"#,
         ["[", "]"],
     ),
+    (
+        Source::Webpush,
+        r#"{"message_id":"ID","status":410,"endpoint":"https://push.example.net/p/abcdef123456",
+            "sent_at":1795176000,"reason":"Gone","location":null,"receipt":false,"request":{},
+            "headers":{},"body":{}}"#,
+        ["[", "]"],
+    ),
 ];
 
 const VALUES: &[&str] =
