@@ -44,6 +44,13 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "headers":{},"body":{}}"#,
         ["[", "]"],
     ),
+    (
+        Source::Onesignal,
+        r#"{"event_id":"e","event_kind":"message.push.received","event_timestamp":1795176191,
+            "message_id":"ID","subscription_id":"s","token":"abcdef123456","message_name":"n",
+            "failure_reason":"","device_type":1,"event":{},"message":{},"user":{},"data":{}}"#,
+        [r#"{"events":["#, "]}"],
+    ),
 ];
 
 const VALUES: &[&str] =

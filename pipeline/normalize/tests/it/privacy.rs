@@ -21,6 +21,8 @@ const PLANTED: &[&str] = &[
     "fcm-device-token-143",
     "fid_example_143",
     "user-143",
+    "onesignal-device-token-143",
+    "onesignal-device-token-144",
     "web-endpoint-secret-143",
     "web-endpoint-secret-144",
     "7f7f7f7f7f7f7f7f",

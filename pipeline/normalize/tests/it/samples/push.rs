@@ -7,4 +7,5 @@ pub(crate) const SAMPLES: &[Row] = &[
     ("azure_acs/sms_received.json", &[], 1, &[]),
     // A transcript for people, no record.
     ("webpush/receipt_flow.reconstructed.txt", &[], 0, &["syntax"]),
+    ("onesignal/bigquery_row.reconstructed.json", &[("push_fcm", "delivered", true)], 0, &[]),
 ];
