@@ -13,5 +13,6 @@ mod fixtures;
 mod golden;
 mod neighbours;
 mod privacy;
+mod relays;
 mod rules;
 mod samples;

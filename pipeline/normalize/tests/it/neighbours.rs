@@ -31,9 +31,10 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
     ),
     (
         Source::AzureAcs,
-        r#"{"id":"e","topic":"/t/acs","subject":"/phonenumber/1","eventTime":"2026-11-20T12:03:20Z",
-            "eventType":"Microsoft.Communication.SMSDeliveryReportReceived","data":{"messageId":"ID",
-            "deliveryStatus":"Delivered","deliveryAttempts":[{"segmentsSucceeded":1}],
+        r#"{"id":"e","topic":"/t/acs","subject":"/phonenumber/1",
+            "eventTime":"2026-11-20T12:03:20Z",
+            "eventType":"Microsoft.Communication.SMSDeliveryReportReceived",
+            "data":{"messageId":"ID","deliveryStatus":"Delivered","deliveryAttempts":[{"segmentsSucceeded":1}],
             "Tag":"t","to":"+12025550143"}}"#,
         ["[", "]"],
     ),
@@ -49,6 +50,13 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
         r#"{"event_id":"e","event_kind":"message.push.received","event_timestamp":1795176191,
             "message_id":"ID","subscription_id":"s","token":"abcdef123456","message_name":"n",
             "failure_reason":"","device_type":1,"event":{},"message":{},"user":{},"data":{}}"#,
+        [r#"{"events":["#, "]}"],
+    ),
+    (
+        Source::Braze,
+        r#"{"event_type":"users.messages.sms.Delivery","id":"e","time":1795176191,
+            "dispatch_id":"ID","user":{"user_id":"u"},"properties":{},"app_group_id":"g",
+            "to_phone_number":"+12025550143","time_ms":1795176191000}"#,
         [r#"{"events":["#, "]}"],
     ),
 ];

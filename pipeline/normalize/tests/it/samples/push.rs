@@ -8,4 +8,5 @@ pub(crate) const SAMPLES: &[Row] = &[
     // A transcript for people, no record.
     ("webpush/receipt_flow.reconstructed.txt", &[], 0, &["syntax"]),
     ("onesignal/bigquery_row.reconstructed.json", &[("push_fcm", "delivered", true)], 0, &[]),
+    ("braze/currents_push_bounce.reconstructed.json", &[("push_fcm", "undelivered", true)], 0, &[]),
 ];
