@@ -297,7 +297,7 @@ fn emit(
     if grid_id.is_some() {
         draft.event_parts = &event_parts;
     }
-    draft.account = event.resource.text().and_then(resource_name);
+    draft.account = out.text(&event.resource).and_then(resource_name);
     draft.logical_id = out.text(&data.tag);
     draft.vendor_status = Some(word);
     draft.event_time_us = event_time_us.or(grid_time_us);

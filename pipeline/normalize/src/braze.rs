@@ -225,7 +225,8 @@ fn emit(
     })?;
     let mut draft = Draft::new(id, channel, outcome);
     draft.vendor_status = Some(kind);
-    draft.error_code = code.filter(|_| !outcome.0.is_delivered()).or_else(|| event.reason.text());
+    draft.error_code =
+        code.filter(|_| !outcome.0.is_delivered()).or_else(|| out.text(&event.reason));
     draft.error_class = class(channel, outcome.0, code);
     row(event, draft, scratch, out);
     Ok(())
@@ -244,7 +245,7 @@ fn row(event: &Event<'_>, draft: Draft<'_>, scratch: &mut Scratch, out: &mut Emi
     let channel = draft.channel;
     let is_push =
         matches!(channel, Channel::Push | Channel::PushApns | Channel::PushFcm | Channel::PushWeb);
-    let user = out.text(&event.user).or_else(|| event.external_user.text());
+    let user = out.text(&event.user).or_else(|| out.text(&event.external_user));
     let device = out.text(&event.device).filter(|_| is_push);
     scratch.bytes.clear();
     let area = if is_push { "push" } else { channel.as_str() };
@@ -258,8 +259,8 @@ fn row(event: &Event<'_>, draft: Draft<'_>, scratch: &mut Scratch, out: &mut Emi
     }
     let fine = out.time(&event.time_ms, |text| date::unix_millis(text.parse().ok()?));
     draft.event_time_us = fine.or_else(|| out.time(&event.time, seconds));
-    draft.account = out.text(&event.app_group).or_else(|| event.app.text());
-    draft.campaign = out.text(&event.campaign).or_else(|| event.canvas.text());
+    draft.account = out.text(&event.app_group).or_else(|| out.text(&event.app));
+    draft.campaign = out.text(&event.campaign).or_else(|| out.text(&event.canvas));
     draft.sender = out.text(&event.sender).or_else(|| event.app.text().filter(|_| is_push));
     draft.recipient = match channel {
         Channel::Email => out.text(&event.email),

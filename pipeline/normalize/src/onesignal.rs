@@ -247,7 +247,7 @@ fn emit(
     }
     let is_failure = matches!(outcome.0, Status::Failed | Status::Undelivered | Status::Rejected);
     let reason = out.text(&event.failure).filter(|_| is_failure);
-    let campaign = out.text(&event.name).or_else(|| event.template.text());
+    let campaign = out.text(&event.name).or_else(|| out.text(&event.template));
     let reason = reason.map(|reason| mask::without_ids(reason, &others, out));
     let campaign = campaign.map(|campaign| mask::without_ids(campaign, &others, out));
     draft.account = out.text(&event.app);

@@ -155,6 +155,8 @@ fn emit(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let method = request.method.text().unwrap_or("");
+    let own = [&line.endpoint, &line.location, &line.promised, &line.own_id];
+    let unreadable = own.into_iter().filter(|field| field.is_unreadable()).count();
     if method.eq_ignore_ascii_case("DELETE") {
         out.ignored("removal");
         return Ok(());
@@ -181,6 +183,7 @@ fn emit(
     let id = given.or(own_id);
     let id =
         id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/headers/location")))?;
+    out.counters.unreadable_fields += unreadable as u64;
     let id = without_secret(id, recipient, out);
     let own_id = own_id.map(|own_id| without_secret(own_id, recipient, out));
     let mut draft = Draft::new(&id, Channel::PushWeb, outcome(status, is_receipt, out));
