@@ -331,7 +331,8 @@ fn draft<'d>(
         }
         Variant::Email => {
             let (outcome, class) = email_outcome(folded.as_str(), out);
-            (Channel::Email, outcome, details, class)
+            // A mail server's text may name the address: only where `emit` can look for it.
+            (Channel::Email, outcome, details.filter(|_| data.to.is_present()), class)
         }
         _ => {
             let code = details.and_then(details::code);

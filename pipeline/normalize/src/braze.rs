@@ -1,5 +1,6 @@
 //! Braze Currents: message engagement events, as the HTTP connector posts them and as rows of the
-//! cloud storage export. <https://www.braze.com/docs/user_guide/data/distribution/braze_currents>
+//! cloud storage export; and postbacks of transactional email (`postback`).
+//! <https://www.braze.com/docs/user_guide/data/distribution/braze_currents>
 //!
 //! | last word of `event_type` | canonical |
 //! |---|---|
@@ -23,6 +24,8 @@
 //! open; fields stand in `properties`, in `user` or flat, in exports as Avro unions
 //! (`{"string": "x"}`); a row without `event_type` cannot be read (the file's name has it). Codes
 //! of SMS are Twilio's, those of WhatsApp Meta's.
+
+mod postback;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
@@ -62,6 +65,9 @@ struct Event<'a> {
     /// Of an abort or a retry.
     reason: Scalar<'a>,
     machine_open: Scalar<'a>,
+    /// Of a postback.
+    status: Scalar<'a>,
+    metadata: Option<&'a str>,
     is_damaged: bool,
     unreadable: u64,
 }
@@ -141,6 +147,11 @@ fn field<'a>(
         "event_type" if is_top => &mut event.kind,
         "id" if is_top => &mut event.id,
         "time" if is_top => &mut event.time,
+        "status" if is_top => &mut event.status,
+        "metadata" if is_top => {
+            event.metadata = Some(cursor.raw()?);
+            return Ok(());
+        }
         "time_ms" => &mut event.time_ms,
         "user_id" => &mut event.user,
         "external_user_id" => &mut event.external_user,
@@ -189,6 +200,10 @@ fn emit(
     let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
     if event.is_damaged {
         return Err(unknown());
+    }
+    let postback = event.status.text().filter(|_| event.metadata.is_some());
+    if let (None, Some(word)) = (event.kind.text(), postback) {
+        return postback::emit(event, word, place, out);
     }
     let Some(kind) = event.kind.text() else {
         return Err(match event.dispatch.is_present() {
@@ -353,6 +368,9 @@ pub(crate) fn explain(text: &str) -> Option<Explanation> {
     if has("events") {
         return Some(Explanation { variant: "batch of events", columns: COLUMNS });
     }
+    if has("metadata") {
+        return Some(Explanation { variant: "email postback", columns: POSTBACK });
+    }
     let is_event = has("event_type");
     let variant = if has("properties") { "event" } else { "flat row" };
     is_event.then_some(Explanation { variant, columns: COLUMNS })
@@ -374,6 +392,19 @@ const COLUMNS: &[(&str, &str)] = &[
     ),
     ("sender", "from_phone_number or from_rcs_sender, of push app_id"),
     ("campaign", "campaign_id, else canvas_id"),
+];
+
+const POSTBACK: &[(&str, &str)] = &[
+    ("event_id", "dispatch_id, status, event time"),
+    ("message_id", "dispatch_id"),
+    ("logical_id", "metadata.external_send_id"),
+    ("channel", "email"),
+    ("status", "status"),
+    ("vendor_status", "status"),
+    ("event_time", "metadata.sent_at, processed_at, delivered_at, bounced_at or aborted_at"),
+    ("submit_time", "metadata.received_at"),
+    ("traffic_class", "transactional"),
+    ("campaign", "metadata.campaign_api_id"),
 ];
 
 #[cfg(test)]
