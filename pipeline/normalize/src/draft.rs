@@ -184,7 +184,8 @@ impl<T> Elements<T> {
 /// - WhatsApp, Viber, Messenger, iMessage, in-app: the app acknowledges.
 /// - APNs answers the sender and never the delivery: none. FCM's export holds `MESSAGE_DELIVERED`
 ///   from its SDK in the app; so do an app's own events (`cloudevents`), whatever the push channel
-///   and on a channel of its own.
+///   and on a channel of its own, and OneSignal's Confirmed Delivery. Braze never hears of a push
+///   that arrived, nor of LINE (`unknown`).
 /// - Anything else (voice, email, unknown): what a vendor relays from a network.
 pub(crate) const fn receipt_class(
     source: Source,
@@ -198,6 +199,10 @@ pub(crate) const fn receipt_class(
         (Source::Infobip, Channel::Unknown) => ReceiptClass::App,
         // Sinch Conversation's other channels are apps: Instagram, Telegram, LINE, KakaoTalk.
         (Source::Sinch, Channel::Unknown) => ReceiptClass::App,
+        (Source::Onesignal, Channel::PushApns | Channel::PushWeb | Channel::Push) => {
+            ReceiptClass::App
+        }
+        (Source::Braze, Channel::PushFcm | Channel::Unknown) => ReceiptClass::None,
         (_, Channel::Whatsapp | Channel::Viber | Channel::Messenger | Channel::Imessage)
         | (_, Channel::InApp | Channel::PushFcm) => ReceiptClass::App,
         (Source::Cloudevents, Channel::PushApns | Channel::PushWeb | Channel::Push)

@@ -35,6 +35,8 @@ mod normalizer;
 
 mod answer;
 
+mod mask;
+
 mod twilio;
 
 mod infobip;

@@ -412,7 +412,8 @@ fn without_user(
     Some(text.replace(user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
-fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
+/// What a status means; of a failure its code decides.
+pub(crate) fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     match word {
         "enqueued" if out.origin.source == Source::Gupshup => Outcome::open(Status::Queued),
         "sent" => Outcome::open(Status::Sent),

@@ -16,5 +16,6 @@ mod neighbours;
 mod networks;
 mod privacy;
 mod regional;
+mod relays;
 mod rules;
 mod samples;

@@ -59,6 +59,7 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
             "channel":"SMS","noOfFrags":1,"type":"x","payload":{},"timestamp":1,"app":"a"}"#,
         ["[", "]"],
     ),
+    (
         Source::Smpp,
         r#"{"system_id":"s","source_addr":"447700900143","destination_addr":"Tally","esm_class":4,
             "short_message":"id:ID stat:REJECTD err:012","tlv":{"0x001E":"ID"},"smpp":{}}"#,
@@ -92,6 +93,37 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
         r#"{"address":"tel:+447700900143","messageId":"ID","deliveryStatus":"DeliveredToTerminal",
             "description":"UP2","text":"t"}"#,
         [r#"{"deliveryInfoNotification":{"deliveryInfo":["#, "]}}"],
+    ),
+    (
+        Source::AzureAcs,
+        r#"{"id":"e","topic":"/t/acs","subject":"/phonenumber/1",
+            "eventTime":"2026-11-20T12:03:20Z",
+            "eventType":"Microsoft.Communication.SMSDeliveryReportReceived",
+            "data":{"messageId":"ID","deliveryStatus":"Delivered",
+            "deliveryAttempts":[{"segmentsSucceeded":1}],
+            "Tag":"t","to":"+12025550143"}}"#,
+        ["[", "]"],
+    ),
+    (
+        Source::Webpush,
+        r#"{"message_id":"ID","status":410,"endpoint":"https://push.example.net/p/abcdef123456",
+            "sent_at":1795176000,"reason":"Gone","location":null,"receipt":false,"request":{},
+            "headers":{},"body":{}}"#,
+        ["[", "]"],
+    ),
+    (
+        Source::Onesignal,
+        r#"{"event_id":"e","event_kind":"message.push.received","event_timestamp":1795176191,
+            "message_id":"ID","subscription_id":"s","token":"abcdef123456","message_name":"n",
+            "failure_reason":"","device_type":1,"event":{},"message":{},"user":{},"data":{}}"#,
+        [r#"{"events":["#, "]}"],
+    ),
+    (
+        Source::Braze,
+        r#"{"event_type":"users.messages.sms.Delivery","id":"e","time":1795176191,
+            "dispatch_id":"ID","user":{"user_id":"u"},"properties":{},"app_group_id":"g",
+            "to_phone_number":"+12025550143","time_ms":1795176191000}"#,
+        [r#"{"events":["#, "]}"],
     ),
 ];
 
