@@ -15,7 +15,7 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 pub(crate) fn each_document(
     text: &str,
     out: &mut Emitter<'_>,
-    read: impl Fn(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
+    mut read: impl FnMut(&str, Place<'_>, &mut Emitter<'_>) -> Result<(), Dead>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
     if cursor.kind() != Kind::Array {
@@ -145,5 +145,27 @@ pub(crate) fn instant(text: &str) -> Option<i64> {
         }
         Ok(number) => date::unix_millis(number),
         Err(_) => parse_rfc3339(text),
+    }
+}
+
+/// A Unix time in digits alone, whose size tells seconds from milliseconds.
+pub(crate) fn unix_digits(text: &str) -> Option<i64> {
+    model::time::digits(text.as_bytes())?;
+    instant(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_unix_time_tells_its_unit() {
+        let expected = parse_rfc3339("2026-11-20T12:00:05Z");
+        assert!(expected.is_some());
+        assert_eq!(unix_digits("1795176005"), expected);
+        assert_eq!(unix_digits("1795176005000"), expected);
+        for bad in ["", "-1", "1e9", "2026-11-20T12:00:05Z", "9999999999999999999"] {
+            assert_eq!(unix_digits(bad), None, "{bad}");
+        }
     }
 }

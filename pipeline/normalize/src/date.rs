@@ -48,6 +48,19 @@ pub(crate) fn parse_compact_minutes(text: &str) -> Option<i64> {
     time::from_civil((2000 + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, 0), 0)
 }
 
+/// Reads `yyMMddHHmm`, `yyMMddHHmmss` or `yyyyMMddHHmmss` without a zone, as if it were UTC.
+pub(crate) fn parse_compact(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let (century, start) = match bytes.len() {
+        10 => return parse_compact_minutes(text),
+        12 => (2000, 0),
+        14 => (100 * time::digits(bytes.get(..2)?)?, 2),
+        _ => return None,
+    };
+    let two = |at: usize| time::digits(bytes.get(start + at..start + at + 2)?);
+    time::from_civil((century + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, two(10)?), 0)
+}
+
 /// A Unix time in seconds, whole or as text.
 pub(crate) fn unix_seconds(seconds: i64) -> Option<i64> {
     plausible(seconds.checked_mul(time::SECOND_US)?)
@@ -103,6 +116,18 @@ mod tests {
         );
         assert_eq!(parse_compact_minutes("2313222338"), None);
         assert_eq!(parse_compact_minutes("é0322233"), None);
+    }
+
+    #[test]
+    fn compact_times_may_have_seconds_and_a_century() {
+        let expected = time::parse_rfc3339("2026-10-06T12:01:09Z");
+        assert!(expected.is_some());
+        assert_eq!(parse_compact("261006120109"), expected);
+        assert_eq!(parse_compact("20261006120109"), expected);
+        assert_eq!(parse_compact("2610061201"), time::parse_rfc3339("2026-10-06T12:01:00Z"));
+        for bad in ["", "26100612010", "261306120109", "2610061201x9", "éé61006120"] {
+            assert_eq!(parse_compact(bad), None, "{bad}");
+        }
     }
 
     #[test]

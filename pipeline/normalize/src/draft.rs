@@ -12,6 +12,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) message_id: &'a str,
     /// What identifies the message beside the id; empty where the id does alone.
     pub(crate) key_part: &'a str,
+    /// Stands for the id in the message key, where one id has several spellings; empty: the id.
+    pub(crate) key_id: &'a str,
     /// What identifies the event; empty: (message key, vendor status, error code, event time).
     pub(crate) event_parts: &'a [&'a [u8]],
     pub(crate) account: Option<&'a str>,
@@ -31,6 +33,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) submit_time_us: Option<i64>,
     /// Number in any spelling, user id or device token.
     pub(crate) recipient: Option<&'a str>,
+    /// Recipient's country as the event tells it: an ISO code of two letters.
+    pub(crate) country: Option<&'a str>,
     pub(crate) mcc: Option<&'a str>,
     pub(crate) mnc: Option<&'a str>,
     /// Carrier's name, where the event tells it.
@@ -50,6 +54,7 @@ impl<'a> Draft<'a> {
         Self {
             message_id,
             key_part: "",
+            key_id: "",
             event_parts: &[],
             account: None,
             logical_id: None,
@@ -64,6 +69,7 @@ impl<'a> Draft<'a> {
             header_time_us: None,
             submit_time_us: None,
             recipient: None,
+            country: None,
             mcc: None,
             mnc: None,
             carrier: None,
@@ -178,7 +184,8 @@ impl<T> Elements<T> {
 /// - WhatsApp, Viber, Messenger, iMessage, in-app: the app acknowledges.
 /// - APNs answers the sender and never the delivery: none. FCM's export holds `MESSAGE_DELIVERED`
 ///   from its SDK in the app; so do an app's own events (`cloudevents`), whatever the push channel
-///   and on a channel of its own.
+///   and on a channel of its own, and OneSignal's Confirmed Delivery. Braze never hears of a push
+///   that arrived, nor of LINE (`unknown`).
 /// - Anything else (voice, email, unknown): what a vendor relays from a network.
 pub(crate) const fn receipt_class(
     source: Source,
@@ -190,6 +197,12 @@ pub(crate) const fn receipt_class(
         (_, Channel::Rcs) => ReceiptClass::Handset,
         // Only its seen reports lack a channel: an app sent them.
         (Source::Infobip, Channel::Unknown) => ReceiptClass::App,
+        // Sinch Conversation's other channels are apps: Instagram, Telegram, LINE, KakaoTalk.
+        (Source::Sinch, Channel::Unknown) => ReceiptClass::App,
+        (Source::Onesignal, Channel::PushApns | Channel::PushWeb | Channel::Push) => {
+            ReceiptClass::App
+        }
+        (Source::Braze, Channel::PushFcm | Channel::Unknown) => ReceiptClass::None,
         (_, Channel::Whatsapp | Channel::Viber | Channel::Messenger | Channel::Imessage)
         | (_, Channel::InApp | Channel::PushFcm) => ReceiptClass::App,
         (Source::Cloudevents, Channel::PushApns | Channel::PushWeb | Channel::Push)

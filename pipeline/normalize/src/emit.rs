@@ -81,8 +81,10 @@ const fn has_numbers(channel: Channel) -> bool {
 
 impl<'a> Recipient<'a> {
     fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
-        // An app's own channel may address user ids: there only a plus sign makes a number.
-        let is_own = source == Source::Cloudevents && channel == Channel::Unknown;
+        // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
+        // user ids: there only a plus sign makes a number.
+        let is_own =
+            matches!(source, Source::Cloudevents | Source::Sinch) && channel == Channel::Unknown;
         let may_be_number = has_numbers(channel) && (!is_own || text.starts_with('+'));
         let number = if may_be_number { Number::parse(text) } else { None };
         let hashed = number.as_ref().map_or(text, Number::digits);
@@ -185,7 +187,10 @@ impl Emitter<'_> {
         let mut upper = [0; 3];
         let mut network = [0; 7];
         let number = recipient.as_ref().and_then(|recipient| recipient.number.as_ref());
-        let country = number.and_then(Number::region).or(draft.mcc.and_then(phone::mcc_country));
+        let mut iso = [0; 2];
+        let told = draft.country.and_then(|country| upper_case(country, &mut iso));
+        let region = || number.and_then(Number::region);
+        let country = told.or_else(region).or(draft.mcc.and_then(phone::mcc_country));
         let mut row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
@@ -227,7 +232,7 @@ impl Emitter<'_> {
             element,
         };
         let mut hashed_id = [0; WAMID_HASH_BYTES];
-        if self.origin.source == Source::Whatsapp || draft.message_id.starts_with("wamid.") {
+        if self.origin.source == Source::Whatsapp || is_whatsapp_id(draft) {
             row.message_id = private_wamid(draft.message_id, self.keyring, &mut hashed_id);
         }
         match recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token) {
@@ -238,7 +243,8 @@ impl Emitter<'_> {
 
     fn message_key(&self, draft: &Draft<'_>) -> Id16 {
         let source = self.origin.source.as_str().as_bytes();
-        let id = draft.message_id.as_bytes();
+        let id = if draft.key_id.is_empty() { draft.message_id } else { draft.key_id };
+        let id = id.as_bytes();
         self.keyring.message.hash(&[source, id, draft.key_part.as_bytes()])
     }
 
@@ -377,9 +383,9 @@ fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b st
     std::str::from_utf8(buffer.get(..end)?).ok()
 }
 
-/// An ISO 4217 code in upper case; anything but three letters is none.
-fn upper_case<'b>(currency: &str, buffer: &'b mut [u8; 3]) -> Option<&'b str> {
-    buffer.copy_from_slice(currency.as_bytes().get(..3).filter(|_| currency.len() == 3)?);
+/// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
+fn upper_case<'b, const N: usize>(code: &str, buffer: &'b mut [u8; N]) -> Option<&'b str> {
+    buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);
     if letters { std::str::from_utf8(buffer).ok() } else { None }
@@ -400,9 +406,22 @@ pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
     (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
 }
 
+/// An id that WhatsApp gave, relayed by another vendor.
+fn is_whatsapp_id(draft: &Draft<'_>) -> bool {
+    let is_old = draft.channel == Channel::Whatsapp && holds_packed_number(draft.message_id);
+    is_old || draft.message_id.starts_with("wamid.")
+}
+
+/// Ids before 2022 begin with the bytes 80 11 (00 11 inbound) and hold the number two digits a
+/// byte.
+fn holds_packed_number(id: &str) -> bool {
+    id.starts_with("gBE") || id.starts_with("ABE")
+}
+
 /// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
 fn private_wamid<'b>(id: &'b str, keyring: &Keyring, buffer: &'b mut [u8; 38]) -> &'b str {
-    if !decoded_holds_number(id.strip_prefix("wamid.").unwrap_or(id)) {
+    let encoded = id.strip_prefix("wamid.").unwrap_or(id);
+    if !holds_packed_number(encoded) && !decoded_holds_number(encoded) {
         return id;
     }
     let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
@@ -469,6 +488,7 @@ mod tests {
             "wamid.HB!gMOTE5NzE2MzEzNzEzFQIA",
             "wamid.BgMOTE5NzE2MzEzNzEzFQIA",
             "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
+            "gBEGRHcAkAFDAgkAAAAAAAAAqrs",
         ] {
             let mut buffer = [0; WAMID_HASH_BYTES];
             let shown = private_wamid(id, &keyring, &mut buffer);

@@ -6,6 +6,10 @@
 use model::vocabulary::Source;
 
 use crate::json::{Cursor, Kind};
+use crate::{
+    aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, gsma_maap, gupshup, kaleyra,
+    messagebird, onesignal, plivo, sinch, smpp, telnyx, vonage, webpush,
+};
 
 /// A variant of a vendor's payloads and where its columns come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +30,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("ingest_time", "Kafka's timestamp, else header received-at"),
     ("recipient_token", "keyed hash of the recipient's digits, user id or device token"),
     ("recipient_prefix", "the recipient's number without its last four digits"),
-    ("country", "region of the recipient's number, else country of the MCC"),
+    ("country", "the event's own code, else region of the number, else country of the MCC"),
     ("carrier", "the carrier's name where told, else MCC-MNC"),
     ("security", "from the channel"),
     ("payload_sha256", "the record's bytes"),
@@ -34,7 +38,7 @@ pub const SHARED: &[(&str, &str)] = &[
 ];
 
 /// Names of an object's keys that are in `wanted`, one level deep; of an array, of its first.
-fn holds(text: &str, wanted: &str) -> bool {
+pub(crate) fn holds(text: &str, wanted: &str) -> bool {
     let mut cursor = Cursor::new(text);
     if cursor.kind() == Kind::Array {
         let mut first = None;
@@ -79,6 +83,24 @@ pub fn explain(source: Source, value: &[u8]) -> Option<Explanation> {
         Source::Fcm if has("event") => ("export row", FCM_ROW),
         Source::Fcm if has("name") || has("error") || has("status") => ("answer", FCM_ANSWER),
         Source::Cloudevents if has("specversion") || has("message_id") => ("event", CLOUDEVENTS),
+        Source::Sinch => return sinch::explain(text),
+        Source::Vonage => return vonage::explain(text),
+        Source::Telnyx => return telnyx::explain(text),
+        Source::Plivo => return plivo::explain(text),
+        Source::Messagebird => return messagebird::explain(text),
+        Source::Bird => return bird::explain(text),
+        Source::Bandwidth => return bandwidth::explain(text),
+        Source::Gupshup => return gupshup::explain(text),
+        Source::Kaleyra => return kaleyra::explain(text),
+        Source::GsmaMaap => return gsma_maap::explain(text),
+        Source::Smpp => return smpp::explain(text),
+        Source::AwsEum => return aws_eum::explain(text),
+        Source::AwsPinpoint => return aws_pinpoint::explain(text),
+        Source::AwsSns => return aws_sns::explain(text),
+        Source::AzureAcs => return azure_acs::explain(text),
+        Source::Webpush => return webpush::explain(text),
+        Source::Onesignal => return onesignal::explain(text),
+        Source::Braze => return braze::explain(text),
         _ => return None,
     };
     Some(Explanation { variant, columns })

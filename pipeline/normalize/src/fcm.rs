@@ -330,7 +330,7 @@ fn project(name: &str) -> Option<&str> {
 
 /// A TIMESTAMP as BigQuery's tools export it: with `UTC` or a zone, with none (it is UTC), or as
 /// seconds since 1970, whole or with a fraction; longer numbers are milli- or microseconds.
-fn export_time(text: &str) -> Option<i64> {
+pub(crate) fn export_time(text: &str) -> Option<i64> {
     /// Years 1973 and beyond: below it a number counts seconds or milliseconds.
     const MICROS_MIN: i64 = 100_000_000_000_000;
     if let Some(time) = parse_rfc3339(text).or_else(|| parse_local(text)) {

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::json::Scalar;
+
 /// A decoded form.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
@@ -53,6 +55,13 @@ impl Form {
             (self.bytes.get(name.clone()).unwrap_or(&[]), std::str::from_utf8(value).ok())
         })
     }
+
+    /// Names and values as fields, like those of a JSON object.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = (&[u8], Scalar<'_>)> {
+        self.pairs().map(|(name, value)| {
+            (name, value.map_or(Scalar::Nested, |text| Scalar::Text(text.into())))
+        })
+    }
 }
 
 fn hex_byte(pair: &[u8]) -> Option<u8> {
@@ -82,5 +91,7 @@ mod tests {
         let mut form = Form::default();
         form.read("To=%ff&Sid=a");
         assert_eq!(form.pairs().map(|(_, value)| value).collect::<Vec<_>>(), [None, Some("a")]);
+        let fields: Vec<_> = form.scalars().map(|(_, field)| field).collect();
+        assert_eq!(fields, [Scalar::Nested, Scalar::Text("a".into())]);
     }
 }

@@ -35,6 +35,8 @@ mod normalizer;
 
 mod answer;
 
+mod mask;
+
 mod twilio;
 
 mod infobip;
@@ -49,9 +51,47 @@ mod fcm;
 
 mod cloudevents;
 
+mod sinch;
+
+mod vonage;
+
+mod telnyx;
+
+mod plivo;
+
+mod messagebird;
+
+mod bird;
+
+mod bandwidth;
+
+mod gupshup;
+
+mod kaleyra;
+
+mod gsma_maap;
+
+mod smpp;
+
+mod aws;
+
+mod aws_eum;
+
+mod aws_pinpoint;
+
+mod aws_sns;
+
+mod azure_acs;
+
+mod webpush;
+
+mod onesignal;
+
+mod braze;
+
 pub mod text;
 
 pub mod explain;
 
 pub use counters::Counters;
-pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally, reads};
+pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};

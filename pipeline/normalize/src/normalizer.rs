@@ -15,7 +15,11 @@ use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::emit::{Emitter, Origin};
 use crate::form::Form;
-use crate::{apns, cloudevents, fcm, google_rbm, infobip, twilio, whatsapp};
+use crate::{
+    apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
+    google_rbm, gsma_maap, gupshup, infobip, kaleyra, messagebird, onesignal, plivo, sinch, smpp,
+    telnyx, twilio, vonage, webpush, whatsapp,
+};
 
 /// Largest record that is read. Kafka's own default limit is 1 MiB; a larger one is no webhook.
 const VALUE_BYTES_MAX: usize = 16 << 20;
@@ -210,21 +214,6 @@ impl Normalizer {
     }
 }
 
-/// Whether there is an adapter for a source.
-#[must_use]
-pub const fn reads(source: Source) -> bool {
-    matches!(
-        source,
-        Source::Twilio
-            | Source::Infobip
-            | Source::GoogleRbm
-            | Source::Whatsapp
-            | Source::Apns
-            | Source::Fcm
-            | Source::Cloudevents
-    )
-}
-
 /// Reads one record with its vendor's adapter. An error means that nothing was emitted.
 fn read(
     source: Source,
@@ -255,7 +244,24 @@ fn read(
         Source::Apns => apns::read(&record, emitter),
         Source::Fcm => fcm::read(&record, emitter),
         Source::Cloudevents => cloudevents::read(&record, emitter),
-        _ => Err(Dead::new(DeadReason::UnknownSource, "no adapter reads this source yet")),
+        Source::Sinch => sinch::read(&record, scratch, emitter),
+        Source::Vonage => vonage::read(&record, scratch, emitter),
+        Source::Telnyx => telnyx::read(&record, scratch, emitter),
+        Source::Plivo => plivo::read(&record, scratch, emitter),
+        Source::Messagebird => messagebird::read(&record, scratch, emitter),
+        Source::Bird => bird::read(&record, scratch, emitter),
+        Source::Bandwidth => bandwidth::read(&record, scratch, emitter),
+        Source::Gupshup => gupshup::read(&record, scratch, emitter),
+        Source::Kaleyra => kaleyra::read(&record, scratch, emitter),
+        Source::GsmaMaap => gsma_maap::read(&record, scratch, emitter),
+        Source::Smpp => smpp::read(&record, scratch, emitter),
+        Source::AwsEum => aws_eum::read(&record, scratch, emitter),
+        Source::AwsPinpoint => aws_pinpoint::read(&record, scratch, emitter),
+        Source::AwsSns => aws_sns::read(&record, scratch, emitter),
+        Source::AzureAcs => azure_acs::read(&record, scratch, emitter),
+        Source::Webpush => webpush::read(&record, scratch, emitter),
+        Source::Onesignal => onesignal::read(&record, scratch, emitter),
+        Source::Braze => braze::read(&record, scratch, emitter),
     }
 }
 

@@ -207,7 +207,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
 
 /// Classes of the main code families (<https://www.twilio.com/docs/api/errors>); 30008 is Twilio's
 /// own "unknown error".
-fn class_of_code(code: &str) -> Option<ErrorClass> {
+pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code {
         "30003" => ErrorClass::Unreachable,
         "30005" | "21211" | "21614" | "63024" => ErrorClass::UnknownRecipient,

@@ -14,10 +14,13 @@
 //! and is empty for users with a name, then `recipient_user_id` names them; in groups the
 //! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
 //! there is no amount, pricing only names a category; BSPs add a `billing-event` change.
+//!
+//! Gupshup relays these webhooks with an id of its own, `gs_id`, which stands for the message there
+//! (`gs_app_id` for the account), with `enqueued`, and with milliseconds in some timestamps.
 
-use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
-use crate::date;
+use crate::answer;
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -47,6 +50,7 @@ enum LeafKind<'a> {
 #[derive(Debug, Default)]
 struct Report<'a> {
     id: Scalar<'a>,
+    gs_id: Scalar<'a>,
     status: Scalar<'a>,
     timestamp: Scalar<'a>,
     recipient: Scalar<'a>,
@@ -68,6 +72,7 @@ struct Webhook<'a> {
     entry_ids: Elements<Scalar<'a>>,
     /// One a `value` object: the business' number.
     senders: Elements<Scalar<'a>>,
+    gs_app: Scalar<'a>,
     shape: Shape,
     entry: usize,
     change: usize,
@@ -91,7 +96,12 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         out.ignored("handshake");
         return Ok(());
     }
-    let mut cursor = Cursor::new(record.value);
+    read_text(record.value, out)
+}
+
+/// Reads a webhook's text, also one that Gupshup relays.
+pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(text);
     let mut hook = Webhook::default();
     let mut single = Report::default();
     if cursor.kind() == Kind::Array {
@@ -106,7 +116,8 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         hook.entry_ids.push(single.id.clone());
     }
     if hook.shape == Shape::Unknown {
-        if !(single.id.is_present() && single.status.is_present()) {
+        let has_id = single.id.is_present() || single.gs_id.is_present();
+        if !(has_id && single.status.is_present()) {
             return Err(Dead::new(DeadReason::Envelope, "/entry"));
         }
         hook.shape = Shape::Statuses;
@@ -139,6 +150,10 @@ fn outermost<'a>(
         "value" if cursor.kind() == Kind::Object => {
             hook.shape = Shape::Change;
             value(cursor, hook)
+        }
+        "gs_app_id" => {
+            hook.gs_app = cursor.scalar()?;
+            Ok(())
         }
         "messaging_product" | "statuses" | "messages" | "metadata" | "billing" => {
             if hook.shape == Shape::Unknown {
@@ -279,6 +294,7 @@ fn report_field<'a>(
 ) -> Result<(), Syntax> {
     let slot = match key {
         "id" => &mut report.id,
+        "gs_id" => &mut report.gs_id,
         "status" => &mut report.status,
         "timestamp" => &mut report.timestamp,
         "recipient_id" => &mut report.recipient,
@@ -337,7 +353,10 @@ fn emit(hook: &Webhook<'_>, leaf: &Leaf<'_>, out: &mut Emitter<'_>) {
         LeafKind::Damaged => return out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
         LeafKind::Status(report) => report,
     };
-    match (report.id.text(), report.status.text()) {
+    let is_relayed = out.origin.source == Source::Gupshup;
+    let own_id = report.gs_id.text().filter(|_| is_relayed);
+    match (own_id.or(report.id.text()), report.status.text()) {
+        (_, Some("deleted")) if is_relayed => out.ignored("deleted"),
         (None, None) => out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
         (None, _) => out.dead_at(DeadReason::MissingId, path(hook, leaf) + "/id"),
         (_, None) => out.dead_at(DeadReason::MissingStatus, path(hook, leaf) + "/status"),
@@ -357,12 +376,12 @@ fn event(
     let participant = out.text(&report.participant).unwrap_or("");
     let event_parts: [&[u8]; 3] = [id.as_bytes(), word.as_bytes(), participant.as_bytes()];
     draft.event_parts = &event_parts;
-    draft.account = hook.entry_ids.get(entry).and_then(Scalar::text);
+    let app = hook.gs_app.text().filter(|_| out.origin.source == Source::Gupshup);
+    draft.account = app.or_else(|| hook.entry_ids.get(entry).and_then(Scalar::text));
     draft.vendor_status = Some(word);
     draft.error_code = code;
     draft.error_class = code.and_then(class_of_code);
-    draft.event_time_us = out
-        .time(&report.timestamp, |text| date::unix_seconds(model::time::digits(text.as_bytes())?));
+    draft.event_time_us = out.time(&report.timestamp, answer::unix_digits);
     draft.recipient = Some(participant)
         .filter(|participant| !participant.is_empty())
         .or_else(|| out.text(&report.recipient))
@@ -393,8 +412,10 @@ fn without_user(
     Some(text.replace(user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
-fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
+/// What a status means; of a failure its code decides.
+pub(crate) fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     match word {
+        "enqueued" if out.origin.source == Source::Gupshup => Outcome::open(Status::Queued),
         "sent" => Outcome::open(Status::Sent),
         "delivered" => Outcome::settled(Status::Delivered),
         "read" | "played" => Outcome::settled(Status::Read),
@@ -411,7 +432,8 @@ fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-fn class_of_code(code: &str) -> Option<ErrorClass> {
+/// Class of Meta's codes, whichever vendor relays them.
+pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
     Some(match code.parse::<u32>().ok()? {
         131_026 => ErrorClass::NotCapable,
         131_050 => ErrorClass::OptedOut,

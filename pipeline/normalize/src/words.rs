@@ -36,9 +36,11 @@ pub(crate) fn channel(word: &str) -> Channel {
         "mms" => Channel::Mms,
         "rcs" => Channel::Rcs,
         "whatsapp" => Channel::Whatsapp,
-        "viber" | "viber_bm" | "viber_bot" | "viber_service" => Channel::Viber,
+        "viber" | "viber_bm" | "viber_bot" | "viber_service" | "viberbm" | "viber_service_msg" => {
+            Channel::Viber
+        }
         "messenger" | "facebook" => Channel::Messenger,
-        "imessage" | "apple_mb" | "apple_messages" => Channel::Imessage,
+        "imessage" | "apple_mb" | "apple_messages" | "applebc" => Channel::Imessage,
         "push_apns" | "apns" => Channel::PushApns,
         "push_fcm" | "fcm" => Channel::PushFcm,
         "push_web" | "webpush" | "web_push" => Channel::PushWeb,

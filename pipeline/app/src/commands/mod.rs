@@ -81,9 +81,6 @@ fn needs_source(
         None if !shape.records => {
             Err(Failure::usage("--source is needed: only --records name one in their headers"))
         }
-        Some(source) if !::normalize::reads(source) => {
-            Err(Failure::usage(format!("--source {source}: no adapter reads this source yet")))
-        }
         _ => Ok(()),
     }
 }

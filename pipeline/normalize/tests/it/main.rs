@@ -8,10 +8,14 @@
     reason = "a test that cannot go on must fail, with the place"
 )]
 
+mod cpaas;
 mod damage;
 mod fixtures;
 mod golden;
 mod neighbours;
+mod networks;
 mod privacy;
+mod regional;
+mod relays;
 mod rules;
 mod samples;

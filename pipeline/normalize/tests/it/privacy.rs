@@ -21,6 +21,13 @@ const PLANTED: &[&str] = &[
     "fcm-device-token-143",
     "fid_example_143",
     "user-143",
+    "onesignal-device-token-143",
+    "onesignal-device-token-144",
+    "braze-push-token-143",
+    "device-143-aa",
+    "5f00000000000000000000aa",
+    "web-endpoint-secret-143",
+    "web-endpoint-secret-144",
     "7f7f7f7f7f7f7f7f",
     "abababababababab",
 ];

@@ -108,8 +108,6 @@ fn records_without_a_readable_source_or_text_are_one_dead_letter() {
     assert_eq!((unknown.0, unknown.2), ("unknown_source", None));
     let misnamed = reason(Some(Source::Fcm), Case::value("{}").header("source", "carrierpigeon"));
     assert_eq!((misnamed.0, misnamed.2), ("unknown_source", None));
-    let later = reason(Some(Source::Sinch), Case::value("{}"));
-    assert_eq!((later.0, later.2), ("unknown_source", Some(Source::Sinch)));
     let bytes = reason(Some(Source::Infobip), Case::value(b"{\"a\":\"\xff\"}".to_vec()));
     assert_eq!((bytes.0, bytes.1.as_str()), ("not_utf8", "byte 6"));
     let large = reason(Some(Source::Infobip), Case::value(vec![b' '; (16 << 20) + 1]));
@@ -192,10 +190,10 @@ fn explanations_name_real_columns_of_the_recognised_variant() {
 }
 
 #[test]
-fn exactly_the_sources_that_are_said_to_be_read_have_an_adapter() {
+fn every_source_has_an_adapter() {
     for source in Source::ALL {
         let normalized = run(Some(*source), &[Case::value("{}")]);
         let unknown = normalized.dead.iter().any(|dead| dead.reason == DeadReason::UnknownSource);
-        assert_eq!(normalize::reads(*source), !unknown, "{source}");
+        assert!(!unknown, "{source}");
     }
 }

@@ -1,6 +1,11 @@
 //! The vendors' published samples, where `SENDTALLY_SAMPLES` names their folder: each file's
 //! expected events as (channel, status, final), its ignored elements and its dead letters.
 
+mod cpaas;
+mod networks;
+mod push;
+mod regional;
+
 use std::path::PathBuf;
 
 use model::vocabulary::Source;
@@ -8,7 +13,7 @@ use model::vocabulary::Source;
 use crate::fixtures::{Case, lines, run};
 
 /// File, events, ignored elements, reasons of dead letters.
-type Row =
+pub(crate) type Row =
     (&'static str, &'static [(&'static str, &'static str, bool)], i64, &'static [&'static str]);
 
 const SAMPLES: &[Row] = &[
@@ -124,8 +129,8 @@ fn published_samples_are_read_as_their_tables_say() {
         println!("SENDTALLY_SAMPLES is not set: the published samples were not checked");
         return;
     };
-    for (file, events, ignored, dead) in SAMPLES {
-        let source = Source::parse(file.split('/').next().unwrap());
+    for (file, events, ignored, dead) in rows() {
+        let source = source(file.split('/').next().unwrap());
         let normalized = run(source, &[Case::file(&root.join(file))]);
         let lines = lines(&normalized);
         let actual: Vec<_> = lines
@@ -143,12 +148,29 @@ fn published_samples_are_read_as_their_tables_say() {
     every_file_is_in_the_table(&root);
 }
 
+fn rows() -> impl Iterator<Item = &'static Row> {
+    let groups = [SAMPLES, cpaas::SAMPLES, regional::SAMPLES, networks::SAMPLES, push::SAMPLES];
+    groups.into_iter().flatten()
+}
+
+/// Source of a folder: two have an older name.
+fn source(folder: &str) -> Option<Source> {
+    match folder {
+        "aws_pinpoint_legacy" => Some(Source::AwsPinpoint),
+        "gsma_5g" => Some(Source::GsmaMaap),
+        name => Source::parse(name),
+    }
+}
+
+/// Every folder that has a row has one for each of its files.
 fn every_file_is_in_the_table(root: &std::path::Path) {
-    for source in ["twilio", "infobip", "google_rbm", "whatsapp", "apns", "fcm", "cloudevents"] {
-        for entry in std::fs::read_dir(root.join(source)).unwrap() {
+    let folders: std::collections::BTreeSet<&str> =
+        rows().filter_map(|(path, ..)| path.split('/').next()).collect();
+    for folder in folders {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-            let file = format!("{source}/{name}");
-            let known = name == "SOURCES.txt" || SAMPLES.iter().any(|(path, ..)| *path == file);
+            let file = format!("{folder}/{name}");
+            let known = name == "SOURCES.txt" || rows().any(|(path, ..)| *path == file);
             assert!(known, "{file} is in no row of the table");
         }
     }

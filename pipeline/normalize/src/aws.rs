@@ -1,0 +1,435 @@
+//! What Amazon's event destinations wrap around an event, and what its three SMS services share.
+//!
+//! ```text
+//! SNS         {"Type":"Notification","Message":"<text>"}, to Lambda {"Records":[{"Sns":{…}}]}
+//! SQS         {"Records":[{"body":"<text>"}]} or {"Body":"<text>"}
+//! EventBridge {"detail-type":…,"detail":{…}}
+//! CloudWatch  {"logEvents":[{"id":…,"message":"<text>"}]}, {"awslogs":{"data":…}}
+//! Kinesis     {"Records":[{"kinesis":{"data":"<base64>"}}]}
+//! Firehose    {"recordId":…,"data":"<base64>"}
+//! log line    2026-11-20T12:00:00.000Z {…}
+//! file        events one behind the other, with or without a line feed between
+//! ```
+//!
+//! Each may hold another; bare events and arrays of them are read as well. CloudWatch compresses
+//! what it sends to a subscription (gzip): nothing here unpacks that, so it is a dead letter that
+//! says so. Whoever forwards it has to unpack it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::vocabulary::{DeadReason, ErrorClass, Status};
+
+use crate::answer::member;
+use crate::draft::{Dead, Elements, Outcome};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+
+/// Deepest nesting of envelopes: log line in SNS in SQS is three.
+const DEPTH_MAX: usize = 8;
+/// What gzip begins with, and how base64 spells it.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const GZIP_BASE64: &str = "H4sI";
+
+/// Where an event stands in its envelopes, spelled only for a dead letter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Trail<'a> {
+    up: Option<&'a Self>,
+    step: &'a str,
+    at: Option<usize>,
+}
+
+impl Trail<'_> {
+    fn depth(&self) -> usize {
+        1 + self.up.map_or(0, Trail::depth)
+    }
+}
+
+impl std::fmt::Display for Trail<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(up) = self.up {
+            up.fmt(f)?;
+        }
+        f.write_str(self.step)?;
+        match self.at {
+            Some(at) => write!(f, "/{at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An event out of its envelopes; its text is one JSON object.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Unwrapped<'a> {
+    pub(crate) text: &'a str,
+    /// Account that an envelope names.
+    pub(crate) account: Option<&'a str>,
+    /// Id of the log event that holds it.
+    pub(crate) log_event: Option<&'a str>,
+    pub(crate) trail: Trail<'a>,
+}
+
+impl Unwrapped<'_> {
+    /// A dead letter at one of its fields.
+    pub(crate) fn dead(&self, reason: DeadReason, field: &str) -> Dead {
+        Dead::new(reason, format!("{}/{field}", self.trail))
+    }
+}
+
+/// Reads one event.
+pub(crate) type ReadEvent<'r> =
+    dyn FnMut(&Unwrapped<'_>, &mut Emitter<'_>) -> Result<(), Dead> + 'r;
+
+/// Keys of all envelopes; parts are JSON text.
+#[derive(Debug, Default)]
+struct Envelope<'a> {
+    kind: Scalar<'a>,
+    sns_message: Option<&'a str>,
+    topic: Scalar<'a>,
+    sns: Option<&'a str>,
+    records: Option<&'a str>,
+    body: Scalar<'a>,
+    detail: Option<&'a str>,
+    account: Scalar<'a>,
+    awslogs: Option<&'a str>,
+    kinesis: Option<&'a str>,
+    data: Scalar<'a>,
+    message_type: Scalar<'a>,
+    log_events: Option<&'a str>,
+    log_message: Scalar<'a>,
+    id: Scalar<'a>,
+    /// It says of itself that it is an event.
+    is_event: bool,
+}
+
+/// Takes a record out of its envelopes and hands each event to `read`; an error of one costs that
+/// one only.
+pub(crate) fn each_event(
+    text: &str,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    unwrap(Unwrapped { text, ..Unwrapped::default() }, out, read)
+}
+
+fn unwrap(
+    item: Unwrapped<'_>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    let text = without_log_time(item.text.trim_ascii());
+    if item.trail.depth() > DEPTH_MAX {
+        return Err(Dead::new(DeadReason::Envelope, item.trail.to_string()));
+    }
+    if text.starts_with(GZIP_BASE64) {
+        return Err(compressed(&item));
+    }
+    let mut cursor = Cursor::new(text);
+    match cursor.kind() {
+        Kind::Array => return list(Unwrapped { text, ..item }, "", out, read),
+        Kind::Object => {}
+        Kind::Scalar => return Err(syntax(&item, Syntax { at: 0 })),
+    }
+    let mut envelope = Envelope::default();
+    cursor.object(|cursor, key| field(cursor, key, &mut envelope)).map_err(|e| syntax(&item, e))?;
+    if cursor.end().is_err() {
+        return documents(Unwrapped { text, ..item }, out, read);
+    }
+    open(Unwrapped { text, ..item }, &envelope, out, read)
+}
+
+fn syntax(item: &Unwrapped<'_>, syntax: Syntax) -> Dead {
+    let dead = Dead::from(syntax);
+    match item.trail.up {
+        None => dead,
+        Some(_) => Dead::new(dead.reason, format!("{}: {}", item.trail, dead.detail)),
+    }
+}
+
+fn compressed(item: &Unwrapped<'_>) -> Dead {
+    let place = item.trail.to_string();
+    let place = if place.is_empty() { "/" } else { place.as_str() };
+    Dead::new(DeadReason::BadEncoding, format!("{place}: gzip is not unpacked"))
+}
+
+/// A line of a log export begins with its time.
+fn without_log_time(text: &str) -> &str {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return text;
+    }
+    match text.split_once([' ', '\t']) {
+        Some((_, rest)) if rest.trim_ascii_start().starts_with('{') => rest.trim_ascii_start(),
+        _ => text,
+    }
+}
+
+fn field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    envelope: &mut Envelope<'a>,
+) -> Result<(), Syntax> {
+    let part = match key {
+        "Message" => &mut envelope.sns_message,
+        "Sns" => &mut envelope.sns,
+        "Records" | "records" => &mut envelope.records,
+        "detail" => &mut envelope.detail,
+        "awslogs" => &mut envelope.awslogs,
+        "kinesis" => &mut envelope.kinesis,
+        "logEvents" | "events" => &mut envelope.log_events,
+        _ => {
+            let slot = match key {
+                "Type" => &mut envelope.kind,
+                "TopicArn" => &mut envelope.topic,
+                "body" | "Body" => &mut envelope.body,
+                "account" | "owner" => &mut envelope.account,
+                "data" => &mut envelope.data,
+                "messageType" => &mut envelope.message_type,
+                "message" | "@message" => &mut envelope.log_message,
+                "id" | "eventId" => &mut envelope.id,
+                "eventType" | "event_type" | "notification" => {
+                    envelope.is_event = true;
+                    return cursor.skip();
+                }
+                _ => return cursor.skip(),
+            };
+            *slot = cursor.scalar()?;
+            return Ok(());
+        }
+    };
+    *part = Some(cursor.raw()?);
+    Ok(())
+}
+
+/// Opens what an object turns out to be.
+fn open(
+    item: Unwrapped<'_>,
+    envelope: &Envelope<'_>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    if envelope.is_event {
+        return read(&item, out);
+    }
+    let account = envelope.account.text().or_else(|| topic_account(&envelope.topic));
+    let item = Unwrapped { account: account.or(item.account), ..item };
+    let inner = |step, text| Unwrapped {
+        text,
+        trail: Trail { up: Some(&item.trail), step, at: None },
+        ..item
+    };
+    if let Some(sns) = envelope.sns {
+        return unwrap(inner("/Sns", sns), out, read);
+    }
+    if let Some(records) = envelope.records {
+        return list(Unwrapped { text: records, ..item }, "/Records", out, read);
+    }
+    if let Some("SubscriptionConfirmation" | "UnsubscribeConfirmation") = envelope.kind.text() {
+        out.ignored("handshake");
+        return Ok(());
+    }
+    if let Some(message) = envelope.sns_message {
+        return unwrap_text(inner("/Message", message), out, read);
+    }
+    if let Some(detail) = envelope.detail {
+        return unwrap_text(inner("/detail", detail), out, read);
+    }
+    let data = match (envelope.awslogs, envelope.kinesis) {
+        (Some(logs), _) => Some(("/awslogs/data", member(logs, "data"))),
+        (_, Some(stream)) => Some(("/kinesis/data", member(stream, "data"))),
+        _ => envelope.data.is_present().then(|| ("/data", envelope.data.clone())),
+    };
+    if let Some((step, data)) = data {
+        return decode(inner(step, data.text().unwrap_or("")), out, read);
+    }
+    if let Some("CONTROL_MESSAGE") = envelope.message_type.text() {
+        out.ignored("control");
+        return Ok(());
+    }
+    if let Some(events) = envelope.log_events {
+        return list(Unwrapped { text: events, ..item }, "/logEvents", out, read);
+    }
+    if let Scalar::Text(message) = &envelope.log_message {
+        let event = Unwrapped { log_event: envelope.id.text(), ..inner("/message", message) };
+        return unwrap(event, out, read);
+    }
+    if let Scalar::Text(body) = &envelope.body {
+        return unwrap(inner("/body", body), out, read);
+    }
+    read(&item, out)
+}
+
+/// The account in a topic's name: `arn:aws:sns:<region>:<account>:<topic>`.
+fn topic_account<'t>(topic: &'t Scalar<'_>) -> Option<&'t str> {
+    topic.text()?.split(':').nth(4).filter(|account| !account.is_empty())
+}
+
+/// A JSON string that holds the text, or the text itself.
+fn unwrap_text(
+    item: Unwrapped<'_>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    match Cursor::new(item.text).scalar() {
+        Ok(Scalar::Text(text)) => unwrap(Unwrapped { text: &text, ..item }, out, read),
+        _ => unwrap(item, out, read),
+    }
+}
+
+fn decode(
+    item: Unwrapped<'_>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    let undecodable = || Dead::new(DeadReason::BadEncoding, item.trail.to_string());
+    let bytes = STANDARD.decode(item.text.as_bytes()).map_err(|_| undecodable())?;
+    if bytes.starts_with(&GZIP) {
+        return Err(compressed(&item));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| undecodable())?;
+    unwrap(Unwrapped { text, ..item }, out, read)
+}
+
+/// Each element of an array; nothing is handed on before the array is read whole.
+fn list(
+    item: Unwrapped<'_>,
+    step: &str,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    let mut elements = Elements::default();
+    let mut cursor = Cursor::new(item.text);
+    let array = cursor.array(|cursor| {
+        elements.push(cursor.raw()?);
+        Ok(())
+    });
+    array.and_then(|()| cursor.end()).map_err(|error| syntax(&item, error))?;
+    each(item, step, &elements, out, read);
+    Ok(())
+}
+
+/// Documents that stand one behind the other.
+fn documents(
+    item: Unwrapped<'_>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) -> Result<(), Dead> {
+    let mut elements = Elements::default();
+    let mut cursor = Cursor::new(item.text);
+    while cursor.end().is_err() {
+        elements.push(cursor.raw().map_err(|error| syntax(&item, error))?);
+    }
+    each(item, "", &elements, out, read);
+    Ok(())
+}
+
+fn each(
+    item: Unwrapped<'_>,
+    step: &str,
+    elements: &Elements<&str>,
+    out: &mut Emitter<'_>,
+    read: &mut ReadEvent<'_>,
+) {
+    if elements.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, text) in elements.iter().enumerate() {
+        let trail = Trail { up: Some(&item.trail), step, at: Some(at) };
+        let result = match text.as_bytes().first() {
+            Some(b'{' | b'[') => unwrap(Unwrapped { text, trail, ..item }, out, read),
+            _ => Err(Dead::new(DeadReason::UnknownVariant, trail.to_string())),
+        };
+        if let Err(dead) = result {
+            out.dead(dead);
+        }
+    }
+}
+
+/// What a `messageStatus`, `record_status` or the end of an `eventType` says, and why it failed.
+///
+/// SUCCESSFUL is the carrier's acceptance, for want of a receipt: sent, not delivered.
+pub(crate) fn status(word: &str) -> Option<(Outcome, Option<ErrorClass>)> {
+    let failed = |status, class| (Outcome::settled(status), Some(class));
+    Some(match word {
+        "QUEUED" => (Outcome::open(Status::Queued), None),
+        "PENDING" => (Outcome::open(Status::Accepted), None),
+        "SENT" | "SUCCESSFUL" | "FALLEN_BACK_TO_SMS" | "INITIATED" | "RINGING" | "ANSWERED" => {
+            (Outcome::open(Status::Sent), None)
+        }
+        "DELIVERED" | "COMPLETED" => (Outcome::settled(Status::Delivered), None),
+        "READ" => (Outcome::settled(Status::Read), None),
+        "INVALID" => failed(Status::Rejected, ErrorClass::UnknownRecipient),
+        "INVALID_MESSAGE" => failed(Status::Rejected, ErrorClass::InvalidRequest),
+        "UNREACHABLE" | "CARRIER_UNREACHABLE" | "UNDELIVERABLE" | "BUSY" | "NO_ANSWER" => {
+            failed(Status::Undelivered, ErrorClass::Unreachable)
+        }
+        "BLOCKED" | "CARRIER_BLOCKED" | "PROTECT_BLOCKED" => {
+            failed(Status::Rejected, ErrorClass::Blocked)
+        }
+        "SPAM" => failed(Status::Rejected, ErrorClass::Spam),
+        "REJECTED" => (Outcome::settled(Status::Rejected), None),
+        "TTL_EXPIRED" | "TTL_EXPIRATION_REVOKED" => failed(Status::Expired, ErrorClass::Expired),
+        "TTL_EXPIRATION_REVOKE_FAILED" => {
+            (Outcome::open(Status::Expired), Some(ErrorClass::Expired))
+        }
+        "UNKNOWN" => (Outcome::settled(Status::Unknown), None),
+        "FAILED" => (Outcome::settled(Status::Failed), None),
+        "FILE_INACCESSIBLE"
+        | "FILE_TYPE_UNSUPPORTED"
+        | "FILE_SIZE_EXCEEDED"
+        | "TYPE_UNSUPPORTED"
+        | "SIZE_EXCEEDED" => failed(Status::Rejected, ErrorClass::InvalidRequest),
+        _ => return None,
+    })
+}
+
+/// Rows of a CSV export that tells costs: a Cost and Usage Report, or SNS's usage report.
+pub(crate) fn billing_rows(text: &str) -> Option<usize> {
+    const HEADINGS: [&str; 4] = ["line_item_", "lineItem/", "PublishTimeUTC", "BilledCost"];
+    if text.starts_with(['{', '[']) {
+        return None;
+    }
+    let mut lines = text.lines();
+    let heading = lines.next()?;
+    let is_known = HEADINGS.iter().any(|name| heading.contains(name)) && heading.contains(',');
+    is_known.then(|| lines.filter(|line| !line.trim().is_empty()).count().max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_lines_time_is_no_part_of_its_event() {
+        assert_eq!(without_log_time("2026-11-20T12:00:00.000Z {\"a\":1}"), "{\"a\":1}");
+        assert_eq!(without_log_time("1795176000000\t{}"), "{}");
+        for same in ["{}", "2026 x {}", "7", ""] {
+            assert_eq!(without_log_time(same), same);
+        }
+    }
+
+    #[test]
+    fn failures_have_the_class_of_their_word() {
+        let class = |word| status(word).and_then(|(_, class)| class);
+        for (word, expected) in [
+            ("INVALID", Some(ErrorClass::UnknownRecipient)),
+            ("INVALID_MESSAGE", Some(ErrorClass::InvalidRequest)),
+            ("CARRIER_UNREACHABLE", Some(ErrorClass::Unreachable)),
+            ("PROTECT_BLOCKED", Some(ErrorClass::Blocked)),
+            ("SPAM", Some(ErrorClass::Spam)),
+            ("TTL_EXPIRED", Some(ErrorClass::Expired)),
+            ("FILE_SIZE_EXCEEDED", Some(ErrorClass::InvalidRequest)),
+            ("UNKNOWN", None),
+            ("DELIVERED", None),
+        ] {
+            assert_eq!(class(word), expected, "{word}");
+        }
+        assert_eq!(status("ALL"), None, "wildcards are filters, never payload values");
+    }
+
+    #[test]
+    fn rows_of_cost_exports_are_counted_without_the_heading() {
+        assert_eq!(billing_rows("PublishTimeUTC,MessageId\na,b\n\nc,d\n"), Some(2));
+        assert_eq!(billing_rows("identity_line_item_id,bill_type\n"), Some(1));
+        assert_eq!(billing_rows("{\"PublishTimeUTC,\":1}"), None);
+        assert_eq!(billing_rows("a,b\n"), None);
+    }
+}

@@ -1,0 +1,256 @@
+//! Amazon SNS: delivery logs of SMS in CloudWatch, bare or in any envelope of [`crate::aws`].
+//! <https://docs.aws.amazon.com/sns/latest/dg/sms_stats_cloudwatch.html>
+//!
+//! | `status` | `delivery.providerResponse` | canonical |
+//! |---|---|---|
+//! | SUCCESS | Message has been accepted by phone; Delivered | delivered, final |
+//! | SUCCESS | Message has been accepted by phone carrier; anything else | sent |
+//! | FAILURE | Blocked as spam by phone carrier | rejected |
+//! | FAILURE | Phone carrier has blocked this message | rejected |
+//! | FAILURE | Destination or phone is blacklisted, is on a blocked list | rejected |
+//! | FAILURE | Invalid phone number; Message body is invalid | rejected |
+//! | FAILURE | Phone number is opted out; This delivery would exceed max price | rejected |
+//! | FAILURE | Phone carrier or phone is currently unreachable/unavailable | undelivered |
+//! | FAILURE | Phone has blocked SMS | undelivered |
+//! | FAILURE | Unknown error attempting to reach phone; anything else | failed |
+//!
+//! All failures are final. Traps: SUCCESS alone says no more than that a carrier took it; times are
+//! UTC without saying so, and are those of the publication; `mcc` and `mnc` are numbers, so an MNC
+//! has lost its leading zeros and 0 is unknown; logs of successes may be a sample; the documented
+//! sample is no JSON; the log event's id, where an envelope holds it, is the event's. The usage
+//! report (CSV, a row a part) is billing and ignored row by row, also where each line is a record.
+//! `priceInUSD` is the price of the whole message. Logs of other protocols are ignored.
+
+use model::time::{parse_local, parse_rfc3339};
+use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+
+use crate::aws::{self, Unwrapped};
+use crate::draft::{Dead, Draft, Outcome};
+use crate::emit::{Emitter, network_digits};
+use crate::explain::Explanation;
+use crate::json::{Cursor, Scalar, Syntax};
+use crate::normalizer::{Record, Scratch};
+
+/// Columns of a usage report.
+const USAGE_COLUMNS: usize = 8;
+
+#[derive(Debug, Default)]
+struct Log<'a> {
+    message_id: Scalar<'a>,
+    timestamp: Scalar<'a>,
+    status: Scalar<'a>,
+    response: Scalar<'a>,
+    destination: Scalar<'a>,
+    price: Scalar<'a>,
+    sms_type: Scalar<'a>,
+    carrier: Scalar<'a>,
+    mcc: Scalar<'a>,
+    mnc: Scalar<'a>,
+    parts: Scalar<'a>,
+    /// A delivery to an application, queue or address: SMS logs have none of these fields.
+    is_other_protocol: bool,
+    /// `notification` or `delivery` was no object.
+    unreadable: u64,
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    _scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let rows = aws::billing_rows(record.value);
+    if let Some(rows) = rows.or(is_usage_row(record.value).then_some(1)) {
+        (0..rows).for_each(|_| out.ignored("billing_usage"));
+        return Ok(());
+    }
+    aws::each_event(record.value, out, &mut log)
+}
+
+/// A row of the usage report without its heading: files are loaded line by line.
+fn is_usage_row(text: &str) -> bool {
+    let mut fields = text.trim().split(',');
+    let is_timed = fields.next().is_some_and(|field| parse_rfc3339(field).is_some());
+    is_timed && fields.count() == USAGE_COLUMNS - 1
+}
+
+fn log(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut log = Log::default();
+    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut log))?;
+    if log.is_other_protocol {
+        out.ignored("other_protocol");
+        return Ok(());
+    }
+    let (id, word) = match (log.message_id.text(), log.status.text()) {
+        (Some(id), Some(word)) => (id, word),
+        (None, Some(_)) => return Err(item.dead(DeadReason::MissingId, "notification/messageId")),
+        (Some(_), None) => return Err(item.dead(DeadReason::MissingStatus, "status")),
+        (None, None) => return Err(item.dead(DeadReason::UnknownVariant, "notification")),
+    };
+    emit(&log, item, (id, word), out);
+    Ok(())
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result<(), Syntax> {
+    match key {
+        "notification" => part(cursor, log, notification),
+        "delivery" => part(cursor, log, delivery),
+        "status" => {
+            log.status = cursor.scalar()?;
+            Ok(())
+        }
+        _ => cursor.skip(),
+    }
+}
+
+fn part<'a>(
+    cursor: &mut Cursor<'a>,
+    log: &mut Log<'a>,
+    field: fn(&mut Cursor<'a>, &str, &mut Log<'a>) -> Result<(), Syntax>,
+) -> Result<(), Syntax> {
+    if cursor.is_null() {
+        return cursor.skip();
+    }
+    let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, log))?;
+    log.unreadable += u64::from(!is_object);
+    Ok(())
+}
+
+fn notification<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "messageId" => &mut log.message_id,
+        "timestamp" => &mut log.timestamp,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn delivery<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "providerResponse" => &mut log.response,
+        "destination" => &mut log.destination,
+        "priceInUSD" => &mut log.price,
+        "smsType" => &mut log.sms_type,
+        "phoneCarrier" => &mut log.carrier,
+        "mcc" => &mut log.mcc,
+        "mnc" => &mut log.mnc,
+        "numberOfMessageParts" => &mut log.parts,
+        "statusCode" | "token" | "deliveryId" => {
+            log.is_other_protocol = true;
+            return cursor.skip();
+        }
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+/// UTC without a zone; a copy that names one is read as well.
+fn time(text: &str) -> Option<i64> {
+    parse_local(text).or_else(|| parse_rfc3339(text))
+}
+
+fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitter<'_>) {
+    let (id, word) = told;
+    out.counters.unreadable_fields += log.unreadable;
+    let response = out.text(&log.response);
+    let (outcome, class) = reading(word, response, out);
+    let event_parts: [&[u8]; 2] = [id.as_bytes(), item.log_event.unwrap_or("").as_bytes()];
+    let mut draft = Draft::new(id, Channel::Sms, outcome);
+    if item.log_event.is_some() {
+        draft.event_parts = &event_parts;
+    }
+    draft.account = item.account;
+    draft.vendor_status = Some(response.unwrap_or(word));
+    draft.error_class = class;
+    draft.event_time_us = out.time(&log.timestamp, time);
+    draft.recipient = out.text(&log.destination);
+    draft.mcc = out.text(&log.mcc).and_then(|code| network_digits(code, 3));
+    draft.mnc = out.text(&log.mnc).and_then(|code| network_digits(code, 3));
+    draft.carrier = out.text(&log.carrier);
+    draft.traffic_class = match out.text(&log.sms_type) {
+        Some("Transactional") => TrafficClass::Transactional,
+        Some("Promotional") => TrafficClass::Marketing,
+        _ => TrafficClass::Unknown,
+    };
+    draft.segments = out.segments(&log.parts);
+    draft.price = out.price(&log.price);
+    draft.price_unit = PriceUnit::Message;
+    draft.currency = draft.price.map(|_| "USD");
+    out.event(&draft);
+}
+
+fn reading(
+    word: &str,
+    response: Option<&str>,
+    out: &mut Emitter<'_>,
+) -> (Outcome, Option<ErrorClass>) {
+    let response = response.map_or("", |response| response.trim().trim_end_matches('.'));
+    let is = |text: &str| response.eq_ignore_ascii_case(text);
+    match word {
+        "SUCCESS" if is("Delivered") || is("Message has been accepted by phone") => {
+            (Outcome::settled(Status::Delivered), None)
+        }
+        "SUCCESS" => (Outcome::open(Status::Sent), None),
+        "FAILURE" => {
+            let known = FAILURES.iter().find(|(text, ..)| is(text));
+            let (status, class) =
+                known.map_or((Status::Failed, None), |(_, status, class)| (*status, Some(*class)));
+            (Outcome::settled(status), class)
+        }
+        _ => {
+            out.counters.unknown_statuses += 1;
+            (Outcome::open(Status::Unknown), None)
+        }
+    }
+}
+
+/// Responses to a failed delivery; lists of blocked numbers had another name until 2021.
+const FAILURES: &[(&str, Status, ErrorClass)] = &[
+    ("Blocked as spam by phone carrier", Status::Rejected, ErrorClass::Spam),
+    ("Phone carrier has blocked this message", Status::Rejected, ErrorClass::Blocked),
+    ("Destination is blacklisted", Status::Rejected, ErrorClass::Blocked),
+    ("Destination is on a blocked list", Status::Rejected, ErrorClass::Blocked),
+    ("Phone is blacklisted", Status::Rejected, ErrorClass::Blocked),
+    ("Phone is on a blocked list", Status::Rejected, ErrorClass::Blocked),
+    ("Phone number is opted out", Status::Rejected, ErrorClass::OptedOut),
+    ("Message body is invalid", Status::Rejected, ErrorClass::InvalidRequest),
+    ("Invalid phone number", Status::Rejected, ErrorClass::UnknownRecipient),
+    ("This delivery would exceed max price", Status::Rejected, ErrorClass::Configuration),
+    (
+        "Phone carrier is currently unreachable/unavailable",
+        Status::Undelivered,
+        ErrorClass::Unreachable,
+    ),
+    ("Phone is currently unreachable/unavailable", Status::Undelivered, ErrorClass::Unreachable),
+    ("Phone has blocked SMS", Status::Undelivered, ErrorClass::Blocked),
+    ("Unknown error attempting to reach phone", Status::Failed, ErrorClass::Unknown),
+];
+
+const LOG: &[(&str, &str)] = &[
+    (
+        "event_id",
+        "the log event's id, else message key, providerResponse and notification.timestamp",
+    ),
+    ("account", "the envelope's"),
+    ("message_id", "notification.messageId"),
+    ("channel", "always sms"),
+    ("status", "status and delivery.providerResponse"),
+    ("vendor_status", "delivery.providerResponse, else status"),
+    ("event_time", "notification.timestamp, UTC"),
+    ("recipient_token", "delivery.destination"),
+    ("mcc", "delivery.mcc"),
+    ("mnc", "delivery.mnc, which has lost its leading zeros"),
+    ("carrier", "delivery.phoneCarrier"),
+    ("traffic_class", "delivery.smsType"),
+    ("segments", "delivery.numberOfMessageParts"),
+    ("price", "delivery.priceInUSD"),
+    ("currency", "always USD"),
+];
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let is_log = text.contains("notification") && text.contains("delivery");
+    is_log.then_some(Explanation { variant: "SMS delivery log", columns: LOG })
+}

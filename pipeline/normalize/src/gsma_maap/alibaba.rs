@@ -1,0 +1,123 @@
+//! Alibaba's reports on 5G messages: an array of them.
+//! <https://help.aliyun.com/en/sms/developer-reference/5gsmsreport-http>
+//!
+//! | `send_status` | `err_code` | canonical |
+//! |---|---|---|
+//! | SEND_SUCCESS | DELIVERED, or none | delivered, final |
+//! | SEND_SUCCESS | anything else | sent |
+//! | SEND_FAIL, SEND_FAILED | | failed, final |
+//! | anything else | | unknown |
+//!
+//! Traps: times are China's (UTC+8) without saying so, hence `vendor_local`; numbers may lack the
+//! calling code 86; `err_code` says DELIVERED where there is no error; `rcs_size` is not explained
+//! as billable parts, so it is not taken for them.
+
+use model::time::{HOUR_US, parse_local, parse_rfc3339};
+use model::vocabulary::{Channel, DeadReason, Status};
+
+use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Scalar, Syntax};
+use crate::normalizer::Scratch;
+
+/// China has one time zone.
+const CHINA_US: i64 = 8 * HOUR_US;
+/// Digits of a Chinese mobile number without its calling code.
+const NATIONAL_DIGITS: usize = 11;
+
+#[derive(Debug, Default)]
+pub(super) struct Report<'a> {
+    id: Scalar<'a>,
+    status: Scalar<'a>,
+    number: Scalar<'a>,
+    sent: Scalar<'a>,
+    reported: Scalar<'a>,
+    code: Scalar<'a>,
+    template: Scalar<'a>,
+}
+
+impl<'a> Report<'a> {
+    /// Takes one of the report's keys; false where the key is none of them.
+    pub(super) fn field(&mut self, cursor: &mut Cursor<'a>, key: &str) -> Result<bool, Syntax> {
+        let slot = match key {
+            "rcs_id" => &mut self.id,
+            "send_status" => &mut self.status,
+            "phone_number" => &mut self.number,
+            "send_time" => &mut self.sent,
+            "report_time" => &mut self.reported,
+            "err_code" => &mut self.code,
+            "rcs_template_code" => &mut self.template,
+            _ => return Ok(false),
+        };
+        *slot = cursor.scalar()?;
+        Ok(true)
+    }
+
+    pub(super) const fn is_present(&self) -> bool {
+        self.id.is_present() || self.status.is_present()
+    }
+}
+
+pub(super) fn emit(
+    report: &Report<'_>,
+    place: Place<'_>,
+    scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let missing = |reason, field| Err(Dead::new(reason, format!("{place}/{field}")));
+    let (id, word) = match (report.id.text(), report.status.text()) {
+        (Some(id), Some(word)) => (id, word),
+        (None, _) => return missing(DeadReason::MissingId, "rcs_id"),
+        (Some(_), None) => return missing(DeadReason::MissingStatus, "send_status"),
+    };
+    let code = out.text(&report.code).filter(|code| *code != "DELIVERED");
+    let outcome = match (word, code) {
+        ("SEND_SUCCESS", None) => Outcome::settled(Status::Delivered),
+        ("SEND_SUCCESS", Some(_)) => Outcome::open(Status::Sent),
+        ("SEND_FAIL" | "SEND_FAILED", _) => Outcome::settled(Status::Failed),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    };
+    let number = out.text(&report.number);
+    scratch.bytes.clear();
+    let mut draft = Draft::new(id, Channel::Rcs, outcome);
+    draft.vendor_status = Some(word);
+    draft.error_code = code;
+    draft.event_time_us = out.time(&report.reported, china_time);
+    draft.is_local_time = true;
+    draft.submit_time_us = out.time(&report.sent, china_time);
+    draft.recipient = number.map(|number| international(number, &mut scratch.bytes));
+    draft.campaign = out.text(&report.template);
+    out.event(&draft);
+    Ok(())
+}
+
+/// A Chinese mobile number with its calling code.
+fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
+    let is_national = number.len() == NATIONAL_DIGITS && number.starts_with('1');
+    if !is_national {
+        return number;
+    }
+    bytes.extend_from_slice(b"+86");
+    bytes.extend_from_slice(number.as_bytes());
+    std::str::from_utf8(bytes).unwrap_or(number)
+}
+
+fn china_time(text: &str) -> Option<i64> {
+    parse_local(text).map(|local| local - CHINA_US).or_else(|| parse_rfc3339(text))
+}
+
+pub(super) const REPORT: &[(&str, &str)] = &[
+    ("event_id", "message key, send_status, err_code, report_time"),
+    ("message_id", "rcs_id"),
+    ("channel", "always rcs"),
+    ("status", "send_status and err_code"),
+    ("vendor_status", "send_status"),
+    ("error_code", "err_code, where it is not DELIVERED"),
+    ("event_time", "report_time, taken as UTC+8"),
+    ("submit_time", "send_time, taken as UTC+8"),
+    ("recipient_token", "phone_number, with 86 where it lacks its calling code"),
+    ("campaign", "rcs_template_code"),
+];

@@ -1,0 +1,398 @@
+//! Gupshup: SMS delivery reports (GET query, or a POST of up to 20 as JSON or in the form field
+//! `response`), WhatsApp events of version 2, and of version 3, which is Meta's webhook and read by
+//! `whatsapp`. <https://docs.gupshup.io/docs/real-time-delivery-reports>,
+//! <https://docs.gupshup.io/docs/message-events>
+//!
+//! | SMS `eventType`, in a query `status` | canonical |
+//! |---|---|
+//! | DELIVERED, SUCCESS | delivered, final |
+//! | FAILED, FAILURE | failed, final; `cause` and `errCode` tell why |
+//! | UNKNOWN | unknown, final |
+//!
+//! | WhatsApp `payload.type` | canonical |
+//! |---|---|
+//! | enqueued | queued |
+//! | sent | sent |
+//! | delivered, read | the same, final |
+//! | failed | failed, final |
+//! | deleted | the user's doing: ignored |
+//!
+//! Traps: times are milliseconds (`eventTs`, `deliveredTS`, `timestamp`), seconds (`payload.ts`),
+//! seconds as text or milliseconds as a number (version 3), so their size decides; `payload.id` is
+//! Gupshup's for enqueued and failed and WhatsApp's afterwards, `gsId` is Gupshup's in all, and a
+//! week later it is gone: then the WhatsApp id stands, hashed since it holds the number;
+//! `billing-event` has no amount and is no delivery; `errCode` is `000` on success; the published
+//! sample of an SMS report is no JSON; a query's `noOfFrags` has a space before it.
+
+mod errors;
+
+use model::vocabulary::{Channel, DeadReason, Status};
+
+use crate::answer;
+use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::emit::Emitter;
+use crate::explain::{self, Explanation};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::{Record, Scratch};
+use crate::whatsapp;
+use crate::words::{self, Folded};
+
+/// An SMS report, or a WhatsApp event with its payload.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    /// `type` of the outermost object.
+    kind: Scalar<'a>,
+    app: Scalar<'a>,
+    /// Of the outermost object, in milliseconds.
+    timestamp: Scalar<'a>,
+    sms: Sms<'a>,
+    payload: Payload<'a>,
+    has_payload: bool,
+    is_damaged: bool,
+}
+
+#[derive(Debug, Default)]
+struct Sms<'a> {
+    id: Scalar<'a>,
+    word: Scalar<'a>,
+    time: Scalar<'a>,
+    to: Scalar<'a>,
+    from: Scalar<'a>,
+    cause: Scalar<'a>,
+    code: Scalar<'a>,
+    channel: Scalar<'a>,
+    parts: Scalar<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Payload<'a> {
+    id: Scalar<'a>,
+    gs_id: Scalar<'a>,
+    word: Scalar<'a>,
+    to: Scalar<'a>,
+    time: Scalar<'a>,
+    code: Scalar<'a>,
+    category: Scalar<'a>,
+    conversation: Scalar<'a>,
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let value = record.value.trim_ascii();
+    if value.is_empty() {
+        return form(record.query().unwrap_or(""), scratch, out);
+    }
+    // As published: the whole field in brackets.
+    let bare = value.strip_prefix("[response=").and_then(|rest| rest.strip_suffix(']'));
+    // A field whose value nobody has encoded.
+    let is_plain = |rest: &&str| is_json(rest) && rest.contains('"');
+    let bare = bare.or_else(|| value.strip_prefix("response=").filter(is_plain));
+    if let Some(bare) = bare {
+        return json(bare, out);
+    }
+    if is_json(value) {
+        return json(record.value, out);
+    }
+    if value.starts_with('"') || !value.contains('=') {
+        return Err(Dead::new(DeadReason::Syntax, "byte 0"));
+    }
+    form(value, scratch, out)
+}
+
+fn is_json(text: &str) -> bool {
+    Cursor::new(text).kind() != Kind::Scalar
+}
+
+fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    scratch.form.read(text);
+    let mut item = Item::default();
+    for (name, value) in scratch.form.scalars() {
+        let name = std::str::from_utf8(name).unwrap_or("").trim();
+        if let ("response", Scalar::Text(text)) = (name, &value) {
+            return json(text, out);
+        }
+        let slot = match name {
+            "status" => Some(&mut item.sms.word),
+            name => sms_slot(&mut item.sms, name),
+        };
+        // Of a repeated name the first value stands.
+        if let Some(slot) = slot.filter(|slot| !slot.is_present()) {
+            *slot = value;
+        }
+    }
+    emit(&item, Place { parent: "", at: None }, out);
+    Ok(())
+}
+
+fn sms_slot<'s, 'a>(sms: &'s mut Sms<'a>, name: &str) -> Option<&'s mut Scalar<'a>> {
+    Some(match name {
+        "externalId" => &mut sms.id,
+        "eventType" => &mut sms.word,
+        "eventTs" | "deliveredTS" => &mut sms.time,
+        "destAddr" | "phoneNo" => &mut sms.to,
+        "srcAddr" | "mask" => &mut sms.from,
+        "cause" => &mut sms.cause,
+        "errCode" => &mut sms.code,
+        "channel" => &mut sms.channel,
+        "noOfFrags" => &mut sms.parts,
+        _ => return None,
+    })
+}
+
+fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(text);
+    let mut list = Elements::default();
+    let mut single = Item::default();
+    let (mut parent, mut is_metas) = (None, false);
+    if cursor.kind() == Kind::Array {
+        parent = Some("");
+        items(&mut cursor, &mut list)?;
+    } else {
+        cursor.object(|cursor, key| match key {
+            "response" if cursor.kind() == Kind::Array => {
+                parent = Some("/response");
+                items(cursor, &mut list)
+            }
+            "entry" | "changes" | "value" | "messaging_product" | "statuses" | "gs_app_id"
+            | "gs_id" | "recipient_id" => {
+                is_metas = true;
+                cursor.skip()
+            }
+            _ => field(cursor, key, &mut single),
+        })?;
+    }
+    cursor.end()?;
+    if is_metas {
+        return whatsapp::read_text(text, out);
+    }
+    let Some(parent) = parent else {
+        emit(&single, Place { parent: "", at: None }, out);
+        return Ok(());
+    };
+    if list.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, item) in list.iter().enumerate() {
+        emit(item, Place { parent, at: Some(at) }, out);
+    }
+    Ok(())
+}
+
+fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
+    cursor.array(|cursor| {
+        let mut item = Item::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
+        item.is_damaged = !is_object;
+        into.push(item);
+        Ok(())
+    })
+}
+
+/// A key of the outermost object: an SMS report's, an envelope's, or that of a payload without one.
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    match key {
+        "type" => item.kind = cursor.scalar()?,
+        "app" => item.app = cursor.scalar()?,
+        "timestamp" => item.timestamp = cursor.scalar()?,
+        "payload" if cursor.kind() == Kind::Object => {
+            item.has_payload = true;
+            cursor.object(|cursor, key| payload_field(cursor, key, &mut item.payload))?;
+        }
+        _ => match sms_slot(&mut item.sms, key) {
+            Some(slot) => *slot = cursor.scalar()?,
+            None => return payload_field(cursor, key, &mut item.payload),
+        },
+    }
+    Ok(())
+}
+
+fn payload_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    payload: &mut Payload<'a>,
+) -> Result<(), Syntax> {
+    let slot = match key {
+        "payload" => {
+            cursor.object_or_skip(|cursor, key| detail_field(cursor, key, payload))?;
+            return Ok(());
+        }
+        "id" => &mut payload.id,
+        "gsId" => &mut payload.gs_id,
+        "type" => &mut payload.word,
+        "destination" => &mut payload.to,
+        _ => return detail_field(cursor, key, payload),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+/// A key of the payload's own payload, whose `type` and `id` are of something else.
+fn detail_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    payload: &mut Payload<'a>,
+) -> Result<(), Syntax> {
+    match key {
+        "ts" => payload.time = cursor.scalar()?,
+        "code" => payload.code = cursor.scalar()?,
+        "pricing" | "conversation" => {
+            cursor.object_or_skip(|cursor, inner| {
+                let slot = match (key, inner) {
+                    ("pricing", "category") => &mut payload.category,
+                    ("conversation", "type") => &mut payload.conversation,
+                    _ => return cursor.skip(),
+                };
+                *slot = cursor.scalar()?;
+                Ok(())
+            })?;
+        }
+        _ => return cursor.skip(),
+    }
+    Ok(())
+}
+
+fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    if item.is_damaged {
+        return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+    }
+    if item.sms.id.is_present() || item.sms.word.is_present() {
+        return emit_sms(&item.sms, place, out);
+    }
+    let kind = item.kind.text();
+    match kind {
+        Some("message-event") => emit_whatsapp(item, item.payload.word.text(), place, out),
+        Some("billing-event") => out.ignored("billing"),
+        Some("message") if item.has_payload => out.ignored("inbound"),
+        Some("user-event") => out.ignored("user_event"),
+        Some(kind) if item.has_payload && kind.ends_with("-event") => out.ignored("other_event"),
+        Some(_) if item.payload.gs_id.is_present() || item.payload.to.is_present() => {
+            emit_whatsapp(item, kind, place, out);
+        }
+        _ => out.dead_at(DeadReason::UnknownVariant, format!("{place}/type")),
+    }
+}
+
+fn emit_sms(sms: &Sms<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let (id, word) = match (sms.id.text(), sms.word.text()) {
+        (None, _) => return out.dead_at(DeadReason::MissingId, format!("{place}/externalId")),
+        (_, None) => return out.dead_at(DeadReason::MissingStatus, format!("{place}/eventType")),
+        (Some(id), Some(word)) => (id, word),
+    };
+    let outcome = match Folded::new(word).as_str() {
+        "delivered" | "success" => Outcome::settled(Status::Delivered),
+        "failed" | "failure" => Outcome::settled(Status::Failed),
+        "unknown" => Outcome::settled(Status::Unknown),
+        _ => unknown(out),
+    };
+    let channel = out.text(&sms.channel).map_or(Channel::Sms, words::channel);
+    let mut draft = Draft::new(id, channel, outcome);
+    let cause = out.text(&sms.cause);
+    draft.vendor_status = Some(word);
+    draft.error_code = out.text(&sms.code).filter(|code| !words::is_no_error(code));
+    let failed = outcome.0 == Status::Failed;
+    draft.error_class = errors::sms_class(draft.error_code, cause.filter(|_| failed));
+    draft.event_time_us = out.time(&sms.time, answer::unix_digits);
+    draft.recipient = out.text(&sms.to);
+    draft.sender = out.text(&sms.from);
+    draft.segments = out.segments(&sms.parts);
+    out.event(&draft);
+}
+
+fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let payload = &item.payload;
+    if word == Some("deleted") {
+        return out.ignored("deleted");
+    }
+    let id = payload.gs_id.text().or(payload.id.text());
+    let (id, word) = match (id, word) {
+        (None, _) => return out.dead_at(DeadReason::MissingId, format!("{place}/payload/gsId")),
+        (_, None) => {
+            return out.dead_at(DeadReason::MissingStatus, format!("{place}/payload/type"));
+        }
+        (Some(id), Some(word)) => (id, word),
+    };
+    let outcome = match word {
+        "enqueued" => Outcome::open(Status::Queued),
+        "sent" => Outcome::open(Status::Sent),
+        "delivered" => Outcome::settled(Status::Delivered),
+        "read" => Outcome::settled(Status::Read),
+        "failed" => Outcome::settled(Status::Failed),
+        _ => unknown(out),
+    };
+    let mut draft = Draft::new(id, Channel::Whatsapp, outcome);
+    draft.account = out.text(&item.app);
+    draft.vendor_status = Some(word);
+    draft.error_code = out.text(&payload.code).filter(|code| !words::is_no_error(code));
+    draft.error_class = draft.error_code.and_then(errors::whatsapp_class);
+    let time = out.time(&payload.time, answer::unix_digits);
+    draft.event_time_us = time.or_else(|| out.time(&item.timestamp, answer::unix_digits));
+    draft.recipient = out.text(&payload.to);
+    let category = out.text(&payload.category).or_else(|| payload.conversation.text());
+    draft.traffic_class = words::meta_category(category.unwrap_or(""));
+    out.event(&draft);
+}
+
+fn unknown(out: &mut Emitter<'_>) -> Outcome {
+    out.counters.unknown_statuses += 1;
+    Outcome::open(Status::Unknown)
+}
+
+const SMS: &[(&str, &str)] = &[
+    ("event_id", "externalId, eventType or status, errCode, event time"),
+    ("message_id", "externalId"),
+    ("channel", "channel, else sms"),
+    ("status", "eventType, in a query status"),
+    ("vendor_status", "eventType, in a query status"),
+    ("error_code", "errCode"),
+    ("error_class", "errCode, else cause"),
+    ("event_time", "eventTs or deliveredTS"),
+    ("recipient_token", "destAddr or phoneNo"),
+    ("sender", "srcAddr or mask"),
+    ("segments", "noOfFrags"),
+];
+
+const EVENT: &[(&str, &str)] = &[
+    ("event_id", "message key, payload.type, error code, event time"),
+    ("account", "app"),
+    ("message_id", "payload.gsId, else payload.id, hashed where it holds a number"),
+    ("channel", "whatsapp"),
+    ("status", "payload.type"),
+    ("vendor_status", "payload.type"),
+    ("error_code", "payload.payload.code"),
+    ("event_time", "payload.payload.ts, else timestamp"),
+    ("recipient_token", "payload.destination"),
+    ("traffic_class", "pricing.category, else conversation.type"),
+];
+
+const RELAYED: &[(&str, &str)] = &[
+    ("event_id", "gs_id, status, recipient_participant_id"),
+    ("account", "gs_app_id"),
+    ("message_id", "statuses.gs_id, else statuses.id, hashed where it holds a number"),
+    ("channel", "whatsapp"),
+    ("status", "statuses.status, of failed by errors.code"),
+    ("vendor_status", "statuses.status"),
+    ("error_code", "errors.code of the first error"),
+    ("event_time", "statuses.timestamp, its size tells seconds from milliseconds"),
+    ("recipient_token", "recipient_participant_id, else recipient_id, else recipient_user_id"),
+    ("sender", "metadata.display_phone_number"),
+    ("traffic_class", "pricing.category, else conversation.origin.type"),
+];
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let has = |key| explain::holds(text, key);
+    let (variant, columns) = if has("entry") || has("statuses") || has("gs_id") {
+        ("WhatsApp event, version 3", RELAYED)
+    } else if has("payload") || has("gsId") {
+        ("WhatsApp event, version 2", EVENT)
+    } else if text.is_empty() || text.contains("externalId") {
+        ("SMS delivery report", SMS)
+    } else {
+        return None;
+    };
+    Some(Explanation { variant, columns })
+}

@@ -1,0 +1,394 @@
+//! Plivo: message status callbacks (form, POST or GET) and message detail records (JSON, one or a
+//! list). <https://www.plivo.com/docs/messaging/api/message/message-status-callbacks>
+//!
+//! | `Status`, `message_state` | canonical |
+//! |---|---|
+//! | queued | queued |
+//! | sent | sent (for ever, where a network gives no receipt) |
+//! | delivered, read | delivered, read; final |
+//! | undelivered | undelivered, final |
+//! | failed | failed, final |
+//! | rejected | rejected, final |
+//!
+//! Traps: callbacks come in any order and `Sequence` orders them, so it is part of the event's id;
+//! their times have no zone, and which of them is the event's its status tells: taken as UTC and
+//! marked `vendor_local`; records have a zone, and fractions of five digits; `Status` may be
+//! spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and `PartInfo`
+//! are reserved and ignored; a record is read again when its state or price changes, so both are
+//! part of its event id. No field tells the currency: Plivo's prices are in US dollars.
+//!
+//! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
+
+use model::time::{parse_local, parse_rfc3339};
+use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
+
+use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::emit::{Emitter, network_digits};
+use crate::explain::{self, Explanation};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::{Record, Scratch};
+use crate::words::{self, Folded};
+
+/// A callback, or a detail record.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    id: Scalar<'a>,
+    status: Scalar<'a>,
+    /// `message_state`: it is a detail record.
+    state: Scalar<'a>,
+    direction: Scalar<'a>,
+    to: Scalar<'a>,
+    from: Scalar<'a>,
+    kind: Scalar<'a>,
+    units: Scalar<'a>,
+    rate: Scalar<'a>,
+    amount: Scalar<'a>,
+    mcc: Scalar<'a>,
+    mnc: Scalar<'a>,
+    error_code: Scalar<'a>,
+    sequence: Scalar<'a>,
+    initiated: Scalar<'a>,
+    queued: Scalar<'a>,
+    sent: Scalar<'a>,
+    reported: Scalar<'a>,
+    updated: Scalar<'a>,
+    origin: Scalar<'a>,
+    uri: Scalar<'a>,
+    /// Without a status an inbound message.
+    has_text: bool,
+    /// `message`: a send was answered.
+    is_answer: bool,
+    is_damaged: bool,
+}
+
+impl<'a> Item<'a> {
+    /// Where a scalar of this name belongs.
+    fn slot(&mut self, key: &str) -> Option<&mut Scalar<'a>> {
+        Some(match key {
+            "MessageUUID" | "message_uuid" => &mut self.id,
+            "Status" | "status" => &mut self.status,
+            "message_state" => &mut self.state,
+            "message_direction" | "Direction" => &mut self.direction,
+            "To" | "to_number" => &mut self.to,
+            "From" | "from_number" => &mut self.from,
+            "Type" | "message_type" => &mut self.kind,
+            "Units" | "units" => &mut self.units,
+            "TotalRate" | "total_rate" => &mut self.rate,
+            "TotalAmount" | "total_amount" => &mut self.amount,
+            "MCC" | "mcc" => &mut self.mcc,
+            "MNC" | "mnc" => &mut self.mnc,
+            "ErrorCode" | "error_code" => &mut self.error_code,
+            "Sequence" => &mut self.sequence,
+            "MessageTime" | "message_time" => &mut self.initiated,
+            "QueuedTime" => &mut self.queued,
+            "SentTime" | "message_sent_time" => &mut self.sent,
+            "DeliveryReportTime" => &mut self.reported,
+            "message_updated_time" => &mut self.updated,
+            "ConversationOrigin" | "conversation_origin" => &mut self.origin,
+            "resource_uri" => &mut self.uri,
+            _ => return None,
+        })
+    }
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let value = record.value.trim_ascii();
+    if value.is_empty() {
+        return form(record.query().unwrap_or(""), scratch, out);
+    }
+    if Cursor::new(value).kind() != Kind::Scalar {
+        return json(record.value, out);
+    }
+    if value.starts_with('"') || !value.contains('=') {
+        return Err(Dead::new(DeadReason::Syntax, "byte 0"));
+    }
+    form(value, scratch, out)
+}
+
+fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    scratch.form.read(text);
+    let mut item = Item::default();
+    for (name, value) in scratch.form.pairs() {
+        let name = std::str::from_utf8(name).unwrap_or("");
+        item.has_text |= name == "Text";
+        if let Some(slot) = item.slot(name)
+            && *slot == Scalar::Missing
+        {
+            *slot = value.map_or(Scalar::Nested, |value| Scalar::Text(value.into()));
+        }
+    }
+    emit(&item, Place { parent: "", at: None }, out);
+    Ok(())
+}
+
+fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(text);
+    let mut list: Option<(&str, Elements<Item<'_>>)> = None;
+    let mut single = Item::default();
+    if cursor.kind() == Kind::Array {
+        list = Some(("", items(&mut cursor)?));
+    } else {
+        cursor.object(|cursor, key| match key {
+            "objects" if cursor.kind() == Kind::Array => {
+                list = Some(("/objects", items(cursor)?));
+                Ok(())
+            }
+            _ => field(cursor, key, &mut single),
+        })?;
+    }
+    cursor.end()?;
+    let Some((parent, items)) = list else {
+        emit(&single, Place { parent: "", at: None }, out);
+        return Ok(());
+    };
+    if items.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, item) in items.iter().enumerate() {
+        emit(item, Place { parent, at: Some(at) }, out);
+    }
+    Ok(())
+}
+
+fn items<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Item<'a>>, Syntax> {
+    let mut items = Elements::default();
+    cursor.array(|cursor| {
+        let mut item = Item::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
+        item.is_damaged = !is_object;
+        items.push(item);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    item.has_text |= key == "Text";
+    item.is_answer |= key == "message";
+    match item.slot(key) {
+        Some(slot) => *slot = cursor.scalar()?,
+        None => cursor.skip()?,
+    }
+    Ok(())
+}
+
+fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    if item.is_damaged {
+        return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+    }
+    let is_record = item.state != Scalar::Missing;
+    let word = if is_record { item.state.text() } else { item.status.text() };
+    let is = |field: &Scalar<'_>, wanted: &str| {
+        field.text().is_some_and(|word| word.eq_ignore_ascii_case(wanted))
+    };
+    let is_inbound = is(&item.direction, "inbound") || (word.is_none() && item.has_text);
+    if is_inbound || word.is_some_and(|word| word.eq_ignore_ascii_case("received")) {
+        return out.ignored("inbound");
+    }
+    match (item.id.text(), word) {
+        (_, None) if item.is_answer => out.ignored("send_answer"),
+        (None, None) => out.dead_at(DeadReason::UnknownVariant, place.to_string()),
+        (None, Some(_)) if is_record => {
+            out.dead_at(DeadReason::MissingId, format!("{place}/message_uuid"));
+        }
+        (None, Some(_)) => out.dead_at(DeadReason::MissingId, format!("{place}/MessageUUID")),
+        (Some(_), None) if is_record => {
+            out.dead_at(DeadReason::MissingStatus, format!("{place}/message_state"));
+        }
+        (Some(_), None) => out.dead_at(DeadReason::MissingStatus, format!("{place}/Status")),
+        (Some(id), Some(word)) if is_record => emit_record(item, id, word, out),
+        (Some(id), Some(word)) => emit_callback(item, id, word, out),
+    }
+}
+
+fn emit_callback(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
+    let sequence = out.text(&item.sequence).unwrap_or("");
+    let event_parts: [&[u8]; 3] = [id.as_bytes(), word.as_bytes(), sequence.as_bytes()];
+    let mut draft = draft(item, id, word, out);
+    draft.event_parts = &event_parts;
+    // An earlier stage's time is not this event's: without its own it is the ingest time.
+    let field = match draft.status {
+        Status::Queued => &item.queued,
+        Status::Sent => &item.sent,
+        _ => &item.reported,
+    };
+    set_time(&mut draft, field, out);
+    let submit = out.time(&item.initiated, stamp);
+    draft.submit_time_us = submit.or_else(|| out.time(&item.queued, stamp));
+    out.event(&draft);
+}
+
+fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
+    let mut draft = draft(item, id, word, out);
+    set_time(&mut draft, &item.updated, out);
+    // Older records tell only earlier stages: their times are not a delivery's.
+    let stage = match draft.status {
+        Status::Queued => Some(&item.initiated),
+        Status::Sent => Some(&item.sent),
+        _ => None,
+    };
+    if let Some(field) = stage.filter(|_| draft.event_time_us.is_none()) {
+        set_time(&mut draft, field, out);
+    }
+    let time_bytes = draft.event_time_us.unwrap_or(i64::MIN).to_be_bytes();
+    let event_parts: [&[u8]; 6] = [
+        b"record",
+        id.as_bytes(),
+        word.as_bytes(),
+        draft.error_code.unwrap_or("").as_bytes(),
+        &time_bytes,
+        item.amount.text().unwrap_or("").as_bytes(),
+    ];
+    draft.event_parts = &event_parts;
+    draft.submit_time_us = out.time(&item.initiated, stamp);
+    // `/v1/Account/{auth id}/Message/{uuid}/`
+    draft.account = out.text(&item.uri).and_then(|uri| {
+        let (_, rest) = uri.split_once("/Account/")?;
+        rest.split('/').next().filter(|account| !account.is_empty())
+    });
+    out.event(&draft);
+}
+
+/// With its zone, else as if it were UTC.
+fn stamp(text: &str) -> Option<i64> {
+    parse_rfc3339(text).or_else(|| parse_local(text))
+}
+
+fn set_time(draft: &mut Draft<'_>, field: &Scalar<'_>, out: &mut Emitter<'_>) {
+    draft.event_time_us = out.time(field, stamp);
+    draft.is_local_time = field.text().and_then(parse_local).is_some();
+}
+
+fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'_>) -> Draft<'i> {
+    let channel = out.text(&item.kind).map_or(Channel::Sms, words::channel);
+    let mut draft = Draft::new(id, channel, outcome(word, out));
+    draft.vendor_status = Some(word);
+    draft.error_code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
+    draft.error_class = draft.error_code.and_then(class_of_code);
+    draft.recipient = out.text(&item.to);
+    draft.sender = out.text(&item.from);
+    draft.mcc = out.text(&item.mcc).and_then(|code| network_digits(code, 3));
+    draft.mnc = out.text(&item.mnc).and_then(|code| network_digits(code, 3));
+    draft.traffic_class = words::meta_category(out.text(&item.origin).unwrap_or(""));
+    draft.segments = out.segments(&item.units);
+    draft.price = out.price(&item.amount);
+    draft.price_unit = PriceUnit::Message;
+    if draft.price.is_none() {
+        draft.price = out.price(&item.rate);
+        draft.price_unit = PriceUnit::Segment;
+    }
+    draft.currency = draft.price.map(|_| "USD");
+    draft
+}
+
+fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
+    match Folded::new(word).as_str() {
+        "queued" => Outcome::open(Status::Queued),
+        "sent" => Outcome::open(Status::Sent),
+        "delivered" => Outcome::settled(Status::Delivered),
+        "read" => Outcome::settled(Status::Read),
+        "undelivered" => Outcome::settled(Status::Undelivered),
+        "failed" => Outcome::settled(Status::Failed),
+        "rejected" => Outcome::settled(Status::Rejected),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+/// Classes of the codes (<https://www.plivo.com/docs/messaging/troubleshooting/error-codes>); 1000
+/// is Plivo's own "unknown error".
+fn class_of_code(code: &str) -> Option<ErrorClass> {
+    Some(match code {
+        "10" | "110" => ErrorClass::InvalidRequest,
+        "20" | "80" => ErrorClass::Unreachable,
+        // Spam; a loop of the same message.
+        "30" | "60" => ErrorClass::Spam,
+        // Invalid source; no route; out of credit; account disabled.
+        "40" | "90" | "900" | "910" => ErrorClass::Configuration,
+        // Invalid destination; unavailable for good.
+        "50" | "70" => ErrorClass::UnknownRecipient,
+        "100" => ErrorClass::Blocked,
+        "200" => ErrorClass::OptedOut,
+        "300" => ErrorClass::VendorInternal,
+        "420" => ErrorClass::Expired,
+        _ => return None,
+    })
+}
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let has = |key| explain::holds(text, key);
+    let (variant, columns) = if has("objects") || has("message_state") {
+        ("message detail record", RECORD)
+    } else if text.contains("MessageUUID") {
+        ("status callback", CALLBACK)
+    } else {
+        return None;
+    };
+    Some(Explanation { variant, columns })
+}
+
+const CALLBACK: &[(&str, &str)] = &[
+    ("event_id", "MessageUUID, Status, Sequence"),
+    ("message_id", "MessageUUID"),
+    ("channel", "Type, else sms"),
+    ("status", "Status"),
+    ("vendor_status", "Status"),
+    ("error_code", "ErrorCode"),
+    ("event_time", "queued: QueuedTime, sent: SentTime, else DeliveryReportTime; taken as UTC"),
+    ("submit_time", "MessageTime, else QueuedTime"),
+    ("recipient_token", "To"),
+    ("mcc", "MCC"),
+    ("mnc", "MNC"),
+    ("sender", "From"),
+    ("traffic_class", "ConversationOrigin"),
+    ("segments", "Units"),
+    ("price", "TotalAmount, else TotalRate, of one unit"),
+    ("currency", "USD"),
+];
+
+const RECORD: &[(&str, &str)] = &[
+    ("event_id", "message_uuid, message_state, error_code, event time, total_amount"),
+    ("account", "resource_uri"),
+    ("message_id", "message_uuid"),
+    ("channel", "message_type, else sms"),
+    ("status", "message_state"),
+    ("vendor_status", "message_state"),
+    ("error_code", "error_code"),
+    ("event_time", "message_updated_time, else sent: message_sent_time, queued: message_time"),
+    ("submit_time", "message_time"),
+    ("recipient_token", "to_number"),
+    ("sender", "from_number"),
+    ("traffic_class", "conversation_origin"),
+    ("segments", "units"),
+    ("price", "total_amount, else total_rate, of one unit"),
+    ("currency", "USD"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_class_of_what_plivo_calls_them() {
+        for (code, class) in [
+            ("10", Some(ErrorClass::InvalidRequest)),
+            ("30", Some(ErrorClass::Spam)),
+            ("50", Some(ErrorClass::UnknownRecipient)),
+            ("80", Some(ErrorClass::Unreachable)),
+            ("200", Some(ErrorClass::OptedOut)),
+            ("420", Some(ErrorClass::Expired)),
+            ("900", Some(ErrorClass::Configuration)),
+            ("1000", None),
+        ] {
+            assert_eq!(class_of_code(code), class, "{code}");
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Sinch: SMS and MMS delivery reports (a batch's, a recipient's, lists of them) and the
+//! Conversation API's callbacks.
+//! <https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/>,
+//! <https://developers.sinch.com/docs/conversation/callbacks>
+//!
+//! | SMS, MMS `status` | canonical |
+//! |---|---|
+//! | Queued | queued |
+//! | Dispatched | sent (may be skipped) |
+//! | Delivered | delivered, final |
+//! | Aborted, Rejected | rejected, final |
+//! | Cancelled | canceled, final |
+//! | Deleted, Failed | undelivered, final |
+//! | Expired | expired, final |
+//! | Unknown | unknown, final |
+//!
+//! Conversation: see [`conversation`].
+//!
+//! Traps: an SMS has no id of its own but `batch_id` and its recipient, whom some reports write
+//! with a plus sign and some without, so the key holds the number without it; a batch report has
+//! no time, fans out over `statuses[].recipients[]` and is known by the hash of its statuses; a
+//! summary names no recipient at all (ignored); words stand in title case on the wire and in upper
+//! case in a client library; codes below 400 are the carrier's own and have no class here;
+//! `operator` is MCC and MNC or a name. No callback has a price.
+//!
+//! Channel: `…_mms` in `type` means MMS, else SMS. Inbound messages (`mo_…`) are ignored.
+
+mod conversation;
+mod errors;
+
+use model::time::parse_rfc3339;
+use model::vocabulary::{Channel, DeadReason, Status};
+use sha2::{Digest, Sha256};
+
+use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::emit::{Emitter, split_network};
+use crate::explain::{self, Explanation};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::{Record, Scratch};
+use crate::words::Folded;
+
+/// A delivery report of any kind, or a Conversation callback.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    kind: Scalar<'a>,
+    batch_id: Scalar<'a>,
+    recipient: Scalar<'a>,
+    code: Scalar<'a>,
+    at: Scalar<'a>,
+    operator_at: Scalar<'a>,
+    operator: Scalar<'a>,
+    originator: Scalar<'a>,
+    parts: Scalar<'a>,
+    reference: Scalar<'a>,
+    groups: Option<Elements<Group<'a>>>,
+    /// Its bare message holds the `status` of an SMS report too.
+    conversation: conversation::Callback<'a>,
+    is_damaged: bool,
+}
+
+/// Recipients of a batch that share a status.
+#[derive(Debug, Default)]
+struct Group<'a> {
+    code: Scalar<'a>,
+    status: Scalar<'a>,
+    count: Scalar<'a>,
+    recipients: Recipients<'a>,
+    is_damaged: bool,
+}
+
+#[derive(Debug, Default)]
+enum Recipients<'a> {
+    /// A summary.
+    #[default]
+    None,
+    NoList,
+    /// A cursor before the list, which was read once.
+    List(Cursor<'a>),
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    _scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(record.value);
+    let mut list: Option<(&str, Elements<Item<'_>>)> = None;
+    let mut single = Item::default();
+    if cursor.kind() == Kind::Array {
+        list = Some(("", items(&mut cursor)?));
+    } else {
+        let is_object = cursor.object_or_skip(|cursor, key| match key {
+            "delivery_reports" if cursor.kind() == Kind::Array => {
+                list = Some(("/delivery_reports", items(cursor)?));
+                Ok(())
+            }
+            _ => field(cursor, key, &mut single),
+        })?;
+        single.is_damaged = !is_object;
+    }
+    cursor.end()?;
+    let Some((parent, items)) = list else {
+        emit(&single, Place { parent: "", at: None }, out);
+        return Ok(());
+    };
+    if items.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, item) in items.iter().enumerate() {
+        emit(item, Place { parent, at: Some(at) }, out);
+    }
+    Ok(())
+}
+
+fn items<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Item<'a>>, Syntax> {
+    let mut items = Elements::default();
+    cursor.array(|cursor| {
+        let mut item = Item::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
+        item.is_damaged = !is_object;
+        items.push(item);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "type" => &mut item.kind,
+        "batch_id" => &mut item.batch_id,
+        "recipient" => &mut item.recipient,
+        "code" => &mut item.code,
+        "at" => &mut item.at,
+        "operator_status_at" => &mut item.operator_at,
+        "operator" => &mut item.operator,
+        "applied_originator" => &mut item.originator,
+        "number_of_message_parts" => &mut item.parts,
+        "client_reference" => &mut item.reference,
+        "statuses" if cursor.kind() == Kind::Array => {
+            item.groups = Some(groups(cursor)?);
+            return Ok(());
+        }
+        _ => return conversation::field(cursor, key, &mut item.conversation),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn groups<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Group<'a>>, Syntax> {
+    let mut groups = Elements::default();
+    cursor.array(|cursor| {
+        let mut group = Group::default();
+        let is_object = cursor.object_or_skip(|cursor, key| {
+            match key {
+                "code" => group.code = cursor.scalar()?,
+                "status" => group.status = cursor.scalar()?,
+                "count" => group.count = cursor.scalar()?,
+                "recipients" => group.recipients = recipients(cursor)?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        group.is_damaged = !is_object;
+        groups.push(group);
+        Ok(())
+    })?;
+    Ok(groups)
+}
+
+fn recipients<'a>(cursor: &mut Cursor<'a>) -> Result<Recipients<'a>, Syntax> {
+    if cursor.is_null() {
+        cursor.skip()?;
+        return Ok(Recipients::None);
+    }
+    if cursor.kind() != Kind::Array {
+        cursor.skip()?;
+        return Ok(Recipients::NoList);
+    }
+    let (before, mut count) = (*cursor, 0);
+    cursor.array(|cursor| {
+        count += 1;
+        cursor.scalar().map(drop)
+    })?;
+    Ok(if count == 0 { Recipients::None } else { Recipients::List(before) })
+}
+
+fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let kind = item.kind.text().unwrap_or("");
+    if item.is_damaged {
+        out.dead_at(DeadReason::UnknownVariant, place.to_string());
+    } else if item.conversation.is_told() {
+        conversation::emit(&item.conversation, place, out);
+    } else if let Some(groups) = &item.groups {
+        emit_batch(item, groups, place, out);
+    } else if kind.starts_with("mo_") {
+        out.ignored("inbound");
+    } else if kind.starts_with("delivery_report_") {
+        out.dead_at(DeadReason::UnknownVariant, format!("{place}/statuses"));
+    } else if item.batch_id.is_present() || kind.starts_with("recipient_delivery_report_") {
+        emit_recipient(item, place, out);
+    } else {
+        conversation::emit_bare(&item.conversation, place, out);
+    }
+}
+
+/// Numbers are written with and without a plus sign.
+fn bare_number(recipient: &str) -> &str {
+    recipient.strip_prefix('+').unwrap_or(recipient)
+}
+
+fn sms_channel(item: &Item<'_>) -> Channel {
+    let is_mms = item.kind.text().is_some_and(|kind| kind.ends_with("_mms"));
+    if is_mms { Channel::Mms } else { Channel::Sms }
+}
+
+fn emit_recipient(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let Some(batch_id) = item.batch_id.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/batch_id"));
+    };
+    let Some(recipient) = item.recipient.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/recipient"));
+    };
+    let Some(word) = item.conversation.bare.status.text() else {
+        return out.dead_at(DeadReason::MissingStatus, format!("{place}/status"));
+    };
+    let code = out.text(&item.code);
+    let time = out.time(&item.at, parse_rfc3339);
+    let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
+    let event_parts: [&[u8]; 4] = [
+        batch_id.as_bytes(),
+        bare_number(recipient).as_bytes(),
+        code.unwrap_or(word).as_bytes(),
+        &time_bytes,
+    ];
+    let mut draft = Draft::new(batch_id, sms_channel(item), outcome(word, out));
+    draft.key_part = bare_number(recipient);
+    draft.event_parts = &event_parts;
+    draft.vendor_status = Some(word);
+    (draft.error_code, draft.error_class) = errors::of_code(code);
+    draft.event_time_us = time.or_else(|| out.time(&item.operator_at, parse_rfc3339));
+    draft.recipient = Some(recipient);
+    draft.sender = out.text(&item.originator);
+    draft.logical_id = out.text(&item.reference);
+    draft.segments = out.segments(&item.parts);
+    let operator = out.text(&item.operator);
+    (draft.mcc, draft.mnc) = operator.and_then(split_network).unzip();
+    draft.carrier = operator.filter(|text| text.bytes().any(|byte| !byte.is_ascii_digit()));
+    out.event(&draft);
+}
+
+fn emit_batch(
+    item: &Item<'_>,
+    groups: &Elements<Group<'_>>,
+    place: Place<'_>,
+    out: &mut Emitter<'_>,
+) {
+    let Some(batch_id) = item.batch_id.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/batch_id"));
+    };
+    if groups.len() == 0 {
+        return out.ignored("empty");
+    }
+    let digest = digest(groups);
+    for (at, group) in groups.iter().enumerate() {
+        let path = |rest: &str| format!("{place}/statuses/{at}{rest}");
+        if group.is_damaged {
+            out.dead_at(DeadReason::UnknownVariant, path(""));
+            continue;
+        }
+        let mut list = match group.recipients {
+            Recipients::None => {
+                out.ignored("summary");
+                continue;
+            }
+            Recipients::NoList => {
+                out.dead_at(DeadReason::UnknownVariant, path("/recipients"));
+                continue;
+            }
+            Recipients::List(before) => before,
+        };
+        let mut index = 0;
+        let read = list.array(|cursor| {
+            match (cursor.scalar()?.text(), group.status.text()) {
+                (None, _) => {
+                    out.dead_at(DeadReason::MissingId, path(&format!("/recipients/{index}")));
+                }
+                (Some(_), None) => out.dead_at(DeadReason::MissingStatus, path("/status")),
+                (Some(recipient), Some(word)) => {
+                    let member = Member { batch_id, recipient, word, digest: &digest };
+                    emit_member(item, group, &member, out);
+                }
+            }
+            index += 1;
+            Ok(())
+        });
+        debug_assert!(read.is_ok(), "the list was read before");
+    }
+}
+
+/// One recipient of a batch report.
+struct Member<'m> {
+    batch_id: &'m str,
+    recipient: &'m str,
+    word: &'m str,
+    digest: &'m [u8; 32],
+}
+
+fn emit_member(item: &Item<'_>, group: &Group<'_>, member: &Member<'_>, out: &mut Emitter<'_>) {
+    let number = bare_number(member.recipient);
+    let event_parts: [&[u8]; 3] = [member.batch_id.as_bytes(), member.digest, number.as_bytes()];
+    let mut draft = Draft::new(member.batch_id, sms_channel(item), outcome(member.word, out));
+    draft.key_part = number;
+    draft.event_parts = &event_parts;
+    draft.vendor_status = Some(member.word);
+    (draft.error_code, draft.error_class) = errors::of_code(out.text(&group.code));
+    draft.recipient = Some(member.recipient);
+    draft.logical_id = out.text(&item.reference);
+    out.event(&draft);
+}
+
+/// Hash of a batch's statuses by their values: a report spelled anew is the same report.
+fn digest(groups: &Elements<Group<'_>>) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut add = |text: &str| {
+        hasher.update(text.len().to_be_bytes());
+        hasher.update(text);
+    };
+    for group in groups.iter() {
+        for scalar in [&group.code, &group.status, &group.count] {
+            add(scalar.text().unwrap_or(""));
+        }
+        if let Recipients::List(mut list) = group.recipients {
+            let read = list.array(|cursor| {
+                add(bare_number(cursor.scalar()?.text().unwrap_or("")));
+                Ok(())
+            });
+            debug_assert!(read.is_ok(), "the list was read before");
+        }
+    }
+    hasher.finalize().into()
+}
+
+fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
+    match Folded::new(word).as_str() {
+        "queued" => Outcome::open(Status::Queued),
+        "dispatched" => Outcome::open(Status::Sent),
+        "delivered" => Outcome::settled(Status::Delivered),
+        "aborted" | "rejected" => Outcome::settled(Status::Rejected),
+        "cancelled" | "canceled" => Outcome::settled(Status::Canceled),
+        "deleted" | "failed" => Outcome::settled(Status::Undelivered),
+        "expired" => Outcome::settled(Status::Expired),
+        "unknown" => Outcome::settled(Status::Unknown),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let has = |key| explain::holds(text, key);
+    let (variant, columns) = if has("statuses") {
+        ("batch delivery report", BATCH)
+    } else if has("batch_id") || has("delivery_reports") {
+        ("recipient delivery report", RECIPIENT)
+    } else if has("message_delivery_report") || has("channel_identity") {
+        ("Conversation delivery report", conversation::DELIVERY)
+    } else if has("message_submit_notification") {
+        ("Conversation submit notification", conversation::SUBMIT)
+    } else {
+        return None;
+    };
+    Some(Explanation { variant, columns })
+}
+
+const BATCH: &[(&str, &str)] = &[
+    ("event_id", "batch_id, hash of statuses, recipient"),
+    ("message_id", "batch_id; the message key also holds the recipient"),
+    ("logical_id", "client_reference"),
+    ("channel", "mms where type ends so, else sms"),
+    ("status", "statuses[].status"),
+    ("vendor_status", "statuses[].status"),
+    ("error_code", "statuses[].code"),
+    ("event_time", "none in the payload: the ingest time"),
+    ("recipient_token", "statuses[].recipients[]"),
+];
+
+const RECIPIENT: &[(&str, &str)] = &[
+    ("event_id", "batch_id, recipient, code, at"),
+    ("message_id", "batch_id; the message key also holds the recipient"),
+    ("logical_id", "client_reference"),
+    ("channel", "mms where type ends so, else sms"),
+    ("status", "status"),
+    ("vendor_status", "status"),
+    ("error_code", "code"),
+    ("event_time", "at, else operator_status_at"),
+    ("recipient_token", "recipient"),
+    ("mcc", "operator, first three digits"),
+    ("mnc", "operator, the rest"),
+    ("carrier", "operator, where it is no number"),
+    ("sender", "applied_originator"),
+    ("segments", "number_of_message_parts"),
+];

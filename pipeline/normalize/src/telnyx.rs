@@ -1,0 +1,369 @@
+//! Telnyx: message webhooks, message records (of a send, or read later), detail records.
+//! <https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks>,
+//! <https://developers.telnyx.com/docs/messaging/messages/message-detail-records>
+//!
+//! | `to[].status`, or `status` of a detail record | canonical |
+//! |---|---|
+//! | scheduled | accepted |
+//! | queued, sending | queued |
+//! | sent | sent |
+//! | delivered, read | delivered, read; final |
+//! | delivery_unconfirmed, dlr_unconfirmed, dlr_timeout, gw_timeout | unknown, final |
+//! | delivery_failed | undelivered, final |
+//! | sending_failed, failed | failed, final |
+//! | gw_reject | rejected, final |
+//! | expired | expired, final |
+//! | cancelled | canceled, final |
+//! | webhook_delivered, received | inbound: ignored |
+//!
+//! Traps: one webhook fans out over `to[]` and `cc[]`, so its event id holds the recipient, and where there
+//! are several so does the key (one alone is known by the message id, as in detail records); the
+//! cost is the whole message's and stands once; the same event reaches a second endpoint with
+//! another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the status says;
+//! a cost may be null up to the end, and in older records lies in `cost.cost`; detail records have
+//! other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where it is rate
+//! × parts; code 40300 means three things on three of Telnyx's pages.
+//!
+//! Usage reports are bills over many messages: ignored; so are inbound messages and other events.
+//! Channel: `type`, else `message_type`; an agent as sender means RCS.
+
+mod errors;
+mod message;
+mod rows;
+
+use model::time::parse_rfc3339;
+use model::vocabulary::{Channel, DeadReason, Status};
+
+use crate::draft::{Dead, Elements, Outcome, Place};
+use crate::emit::Emitter;
+use crate::explain::{self, Explanation};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::{Record, Scratch};
+use crate::words::{self, Folded};
+
+/// An event with its payload, a message record or a detail record.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    event_type: Scalar<'a>,
+    occurred_at: Scalar<'a>,
+    /// What `data` itself says; of an event its id.
+    own: Message<'a>,
+    payload: Option<Message<'a>>,
+    /// It lay in `data`.
+    is_enveloped: bool,
+}
+
+/// A message, or a detail record of one.
+#[derive(Debug, Default)]
+struct Message<'a> {
+    id: Scalar<'a>,
+    record_type: Scalar<'a>,
+    direction: Scalar<'a>,
+    kind: Scalar<'a>,
+    to: Option<Elements<Target<'a>>>,
+    /// Further recipients of a group message.
+    cc: Option<Elements<Target<'a>>>,
+    from: Scalar<'a>,
+    agent: Scalar<'a>,
+    account: Scalar<'a>,
+    campaign: Scalar<'a>,
+    parts: Scalar<'a>,
+    cost: Scalar<'a>,
+    currency: Scalar<'a>,
+    error: errors::Error<'a>,
+    received_at: Scalar<'a>,
+    created_at: Scalar<'a>,
+    sent_at: Scalar<'a>,
+    completed_at: Scalar<'a>,
+    updated_at: Scalar<'a>,
+    row: rows::Row<'a>,
+    /// A bill over many messages.
+    is_usage: bool,
+    /// Fields whose value was of another kind than documented.
+    unreadable: u64,
+    is_damaged: bool,
+}
+
+/// One recipient of a message.
+#[derive(Debug, Default)]
+struct Target<'a> {
+    number: Scalar<'a>,
+    status: Scalar<'a>,
+    carrier: Scalar<'a>,
+    updated_at: Scalar<'a>,
+    is_damaged: bool,
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    _scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let mut cursor = Cursor::new(record.value);
+    let mut list: Option<(&str, Elements<Item<'_>>)> = None;
+    let mut single = Item::default();
+    if cursor.kind() == Kind::Array {
+        list = Some(("", items(&mut cursor)?));
+    } else {
+        let is_object = cursor.object_or_skip(|cursor, key| match key {
+            "data" if cursor.kind() == Kind::Array => {
+                list = Some(("/data", items(cursor)?));
+                Ok(())
+            }
+            _ => field(cursor, key, &mut single),
+        })?;
+        single.own.is_damaged |= !is_object;
+    }
+    cursor.end()?;
+    let Some((parent, items)) = list else {
+        emit(&single, Place { parent: "", at: None }, out);
+        return Ok(());
+    };
+    if items.len() == 0 {
+        out.ignored("empty");
+    }
+    for (at, item) in items.iter().enumerate() {
+        emit(item, Place { parent, at: Some(at) }, out);
+    }
+    Ok(())
+}
+
+fn items<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Item<'a>>, Syntax> {
+    let mut items = Elements::default();
+    cursor.array(|cursor| {
+        let mut item = Item::default();
+        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
+        item.own.is_damaged |= !is_object;
+        items.push(item);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    if key != "data" || cursor.is_null() {
+        return data_field(cursor, key, item);
+    }
+    item.is_enveloped = true;
+    let is_object = cursor.object_or_skip(|cursor, key| data_field(cursor, key, item))?;
+    item.own.is_damaged = !is_object;
+    Ok(())
+}
+
+fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
+    match key {
+        "event_type" => item.event_type = cursor.scalar()?,
+        "occurred_at" => item.occurred_at = cursor.scalar()?,
+        "payload" if !cursor.is_null() => {
+            let mut message = Message::default();
+            let is_object =
+                cursor.object_or_skip(|cursor, key| message_field(cursor, key, &mut message))?;
+            message.is_damaged = !is_object;
+            item.payload = Some(message);
+        }
+        _ => message_field(cursor, key, &mut item.own)?,
+    }
+    Ok(())
+}
+
+fn message_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    message: &mut Message<'a>,
+) -> Result<(), Syntax> {
+    let slot = match key {
+        "id" | "uuid" => &mut message.id,
+        "record_type" => &mut message.record_type,
+        "direction" => &mut message.direction,
+        "type" | "message_type" => &mut message.kind,
+        "organization_id" => &mut message.account,
+        "tcr_campaign_id" => &mut message.campaign,
+        "parts" => &mut message.parts,
+        "currency" => &mut message.currency,
+        "received_at" => &mut message.received_at,
+        "created_at" => &mut message.created_at,
+        "sent_at" => &mut message.sent_at,
+        "completed_at" => &mut message.completed_at,
+        "updated_at" => &mut message.updated_at,
+        "to" => {
+            message.to = targets(cursor, &mut message.unreadable)?;
+            return Ok(());
+        }
+        "cc" => {
+            message.cc = targets(cursor, &mut message.unreadable)?;
+            return Ok(());
+        }
+        "from" => return sender(cursor, message),
+        "cost" => return cost(cursor, message),
+        "errors" => return errors::read(cursor, message),
+        "aggregation_type" | "report_url" | "product" => {
+            message.is_usage |= !cursor.is_null();
+            return cursor.skip();
+        }
+        _ => match message.row.slot(key) {
+            Some(slot) => slot,
+            None => return cursor.skip(),
+        },
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn targets<'a>(
+    cursor: &mut Cursor<'a>,
+    unreadable: &mut u64,
+) -> Result<Option<Elements<Target<'a>>>, Syntax> {
+    if cursor.kind() != Kind::Array {
+        *unreadable += u64::from(!cursor.is_null());
+        cursor.skip()?;
+        return Ok(None);
+    }
+    let mut targets = Elements::default();
+    cursor.array(|cursor| {
+        let mut target = Target::default();
+        let is_object = cursor.object_or_skip(|cursor, key| {
+            let slot = match key {
+                "phone_number" => &mut target.number,
+                "status" => &mut target.status,
+                "carrier" => &mut target.carrier,
+                "updated_at" => &mut target.updated_at,
+                _ => return cursor.skip(),
+            };
+            *slot = cursor.scalar()?;
+            Ok(())
+        })?;
+        target.is_damaged = !is_object;
+        targets.push(target);
+        Ok(())
+    })?;
+    Ok(Some(targets))
+}
+
+/// An object, or in older records the number alone.
+fn sender<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Syntax> {
+    if cursor.kind() != Kind::Object {
+        message.from = cursor.scalar()?;
+        return Ok(());
+    }
+    cursor.object(|cursor, key| {
+        match key {
+            "phone_number" => message.from = cursor.scalar()?,
+            "agent_id" => message.agent = cursor.scalar()?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })
+}
+
+/// An object, or in detail records the amount alone.
+fn cost<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Syntax> {
+    if cursor.kind() != Kind::Object {
+        message.cost = cursor.scalar()?;
+        return Ok(());
+    }
+    cursor.object(|cursor, key| {
+        match key {
+            "amount" | "cost" => message.cost = cursor.scalar()?,
+            "currency" => message.currency = cursor.scalar()?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })
+}
+
+fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let data = if item.is_enveloped { "/data" } else { "" };
+    if item.own.is_damaged {
+        return out.dead_at(DeadReason::UnknownVariant, format!("{place}{data}"));
+    }
+    let Some(payload) = &item.payload else {
+        return emit_record(item, format_args!("{place}{data}"), out);
+    };
+    let path = format_args!("{place}{data}/payload");
+    let event_type = item.event_type.text().unwrap_or("");
+    if is_inbound(payload) || event_type == "message.received" {
+        out.ignored("inbound");
+    } else if !event_type.is_empty() && !event_type.starts_with("message.") {
+        out.ignored("other_event");
+    } else if payload.is_damaged {
+        out.dead_at(DeadReason::UnknownVariant, path.to_string());
+    } else {
+        message::emit(item, payload, path, out);
+    }
+}
+
+/// A message record or a detail record, without an event around it.
+fn emit_record(item: &Item<'_>, path: std::fmt::Arguments<'_>, out: &mut Emitter<'_>) {
+    let own = &item.own;
+    let record_type = own.record_type.text().unwrap_or("message");
+    if is_inbound(own) || own.row.is_inbound() {
+        out.ignored("inbound");
+    } else if own.to.is_some() {
+        message::emit(item, own, path, out);
+    } else if record_type.contains("usage") || own.is_usage && !own.row.has_recipient() {
+        out.ignored("billing_usage");
+    } else if !record_type.starts_with("message") && !own.kind.is_present() {
+        out.ignored("other_record");
+    } else if own.row.is_told() {
+        rows::emit(own, path, out);
+    } else {
+        out.dead_at(DeadReason::UnknownVariant, path.to_string());
+    }
+}
+
+fn is_inbound(message: &Message<'_>) -> bool {
+    message.direction.text().is_some_and(|word| word.eq_ignore_ascii_case("inbound"))
+}
+
+fn channel(message: &Message<'_>, out: &mut Emitter<'_>) -> Channel {
+    match out.text(&message.kind) {
+        Some(kind) => words::channel(kind),
+        None if message.agent.is_present() => Channel::Rcs,
+        None => Channel::Unknown,
+    }
+}
+
+/// When a message without an event changed last; when it was sent is no time of its end.
+fn changed_at(message: &Message<'_>, outcome: Outcome, out: &mut Emitter<'_>) -> Option<i64> {
+    let fields = [&message.completed_at, &message.updated_at, &message.sent_at];
+    let known = if outcome.1 { 2 } else { 3 };
+    fields.into_iter().take(known).find_map(|field| out.time(field, parse_rfc3339))
+}
+
+fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
+    match Folded::new(word).as_str() {
+        "scheduled" => Outcome::open(Status::Accepted),
+        "queued" | "sending" => Outcome::open(Status::Queued),
+        "sent" | "message.sent" => Outcome::open(Status::Sent),
+        "delivered" | "message.delivered" => Outcome::settled(Status::Delivered),
+        "read" | "message.read" => Outcome::settled(Status::Read),
+        "sending_failed" | "failed" => Outcome::settled(Status::Failed),
+        "delivery_failed" => Outcome::settled(Status::Undelivered),
+        "delivery_unconfirmed" | "dlr_unconfirmed" | "dlr_timeout" | "gw_timeout" => {
+            Outcome::settled(Status::Unknown)
+        }
+        "gw_reject" => Outcome::settled(Status::Rejected),
+        "expired" => Outcome::settled(Status::Expired),
+        "cancelled" | "canceled" => Outcome::settled(Status::Canceled),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let has = |key| explain::holds(text, key);
+    let (variant, columns) = if text.contains("\"event_type\"") {
+        ("webhook", message::WEBHOOK)
+    } else if text.contains("\"cld\"") {
+        ("detail record", rows::COLUMNS)
+    } else if has("data") || has("to") {
+        ("message record", message::RECORD)
+    } else {
+        return None;
+    };
+    Some(Explanation { variant, columns })
+}

@@ -1,0 +1,187 @@
+//! A Telnyx message with its recipients: the payload of a webhook, or a record without an event.
+
+use model::money::Nanos;
+use model::time::parse_rfc3339;
+use model::vocabulary::{DeadReason, PriceUnit};
+
+use crate::draft::{Draft, Elements};
+use crate::emit::Emitter;
+
+use super::{Item, Message, Target, changed_at, channel, errors, outcome};
+
+/// What all recipients of a message share.
+struct Shared<'i> {
+    id: &'i str,
+    /// Id of the event; empty where there is none.
+    event_id: &'i str,
+    time: Option<i64>,
+    submit: Option<i64>,
+    has_many: bool,
+}
+
+/// Emits a message's recipients, each an element.
+pub(super) fn emit(
+    item: &Item<'_>,
+    message: &Message<'_>,
+    path: std::fmt::Arguments<'_>,
+    out: &mut Emitter<'_>,
+) {
+    let Some(targets) = message.to.as_ref().filter(|targets| targets.len() > 0) else {
+        return emit_without_recipients(item, path, out);
+    };
+    let Some(id) = message.id.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{path}/id"));
+    };
+    out.counters.unreadable_fields += message.unreadable;
+    let is_event = item.payload.is_some();
+    let submit = out.time(&message.received_at, parse_rfc3339);
+    let submit = submit.or_else(|| out.time(&message.created_at, parse_rfc3339));
+    let shared = Shared {
+        id,
+        event_id: if is_event { item.own.id.text().unwrap_or("") } else { "" },
+        time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
+        submit,
+        has_many: targets.len() + message.cc.as_ref().map_or(0, Elements::len) > 1,
+    };
+    let mut price = out.price(&message.cost);
+    emit_targets(item, message, (targets, &shared), format_args!("{path}/to"), (&mut price, out));
+    if let Some(cc) = &message.cc {
+        let path = format_args!("{path}/cc");
+        emit_targets(item, message, (cc, &shared), path, (&mut price, out));
+    }
+}
+
+fn emit_targets(
+    item: &Item<'_>,
+    message: &Message<'_>,
+    (targets, shared): (&Elements<Target<'_>>, &Shared<'_>),
+    path: std::fmt::Arguments<'_>,
+    (price, out): (&mut Option<Nanos>, &mut Emitter<'_>),
+) {
+    for (at, target) in targets.iter().enumerate() {
+        let place = |rest: &str| format!("{path}/{at}{rest}");
+        let status = target.status.text();
+        let word = match item.event_type.text() {
+            Some("message.read") if !status.is_some_and(|s| s.eq_ignore_ascii_case("read")) => {
+                out.counters.contradictions += u64::from(status.is_some());
+                Some("message.read")
+            }
+            Some(told @ ("message.sent" | "message.delivered")) => status.or(Some(told)),
+            _ => status,
+        };
+        if target.is_damaged {
+            out.dead_at(DeadReason::UnknownVariant, place(""));
+        } else if word == Some("webhook_delivered") {
+            out.ignored("inbound");
+        } else if shared.has_many && target.number.text().is_none() {
+            out.dead_at(DeadReason::MissingId, place("/phone_number"));
+        } else if let Some(word) = word {
+            // The cost is the message's: only one of its recipients may have it.
+            event(message, target, shared, word, (price.take(), out));
+        } else {
+            out.dead_at(DeadReason::MissingStatus, place("/status"));
+        }
+    }
+}
+
+fn emit_without_recipients(item: &Item<'_>, path: std::fmt::Arguments<'_>, out: &mut Emitter<'_>) {
+    let is_delivery = matches!(
+        item.event_type.text(),
+        None | Some("message.sent" | "message.finalized" | "message.delivered" | "message.read")
+    );
+    if is_delivery {
+        out.dead_at(DeadReason::UnknownVariant, format!("{path}/to"));
+    } else {
+        out.ignored("other_event");
+    }
+}
+
+fn event(
+    message: &Message<'_>,
+    target: &Target<'_>,
+    shared: &Shared<'_>,
+    word: &str,
+    (price, out): (Option<Nanos>, &mut Emitter<'_>),
+) {
+    let number = out.text(&target.number);
+    let bare = number.map_or("", |number| number.strip_prefix('+').unwrap_or(number));
+    let outcome = outcome(word, out);
+    // The errors are the message's: whom it reached had none of them, where others may have.
+    let is_spared = shared.has_many && outcome.0.is_delivered();
+    let code = errors::code(&message.error, out).filter(|_| !is_spared);
+    let time = shared.time.or_else(|| out.time(&target.updated_at, parse_rfc3339));
+    let time = time.or_else(|| changed_at(message, outcome, out));
+    let time = time.or(shared.submit.filter(|_| !outcome.1));
+    let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
+    let amount = price.map_or(-1, |price| price.0).to_be_bytes();
+    let of_event: [&[u8]; 3] = [b"webhook", shared.event_id.as_bytes(), bare.as_bytes()];
+    let of_record: [&[u8]; 6] = [
+        shared.id.as_bytes(),
+        bare.as_bytes(),
+        word.as_bytes(),
+        code.unwrap_or("").as_bytes(),
+        &time_bytes,
+        &amount,
+    ];
+    let mut draft = Draft::new(shared.id, channel(message, out), outcome);
+    draft.event_parts = if shared.event_id.is_empty() { &of_record } else { &of_event };
+    if shared.has_many {
+        draft.key_part = bare;
+    }
+    draft.vendor_status = Some(word);
+    draft.error_code = code;
+    draft.error_class = code.and_then(|code| errors::class(code, &message.error));
+    draft.event_time_us = time;
+    draft.submit_time_us = shared.submit;
+    draft.account = out.text(&message.account);
+    draft.recipient = number;
+    draft.carrier = out.text(&target.carrier);
+    draft.sender = out.text(&message.from).or_else(|| message.agent.text());
+    draft.campaign = out.text(&message.campaign);
+    draft.segments = out.segments(&message.parts);
+    draft.price = price;
+    draft.price_unit = PriceUnit::Message;
+    draft.currency = out.text(&message.currency).filter(|_| price.is_some());
+    out.event(&draft);
+}
+
+pub(super) const WEBHOOK: &[(&str, &str)] = &[
+    ("event_id", "data.id, to[].phone_number"),
+    ("account", "organization_id"),
+    ("message_id", "payload.id; of several recipients the message key also holds the number"),
+    ("channel", "payload.type"),
+    ("status", "to[].status; message.read means read"),
+    ("vendor_status", "to[].status, else event_type"),
+    ("error_code", "errors[0].code"),
+    ("event_time", "occurred_at"),
+    ("submit_time", "received_at"),
+    ("recipient_token", "to[].phone_number"),
+    ("carrier", "to[].carrier"),
+    ("sender", "from.phone_number, else from.agent_id"),
+    ("campaign", "tcr_campaign_id"),
+    ("segments", "parts"),
+    ("price", "cost.amount, on the first recipient"),
+    ("currency", "cost.currency"),
+];
+
+pub(super) const RECORD: &[(&str, &str)] = &[
+    ("event_id", "id, to[].phone_number, status, error code, event time, cost"),
+    ("account", "organization_id"),
+    ("message_id", "id; of several recipients the message key also holds the number"),
+    ("channel", "type"),
+    ("status", "to[].status"),
+    ("vendor_status", "to[].status"),
+    ("error_code", "errors[0].code"),
+    (
+        "event_time",
+        "to[].updated_at, else completed_at, updated_at; not final: sent_at, received_at",
+    ),
+    ("submit_time", "received_at, else created_at"),
+    ("recipient_token", "to[].phone_number"),
+    ("carrier", "to[].carrier"),
+    ("sender", "from.phone_number, from.agent_id, or from"),
+    ("campaign", "tcr_campaign_id"),
+    ("segments", "parts"),
+    ("price", "cost.amount, else cost.cost, on the first recipient"),
+    ("currency", "cost.currency"),
+];

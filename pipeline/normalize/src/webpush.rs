@@ -1,0 +1,343 @@
+//! Web Push (RFC 8030): the sender's record of an answer or of a receipt, wrapped or as a flat
+//! line. <https://www.rfc-editor.org/rfc/rfc8030>
+//!
+//! | HTTP status | canonical |
+//! |---|---|
+//! | 200, 201, 202 | accepted |
+//! | 204 of a receipt | delivered, final: the user agent acknowledged |
+//! | 410 of a receipt | expired, final: it never did |
+//! | 400, 413 | rejected, final |
+//! | 401, 403 (VAPID), 429, 5xx | failed, final |
+//! | 404, 410 | undelivered, final: the subscription is gone |
+//!
+//! A receipt is a pushed answer of the receipt subscription: its record has the promised `:path`, a
+//! GET request, `receipt: true`, or status 204.
+//!
+//! Traps: the id is the address of the message resource (`Location`), which only an accepted
+//! message has; a refused one is known by the sender's own id (`request.message_id`, `message_id`)
+//! and its endpoint, else it is a dead letter. A receipt names that resource by its path alone, so
+//! relative addresses are completed from the record's own host. The endpoint is a device token and
+//! some services repeat its secret in `Location`: it leaves only hashed. There is no time but the
+//! `Date` header. 410 means two things. Real push services give no receipts (`receipt_class` none).
+
+use std::borrow::Cow;
+
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
+
+use crate::answer::{Answer, each_document, header, instant, member, part};
+use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::emit::Emitter;
+use crate::explain::{self, Explanation};
+use crate::json::{Cursor, Scalar};
+use crate::normalizer::{Record, Scratch};
+
+/// Shortest last segment of an endpoint that is taken for its secret.
+const SECRET_MIN: usize = 12;
+
+/// The record: an answer with what surrounds it, or the flat line of a sender's log.
+#[derive(Debug, Default)]
+struct Line<'a> {
+    answer: Answer<'a>,
+    status: Scalar<'a>,
+    endpoint: Scalar<'a>,
+    location: Scalar<'a>,
+    /// Path of the promised request.
+    promised: Scalar<'a>,
+    own_id: Scalar<'a>,
+    reason: Scalar<'a>,
+    sent_at: Scalar<'a>,
+    told_receipt: bool,
+    has_keys: bool,
+}
+
+/// What the sender asked for, beside the answer.
+#[derive(Debug, Default)]
+struct Request<'a> {
+    method: Scalar<'a>,
+    /// An address: `url`, else a path.
+    target: Scalar<'a>,
+    authority: Scalar<'a>,
+    endpoint: Scalar<'a>,
+    own_id: Scalar<'a>,
+    sent_at: Scalar<'a>,
+}
+
+/// Reads one record.
+pub(crate) fn read(
+    record: &Record<'_>,
+    _scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    each_document(record.value, out, element)
+}
+
+fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut line = Line::default();
+    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+        let slot = match key {
+            ":status" => &mut line.status,
+            "endpoint" => &mut line.endpoint,
+            "location" => &mut line.location,
+            ":path" => &mut line.promised,
+            "message_id" | "id" => &mut line.own_id,
+            "reason" | "error" => &mut line.reason,
+            "sent_at" => &mut line.sent_at,
+            "receipt" => {
+                line.told_receipt = matches!(cursor.scalar()?, Scalar::Bool(true));
+                return Ok(());
+            }
+            "subscription" => {
+                line.endpoint = member(cursor.raw()?, "endpoint");
+                return Ok(());
+            }
+            "keys" => {
+                line.has_keys = true;
+                return cursor.skip();
+            }
+            _ if line.answer.field(cursor, key)? => return Ok(()),
+            _ => return cursor.skip(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    let told = line.answer.http_status();
+    let told = if told.is_present() { told } else { line.status.clone() };
+    let known = [&line.location, &line.endpoint, &line.promised, &told];
+    let is_answer = line.answer.headers.is_some() || known.iter().any(|field| field.is_present());
+    if !is_object || !is_answer {
+        return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
+    }
+    if line.has_keys && !told.is_present() {
+        out.ignored("subscription");
+        return Ok(());
+    }
+    let status = told.whole();
+    let status =
+        status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
+    emit(&line, &request(&line), (status, told.text().unwrap_or("")), place, out)
+}
+
+fn request<'a>(line: &Line<'a>) -> Request<'a> {
+    let text = line.answer.request.unwrap_or("null");
+    let headers = part(text, "headers").unwrap_or("null");
+    let first = |fields: [Scalar<'a>; 3]| {
+        fields.into_iter().find(|field| field.text().is_some()).unwrap_or_default()
+    };
+    let subscription = part(text, "subscription").unwrap_or("null");
+    // Some keep the address alone.
+    let alone = match Cursor::new(text).scalar() {
+        Ok(Scalar::Text(address)) => Scalar::Text(address),
+        _ => member(text, "url"),
+    };
+    Request {
+        method: first([member(text, "method"), header(headers, ":method"), Scalar::Missing]),
+        target: first([alone, member(text, "path"), header(headers, ":path")]),
+        authority: first([
+            line.answer.header(":authority"),
+            header(headers, ":authority"),
+            header(headers, "host"),
+        ]),
+        endpoint: first([
+            line.endpoint.clone(),
+            member(text, "endpoint"),
+            member(subscription, "endpoint"),
+        ]),
+        own_id: first([line.own_id.clone(), member(text, "message_id"), member(text, "id")]),
+        sent_at: first([line.sent_at.clone(), member(text, "sent_at"), Scalar::Missing]),
+    }
+}
+
+fn emit(
+    line: &Line<'_>,
+    request: &Request<'_>,
+    (status, told): (i64, &str),
+    place: Place<'_>,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let method = request.method.text().unwrap_or("");
+    let own = [&line.endpoint, &line.location, &line.promised, &line.own_id];
+    let unreadable = own.into_iter().filter(|field| field.is_unreadable()).count();
+    if method.eq_ignore_ascii_case("DELETE") {
+        out.ignored("removal");
+        return Ok(());
+    }
+    let promised = line.answer.header(":path");
+    let promised = line.promised.text().or_else(|| promised.text());
+    let is_receipt = promised.is_some()
+        || line.told_receipt
+        || method.eq_ignore_ascii_case("GET")
+        || (status == 204 && !method.eq_ignore_ascii_case("POST"));
+    let endpoint = request.endpoint.text();
+    let recipient = endpoint.or_else(|| request.target.text().filter(|_| !is_receipt));
+    let told_location = line.answer.header("location");
+    let location = told_location.text().or_else(|| line.location.text());
+    let resource = match is_receipt {
+        true => promised.or(location).or_else(|| request.target.text()),
+        false => location,
+    };
+    let base = request.target.text().or(endpoint);
+    let resource = resource.map(|address| absolute(address, base, request.authority.text()));
+    let own_id = request.own_id.text();
+    let given = [line.answer.header("apns-id"), line.answer.header("x-wns-msg-id")];
+    let given = resource.as_deref().or_else(|| given.iter().find_map(Scalar::text));
+    let id = given.or(own_id);
+    let id =
+        id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/headers/location")))?;
+    out.counters.unreadable_fields += unreadable as u64;
+    let id = without_secret(id, recipient, out);
+    let own_id = own_id.map(|own_id| without_secret(own_id, recipient, out));
+    let mut draft = Draft::new(&id, Channel::PushWeb, outcome(status, is_receipt, out));
+    if given.is_none() {
+        draft.key_part = recipient.unwrap_or("");
+    } else {
+        draft.logical_id = own_id.as_deref();
+    }
+    let body = line.answer.body_text();
+    let [number, words, code_word] =
+        [member(&body, "errno"), member(&body, "reason"), member(&body, "error")];
+    let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));
+    let word = word.filter(|_| draft.status != Status::Accepted && !draft.status.is_delivered());
+    let word = word.map(|word| without_secret(word, recipient, out));
+    draft.vendor_status = word.as_deref().or(Some(told));
+    if is_refusal(draft.status) && !is_receipt {
+        draft.error_code = number.text().or(word.as_deref()).or(Some(told));
+        draft.error_class = class(status);
+    }
+    draft.submit_time_us = out.time(&request.sent_at, instant);
+    draft.header_time_us = line.answer.date_us(out);
+    draft.recipient = recipient;
+    out.event(&draft);
+    Ok(())
+}
+
+const fn is_refusal(status: Status) -> bool {
+    matches!(status, Status::Rejected | Status::Failed | Status::Undelivered)
+}
+
+/// An address with its host: a relative one stands on the host of the record's own request.
+fn absolute<'a>(address: &'a str, base: Option<&str>, authority: Option<&str>) -> Cow<'a, str> {
+    if !address.starts_with('/') {
+        return Cow::Borrowed(address);
+    }
+    let origin = base.and_then(|base| {
+        let host = base.find("://")? + 3;
+        let end = base.get(host..)?.find('/').map_or(base.len(), |at| host + at);
+        base.get(..end)
+    });
+    match (origin, authority) {
+        (Some(origin), _) => Cow::Owned([origin, address].concat()),
+        (None, Some(authority)) => Cow::Owned(["https://", authority, address].concat()),
+        (None, None) => Cow::Borrowed(address),
+    }
+}
+
+/// The text with a token where it holds the secret last segment of the endpoint: `emit` looks for
+/// the whole endpoint only.
+fn without_secret<'t>(
+    text: &'t str,
+    endpoint: Option<&str>,
+    out: &mut Emitter<'_>,
+) -> Cow<'t, str> {
+    let secret = endpoint.and_then(|endpoint| endpoint.trim_end_matches('/').rsplit('/').next());
+    match (secret, endpoint) {
+        (Some(secret), Some(endpoint)) if secret.len() >= SECRET_MIN && text.contains(secret) => {
+            out.counters.scrubbed_texts += 1;
+            let token = out.keyring.token.hash(&[endpoint.as_bytes()]).hex();
+            Cow::Owned(text.replace(secret, &token))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+fn outcome(status: i64, is_receipt: bool, out: &mut Emitter<'_>) -> Outcome {
+    match (status, is_receipt) {
+        (204, true) => Outcome::settled(Status::Delivered),
+        (404 | 410, true) => Outcome::settled(Status::Expired),
+        (200..=202, _) => Outcome::open(Status::Accepted),
+        (400 | 413, false) => Outcome::settled(Status::Rejected),
+        (404 | 410, false) => Outcome::settled(Status::Undelivered),
+        (401 | 403 | 429 | 500..=599, false) => Outcome::settled(Status::Failed),
+        _ => {
+            out.counters.unknown_statuses += 1;
+            Outcome::open(Status::Unknown)
+        }
+    }
+}
+
+fn class(status: i64) -> Option<ErrorClass> {
+    Some(match status {
+        400 | 413 => ErrorClass::InvalidRequest,
+        401 | 403 => ErrorClass::Configuration,
+        404 | 410 => ErrorClass::UnknownRecipient,
+        429 => ErrorClass::Throttled,
+        500..=599 => ErrorClass::VendorInternal,
+        _ => return None,
+    })
+}
+
+/// Where the columns of a payload come from; `None` where no variant is recognised.
+pub(crate) fn explain(text: &str) -> Option<Explanation> {
+    let has = |key| explain::holds(text, key);
+    if has(":path") {
+        return Some(Explanation { variant: "receipt", columns: RECEIPT });
+    }
+    let is_answer = ["headers", "status", ":status", "location"].iter().any(|key| has(key));
+    is_answer.then_some(Explanation { variant: "answer", columns: ANSWER })
+}
+
+const ANSWER: &[(&str, &str)] = &[
+    ("event_id", "message key, error or status"),
+    ("message_id", "header Location, else location, else the sender's message_id or id"),
+    ("logical_id", "the sender's message_id or id, where the service gave an id of its own"),
+    ("status", "status, else :status"),
+    ("vendor_status", "body.reason or body.error, else status"),
+    ("error_code", "body.errno, else body.reason or body.error, else status"),
+    ("event_time", "header Date"),
+    ("submit_time", "sent_at, else request.sent_at"),
+    ("recipient_token", "endpoint, else request.endpoint, else the request's url"),
+];
+
+const RECEIPT: &[(&str, &str)] = &[
+    ("event_id", "message key and status"),
+    ("message_id", "the promised :path on the request's host"),
+    ("status", "204 means delivered, 410 expired"),
+    ("vendor_status", "status"),
+    ("event_time", "header Date"),
+    ("recipient_token", "endpoint, where the sender adds it"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_completed_from_the_records_own_host() {
+        let base = Some("https://push.example.net/receipt-subscription/3ZtI");
+        let whole = "https://push.example.net/message/qDIY";
+        assert_eq!(absolute("/message/qDIY", base, None), whole);
+        assert_eq!(absolute("/message/qDIY", None, Some("push.example.net")), whole);
+        assert_eq!(absolute("/message/qDIY", Some("/push/abc"), None), "/message/qDIY");
+        assert_eq!(absolute(whole, Some("https://other.example"), None), whole);
+        assert_eq!(
+            absolute("/m", Some("https://push.example.net"), None),
+            "https://push.example.net/m"
+        );
+    }
+
+    #[test]
+    fn refusals_have_the_class_of_their_status() {
+        for (status, of_class) in [
+            (400, Some(ErrorClass::InvalidRequest)),
+            (401, Some(ErrorClass::Configuration)),
+            (403, Some(ErrorClass::Configuration)),
+            (404, Some(ErrorClass::UnknownRecipient)),
+            (410, Some(ErrorClass::UnknownRecipient)),
+            (413, Some(ErrorClass::InvalidRequest)),
+            (429, Some(ErrorClass::Throttled)),
+            (503, Some(ErrorClass::VendorInternal)),
+            (301, None),
+        ] {
+            assert_eq!(class(status), of_class, "{status}");
+        }
+    }
+}
