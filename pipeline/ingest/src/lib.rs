@@ -94,7 +94,7 @@ pub enum IngestError {
     },
     /// A topic has another id than the one whose offsets are stored.
     #[error(
-        "topic {topic} was made anew: its id is {found}, the stored offsets are of {known}; nothing \
+        "topic {topic} was made anew: its id is {found}, stored offsets are of {known}; nothing \
          was skipped. To read the new topic from its start and write the difference into the \
          ledger, for each of its partitions: sendtally run --seek {topic}/{partition}=0"
     )]

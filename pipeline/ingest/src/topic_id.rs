@@ -5,8 +5,8 @@
 //! DescribeTopics [names] ─► queue of our own ─► one event ─► name and id of each topic
 //! ```
 //! The only unsafe code of the workspace. What keeps it sound: every pointer comes from librdkafka
-//! and is checked for null, each object is destroyed once by its [`Owned`], and texts are copied out
-//! before the event that holds them is destroyed.
+//! and is checked for null, each object is destroyed once by its [`Owned`], and texts are copied
+//! out before the event that holds them is destroyed.
 
 #![expect(unsafe_code, reason = "librdkafka's DescribeTopics, which rdkafka does not wrap")]
 

@@ -1,3 +1,5 @@
+//! Addresses, links and codes.
+
 use super::*;
 
 #[test]

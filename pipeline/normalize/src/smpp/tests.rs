@@ -1,3 +1,5 @@
+//! Receipts in every spelling.
+
 use super::*;
 
 const WHOLE: &str = "id:0A1B2C sub:001 dlvrd:001 submit date:2611201200 done date:261120120003 \
