@@ -362,6 +362,33 @@ def test_a_full_disk_at_start_stops_it(small: Traffic, tmp_path: Path) -> None:
 
 
 @needs_servers
+def test_at_the_disk_limit_ingest_pauses_and_its_owner_stays_the_owner(
+    small: Traffic, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 400) as disk:
+        chosen = sendtally.Config(disk / "data", small.server.brokers,
+                                  extra={"commit": ["epoch_ms = 1000", "min_free_mb = 100"]})
+        file = chosen.write()
+        with sendtally.running("run", "--config", file, log=tmp_path / "log") as owner:
+            sendtally.wait_until(lambda: sendtally.head(chosen.data) > 0, 60, "a commit")
+            with sendtally.running("run", "--config", file, log=tmp_path / "standby") as standby:
+                ballast = disk / "ballast"
+                with open(ballast, "wb") as file_object:
+                    os.posix_fallocate(file_object.fileno(), 0, 320 << 20)
+                owner.wait_for("min_free_mb = 100", 30)
+                began = sendtally.head(chosen.data)
+                time.sleep(15)
+                assert sendtally.head(chosen.data) > began + 4, "no sign of life while it pauses"
+                assert "taking over" not in standby.text(), standby.text()[-2000:]
+                ballast.unlink()
+                owner.wait_for("ingest goes on", 30)
+                assert standby.end(signal.SIGTERM) == 0
+            assert owner.end(signal.SIGTERM) == 0, owner.text()[-3000:]
+        sendtally.call("run", "--config", file, "--until-end").expect(0)
+        small.check_live(chosen.data)
+
+
+@needs_servers
 def test_a_disk_that_fills_pauses_it_and_nothing_is_lost(small: Traffic, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400) as disk:
         chosen = sendtally.Config(disk / "data", small.server.brokers)

@@ -95,16 +95,21 @@ struct RawKeys {
     token_key_id: u16,
 }
 
+/// `[commit] min_free_mb` where nothing else is configured: a few epochs at full use.
+pub(crate) const MIN_FREE_MB: u64 = 64;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawCommit {
     /// An epoch closes after so long.
     epoch_ms: u64,
+    /// Ingest pauses while the disk has less space than this.
+    min_free_mb: u64,
 }
 
 impl Default for RawCommit {
     fn default() -> Self {
-        Self { epoch_ms: 1000 }
+        Self { epoch_ms: 1000, min_free_mb: MIN_FREE_MB }
     }
 }
 
@@ -227,6 +232,7 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) epoch_ms: u64,
+    pub(crate) min_free_bytes: u64,
     pub(crate) track_memory_bytes: usize,
     pub(crate) clickhouse: Option<ClickHouseSettings>,
     pub(crate) lake: Rules,
@@ -268,6 +274,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
+        min_free_bytes: raw.commit.min_free_mb << 20,
         track_memory_bytes: raw.track.memory_mb.saturating_mul(1 << 20),
         clickhouse: raw.clickhouse.map(|to| clickhouse(to, &raw.retention)).transpose()?,
         lake: Rules {

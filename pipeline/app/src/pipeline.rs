@@ -25,6 +25,7 @@ use crate::job::heartbeat::alive_while;
 use crate::job::inputs::{Inputs, Opening};
 use crate::job::kafka::{Reader, Seeks, watch_ends};
 use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
+use crate::job::space::Space;
 use crate::job::spawn;
 use crate::lake::Lake;
 use crate::proof;
@@ -130,6 +131,7 @@ fn own(
             return Ok(None);
         }
         check_key(chain, dir, &settings.keyring)?;
+        Space::new(settings.data_dir.clone(), settings.min_free_bytes).check(clock.now_us())?;
         // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
         let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
         let connected = Reader::connect(settings, mode.seeks.clone(), known)?;

@@ -57,6 +57,7 @@ impl ReadModel for Model {
             reasons.push("no epoch was committed yet".to_owned());
         }
         reasons.extend(counts.paused.clone());
+        reasons.extend(counts.held.clone());
         // Told, but no reason to take the process out: everything else is served.
         reasons.extend(counts.clickhouse.trouble.clone());
         Readiness { ready: counts.epochs > 0, reasons }

@@ -34,7 +34,10 @@ pub(crate) struct Counts {
     pub(crate) dead: BTreeMap<(String, DeadReason), u64>,
     pub(crate) partitions: BTreeMap<(String, i32), PartitionState>,
     pub(crate) visible: LatencyCounts,
+    /// A step waits for space on the disk.
     pub(crate) paused: Option<String>,
+    /// Ingest pauses at the disk limit.
+    pub(crate) held: Option<String>,
     pub(crate) clickhouse: ClickHouseState,
 }
 

@@ -23,7 +23,7 @@ mod collect;
 pub use chain::{Chain, Claim, TAKEOVER_US};
 pub use collect::{collect_orphans, collect_passed};
 pub use datadir::{DataDir, random_hex};
-pub use publish::{is_full, publish_absent};
+pub use publish::{free_bytes, is_full, publish_absent};
 pub use segment::{digest_file, open_file, read_segment, stage_file, write_bytes, write_segment};
 
 use std::path::PathBuf;

@@ -16,6 +16,16 @@ pub fn is_full(error: &std::io::Error) -> bool {
         || error.raw_os_error() == Some(28)
 }
 
+/// Bytes that the file system of a directory still has for this user.
+///
+/// # Errors
+/// Where the file system does not tell.
+pub fn free_bytes(dir: &Path) -> Result<u64, CommitError> {
+    let found = rustix::fs::statvfs(dir)
+        .map_err(|error| CommitError::io("ask for the free space of", dir)(error.into()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Creates `path` with these bytes, only if it is absent: written aside, fsynced, hard linked to
 /// its name, the directory fsynced. Returns false where it exists.
 ///

@@ -21,7 +21,9 @@ use super::simulate::out_record;
 use super::stdout;
 use crate::aggregate::Published;
 use crate::cli::DemoArgs;
-use crate::config::{FirstStart, Settings, TRACK_MEMORY_BYTES, TopicEntry, version_of};
+use crate::config::{
+    FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, version_of,
+};
 use crate::failure::{Failure, Outcome};
 use crate::job::recover::WhenOwned;
 use crate::lake::Rules;
@@ -57,6 +59,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         epoch_ms: 1000,
+        min_free_bytes: MIN_FREE_MB << 20,
         track_memory_bytes: TRACK_MEMORY_BYTES,
         clickhouse: None,
         lake: Rules {

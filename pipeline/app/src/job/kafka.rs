@@ -15,6 +15,7 @@ use regex::Regex;
 
 use super::flow::{Ingested, News, Shared};
 use super::inputs::{Inputs, Opening};
+use super::space::Space;
 use crate::config::{FirstStart, Settings, TopicEntry};
 use crate::failure::{Failure, Outcome};
 
@@ -45,6 +46,7 @@ pub(crate) struct Reader {
     /// By input: read at least to here (`--until-end`).
     targets: BTreeMap<u32, i64>,
     positions: BTreeMap<u32, i64>,
+    space: Space,
 }
 
 impl Reader {
@@ -63,6 +65,7 @@ impl Reader {
             inputs,
             targets: BTreeMap::new(),
             positions: BTreeMap::new(),
+            space: Space::new(settings.data_dir.clone(), settings.min_free_bytes),
         };
         let found = reader.discover()?;
         for entry in &settings.topics {
@@ -170,6 +173,9 @@ impl Reader {
         let mut looked_us = shared.clock.now_us();
         let mut told_us = looked_us;
         while !shared.stopping() {
+            if self.space.rest(shared)? {
+                continue;
+            }
             let polled = self.source.poll(BATCH_BYTES, IDLE)?;
             for record in &polled.batch.records {
                 self.positions.insert(record.input, record.offset + 1);

@@ -21,6 +21,8 @@ pub(crate) mod kafka;
 
 pub(crate) mod recover;
 
+pub(crate) mod space;
+
 pub(crate) mod state;
 
 pub(crate) mod trackers;
