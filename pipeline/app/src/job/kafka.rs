@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use fail::fail_point;
 use ingest::{Found, KafkaSource, Start, TailCheck, TailChecker};
 use model::mutant::Mutant;
-use model::record::Input;
+use model::record::{Input, SignatureRule};
 use model::time::SECOND_US;
 use regex::Regex;
 
@@ -97,6 +97,7 @@ impl Reader {
                 partition: part.partition,
                 source: entry.source,
                 account: entry.account.as_deref().map(Arc::from),
+                signatures: SignatureRule::default(),
             };
             let known = self.inputs.find(&input);
             if known.is_some_and(|at| self.inputs.states[at].live) {
