@@ -17,3 +17,4 @@ mod privacy;
 mod regional;
 mod rules;
 mod samples;
+mod signatures;
