@@ -3,29 +3,54 @@
 //! A pure function from a record, its headers, the configured keys and its own time of receipt to a
 //! [`Verdict`]. The wall clock is never asked: a record read again in a year has the same verdict.
 //!
-//! | source | headers (`http-<name>` of the record), fields | signed | key |
-//! |---|---|---|---|
-//! | `twilio` | `x-twilio-signature`; `url` | HMAC-SHA1, base64: URL (with or without port), each form parameter by name. `bodySHA256` in the URL: no parameters, the body's SHA-256 | auth token |
-//! | `sinch` | `x-sinch-webhook-signature`, `…-nonce`, `…-timestamp`, `…-algorithm` | HMAC-SHA256 (384, 512), base64: `body.nonce.timestamp`; 300 s assumed | secret |
-//! | `vonage` Messages | `authorization: Bearer <JWT>` | HS256; `payload_hash` is the body's SHA-256; `iat`, 300 s assumed | signature secret |
-//! | `vonage` SMS | `sig` and `timestamp` among the parameters | MD5 of sorted parameters and secret, or an HMAC ([`Scheme::VonageParameters`]); 300 s assumed | signature secret |
-//! | `telnyx` | `telnyx-signature-ed25519`, `telnyx-timestamp` | Ed25519: `timestamp\|body`; 300 s | public key, base64 |
-//! | `plivo` V3 | `x-plivo-signature-v3`, `x-plivo-signature-v3-nonce`; `url` | HMAC-SHA256, base64: URL with sorted query, sorted parameters, nonce | auth token |
-//! | `plivo` V2 | `x-plivo-signature-v2`, `x-plivo-signature-v2-nonce`; `url` | HMAC-SHA256: URL without query, nonce; **no parameter**, so only where [`Scheme::PlivoV2`] asks for it | auth token |
-//! | `messagebird` | `messagebird-signature-jwt`; `url` | HS256, 384, 512; `url_hash`, `payload_hash` with a body; `nbf` to `exp`, 5 s for clocks | signing key |
-//! | `messagebird` old | `messagebird-signature`, `messagebird-request-timestamp`; `url` | HMAC-SHA256: timestamp, sorted query, SHA-256 of the body; 300 s assumed | signing key |
-//! | `bird` | `webhook-id`, `webhook-timestamp`, `webhook-signature` | HMAC-SHA256 in a list of `v1,…`: `id.timestamp.body`; 300 s | `whsec_…` |
-//! | `google_rbm` | `x-goog-signature` | HMAC-SHA512, base64: decoded `message.data` | client token |
-//! | `whatsapp` | `x-hub-signature-256` | HMAC-SHA256, `sha256=` and hex: body | app secret |
-//! | `aws_sns`, `aws_eum`, `aws_pinpoint` | `Signature`, `SignatureVersion`, `SigningCertURL` of the SNS envelope | RSA PKCS #1 v1.5, SHA-1 or SHA-256; 3600 s assumed | certificate, PEM |
-//! | all others, and what else a vendor sends | named by [`Scheme::BodyHmac`], [`Scheme::SharedHeader`], [`Scheme::SharedParameter`] | as configured | as configured |
+//! Request headers are the record's `http-<name>`; "URL" is its header `url`.
 //!
-//! **Unverified**, for no reference tells it or two differ: Infobip's header and string (HMAC of the
-//! body is what its form of settings suggests); Gupshup, Kaleyra, OneSignal, Braze (nothing found);
-//! Bandwidth (Basic authorization at most), Azure (Entra ID or a secret in the URL), GSMA MaaP (an
-//! `Authorization` of its own); what Plivo puts between a URL without query and the parameters (`.`
-//! or `?`: either is taken); tolerances that are "assumed" above. APNs, FCM, web push and SMPP are
-//! the sender's own records: nobody signs them.
+//! | source | headers, fields | scheme |
+//! |---|---|---|
+//! | `twilio` | `x-twilio-signature`, URL | HMAC-SHA1, base64 |
+//! | `sinch` | `x-sinch-webhook-signature`, its `-nonce`, `-timestamp`, `-algorithm` | HMAC |
+//! | `vonage` Messages | `authorization: Bearer <JWT>` | HS256 and `payload_hash` |
+//! | `vonage` SMS | `sig`, `timestamp` among the parameters | MD5 or HMAC, hex |
+//! | `telnyx` | `telnyx-signature-ed25519`, `telnyx-timestamp` | Ed25519, base64 |
+//! | `plivo` | `x-plivo-signature-v3`, `x-plivo-signature-v3-nonce`, URL | HMAC-SHA256, base64 |
+//! | `plivo`, asked for | `x-plivo-signature-v2`, `…-v2-nonce`, URL | HMAC-SHA256, base64 |
+//! | `messagebird` | `messagebird-signature-jwt`, URL | HS256/384/512 and hashes |
+//! | `messagebird`, old | `messagebird-signature`, `messagebird-request-timestamp` | HMAC-SHA256 |
+//! | `bird` | `webhook-id`, `webhook-timestamp`, `webhook-signature` | HMAC-SHA256, base64 |
+//! | `google_rbm` | `x-goog-signature` | HMAC-SHA512, base64 |
+//! | `whatsapp` | `x-hub-signature-256` | HMAC-SHA256, hex |
+//! | `aws_sns`, `aws_eum`, `aws_pinpoint` | `Signature` … of the SNS envelope | RSA PKCS #1 v1.5 |
+//! | any, as configured | [`Scheme::BodyHmac`], `SharedHeader`, `SharedParameter` | unverified |
+//!
+//! | source | what is signed | tolerance | key |
+//! |---|---|---|---|
+//! | `twilio` | URL with or without port; each form parameter by name | none | auth token |
+//! | `twilio`, `bodySHA256` in the URL | URL; the body by its hash | none | auth token |
+//! | `sinch` | `body.nonce.timestamp` | 300 s, assumed | secret |
+//! | `vonage` Messages | the body by its hash; `iat` | 300 s, assumed | signature secret |
+//! | `vonage` SMS | `&name=value` sorted | 300 s, assumed | signature secret |
+//! | `telnyx` | `timestamp\|body` | 300 s | public key, base64 |
+//! | `plivo` | URL, sorted query, sorted parameters, nonce | none | auth token |
+//! | `plivo` V2 | URL without its query, nonce; **no parameter** | none | auth token |
+//! | `messagebird` | URL and body by their hashes | `nbf` to `exp`, 5 s | signing key |
+//! | `messagebird`, old | timestamp, sorted query, hash of the body | 300 s, assumed | signing key |
+//! | `bird` | `id.timestamp.body` | 300 s | `whsec_…` |
+//! | `google_rbm` | decoded `message.data` | none | client token |
+//! | `whatsapp` | body | none | app secret |
+//! | SNS | fields of the envelope | 3600 s, assumed | certificate, PEM |
+//!
+//! Where something is unsigned, nothing is read from it: beside the signed data of a Pub/Sub push
+//! or the signed fields of an SNS envelope no other key may stand, a key may not stand twice, and
+//! a signed query is no excuse for an unsigned body. Twilio's own weakness stays: names and values
+//! are joined without a sign between them, and of repeated values the set is signed.
+//!
+//! **Unverified**, for no reference tells it or two differ: Infobip's header and string (HMAC of
+//! the body is what its settings suggest: [`Scheme::BodyHmac`]); Gupshup, Kaleyra, OneSignal,
+//! Braze (nothing found); Bandwidth (Basic authorization at most: [`Scheme::SharedHeader`]), Azure
+//! (Entra ID or a secret in the URL: [`Scheme::SharedParameter`]), GSMA MaaP (an `Authorization`
+//! of its own); what Plivo puts between a URL without query and the parameters (`.` or `?`: either
+//! is taken); the query of MessageBird's old code (taken as it is spelled); tolerances that are
+//! "assumed". APNs, FCM, web push and SMPP are the sender's own records: nobody signs them.
 //!
 //! # Keys
 //! One or two for a source and account: the new one first, the old one until the vendor uses it no
@@ -43,21 +68,21 @@
 //! | false | `mismatch` | no active key gives this code: another key, or something was changed |
 //! | false | `body_mismatch` | the token is right, the body is another one |
 //! | false | `url_mismatch` | the token is right, the URL is another one |
-//! | false | `outside_tolerance` | right, and signed too long before or after its receipt: a replay |
+//! | false | `outside_tolerance` | right, signed long before or after its receipt: a replay |
 //! | false | `foreign_certificate` | SNS: the certificate's address is not Amazon's |
 //! | false | `malformed` | signature, timestamp or envelope cannot be read |
 //! | false | `missing_header` | a request header that the scheme needs is not there |
-//! | false | `missing_field` | a signed field or parameter that the scheme needs is not there |
+//! | false | `missing_field` | a field or parameter that the scheme needs is not there |
 //! | false | `missing_url` | the record has no `url` |
 //! | false | `missing_time` | the record has neither `received-at` nor Kafka's time |
 //! | null | `no_key` | no key is configured for the source and account |
 //! | null | `no_scheme` | the source signs nothing that is known, and nothing is configured |
-//! | null | null | policy `ignore`; or no key at all is configured and no header `verified` is there |
+//! | null | null | policy `ignore`; or no keys at all and no header `verified` |
 //!
 //! # Policy of an input
 //! `ignore` looks at nothing. `record` (the default) fills the two columns. `require` makes each
 //! record that is not `true` one dead letter, `unverified`, whose detail is the reason word. The
-//! header `verified` stands, unless the input's rule is to check again.
+//! header `verified` stands, unless the input's rule is to check again. Tombstones stay ignored.
 
 use model::record::{SignaturePolicy, SignatureRule};
 use model::vocabulary::Source;

@@ -3,7 +3,8 @@
 //! ```text
 //! Certificate ::= SEQUENCE { tbs SEQUENCE {
 //!     [0] version?, serial INTEGER, algorithm, issuer, validity, subject : SEQUENCE each,
-//!     subjectPublicKeyInfo SEQUENCE { SEQUENCE { OID rsaEncryption, NULL }, BIT STRING key }, … } … }
+//!     subjectPublicKeyInfo SEQUENCE { SEQUENCE { OID rsaEncryption, NULL }, BIT STRING key },
+//!     … } … }
 //! ```
 //! The certificate comes from the configuration, so it is trusted as a key: its issuer, its dates
 //! and its own signature are not looked at.

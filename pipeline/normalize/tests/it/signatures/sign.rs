@@ -121,9 +121,9 @@ fn vonage_query(secret: &str) -> Case {
 fn vonage_json(secret: &str) -> Case {
     let text = format!("&messageId=0A01&price=0.05&status=delivered&timestamp={SIGNED_S}");
     let code = hex(&hmac(&SHA512, secret, text.as_bytes())).to_uppercase();
-    request(format!(
-        r#"{{"status":"delivered","messageId":"0A01","price":0.05,"timestamp":"{SIGNED_S}","sig":"{code}"}}"#
-    ))
+    let value = serde_json::json!({"status": "delivered", "messageId": "0A01", "price": 0.05,
+        "timestamp": SIGNED_S.to_string(), "sig": code});
+    request(value.to_string())
 }
 
 fn telnyx(secret: &str) -> Case {

@@ -58,7 +58,14 @@ fn twilios_vectors_verify() {
 /// From Sinch's page on callbacks.
 #[test]
 fn sinchs_vector_verifies() {
-    let body = r#"{"app_id":"","accepted_time":"2021-10-18T17:49:13.813615Z","project_id":"e2df3a34-a71b-4448-9db5-a8d2baad28e4","contact_create_notification":{"contact":{"id":"01FJA8B466Y0R2GNXD78MD9SM1","channel_identities":[{"channel":"SMS","identity":"48123456789","app_id":""}],"display_name":"New Test Contact","email":"new.contact@email.com","external_id":"","metadata":"","language":"EN_US"}},"message_metadata":""}"#;
+    let body = concat!(
+        r#"{"app_id":"","accepted_time":"2021-10-18T17:49:13.813615Z","#,
+        r#""project_id":"e2df3a34-a71b-4448-9db5-a8d2baad28e4","#,
+        r#""contact_create_notification":{"contact":{"id":"01FJA8B466Y0R2GNXD78MD9SM1","#,
+        r#""channel_identities":[{"channel":"SMS","identity":"48123456789","app_id":""}],"#,
+        r#""display_name":"New Test Contact","email":"new.contact@email.com","#,
+        r#""external_id":"","metadata":"","language":"EN_US"}},"message_metadata":""}"#,
+    );
     let case = Case::value(body)
         .header("http-x-sinch-webhook-signature", "6bpJoRmFoXVjfJIVglMoJzYXxnoxRujzR4k2GOXewOE=")
         .header("http-x-sinch-webhook-signature-algorithm", "HmacSHA256")
@@ -251,6 +258,19 @@ fn nothing_unsigned_may_stand_in_an_sns_envelope() {
     map.insert("SigningCertUrl".to_owned(), address);
     map.insert("Subject".to_owned(), "Receipt".into());
     assert_eq!(sns_answer(&["current"], &notified(&lambda)), RIGHT, "as Lambda spells it");
+}
+
+#[test]
+fn a_confirmation_of_a_subscription_verifies_by_its_own_fields() {
+    assert_eq!(sns_answer(&["current"], &notified(&envelope(5))), RIGHT);
+    for key in ["Token", "SubscribeURL"] {
+        let mut envelope = envelope(5);
+        envelope[key] = "https://example.com/".into();
+        assert_eq!(sns_answer(&["current"], &notified(&envelope)), WRONG("mismatch"), "{key}");
+    }
+    let mut turned = envelope(2);
+    turned["Type"] = "SubscriptionConfirmation".into();
+    assert_eq!(sns_answer(&["current"], &notified(&turned)), WRONG("malformed"));
 }
 
 #[test]
