@@ -33,7 +33,7 @@
 //! | `plivo` | URL, sorted query, sorted parameters, nonce | none | auth token |
 //! | `plivo` V2 | URL without its query, nonce; **no parameter** | none | auth token |
 //! | `messagebird` | URL and body by their hashes | `nbf` to `exp`, 5 s | signing key |
-//! | `messagebird`, old | timestamp, sorted query, hash of the body | 300 s, assumed | signing key |
+//! | `messagebird`, old | timestamp, sorted query, body by its hash | 300 s, assumed | the same |
 //! | `bird` | `id.timestamp.body` | 300 s | `whsec_…` |
 //! | `google_rbm` | decoded `message.data` | none | client token |
 //! | `whatsapp` | body | none | app secret |
@@ -178,6 +178,13 @@ impl Signatures {
             }
         }
         Ok(signatures)
+    }
+
+    /// Whether any key is configured for a source: without one, `require` lets nothing through
+    /// that the gateway has not checked.
+    #[must_use]
+    pub fn covers(&self, source: Source) -> bool {
+        !self.of_source(source).is_empty()
     }
 
     /// What is known of a record's signature, under its input's rule.

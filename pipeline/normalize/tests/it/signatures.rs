@@ -263,6 +263,8 @@ fn an_accounts_own_keys_come_before_those_for_any() {
     assert_eq!(unchecked, (None, Some("no_scheme")));
     let unchecked = word(&Signatures::default(), row.source, None, &(row.sign)("key-a"));
     assert_eq!(unchecked, (None, None), "nothing is configured");
+    assert!(alone.covers(row.source) && !alone.covers(Source::Apns));
+    assert!(!Signatures::default().covers(row.source));
 }
 
 #[test]
