@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, RawRecord};
+use model::record::{Input, RawBatch, RawRecord, SignatureRule};
 use normalize::{Normalizer, Settings};
 use sha2::{Digest, Sha256};
 
@@ -47,8 +47,15 @@ fn batch_of(payload: &str) -> RawBatch {
 fn normalize_ns(payload: &Payload) -> f64 {
     let raw = batch_of(&payload.text);
     let source = Some(payload.source);
-    let inputs = [Input { topic: Arc::from("t"), partition: 0, source, account: None }];
-    let mut normalizer = Normalizer::new(Settings { keyring: Keyring::demo() });
+    let inputs = [Input {
+        topic: Arc::from("t"),
+        partition: 0,
+        source,
+        account: None,
+        signatures: SignatureRule::default(),
+    }];
+    let mut normalizer =
+        Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default() });
     best_ns(|| {
         let done = match normalizer.batch(black_box(&raw), &inputs) {
             Ok(done) => done,

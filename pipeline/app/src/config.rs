@@ -1,11 +1,16 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+mod signatures;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ingest::{KafkaSettings, Protocol, Sasl};
 use model::keys::{Keyring, unhex};
+use model::record::SignatureRule;
 use model::vocabulary::Source;
+use normalize::signature::Signatures;
 use regex::Regex;
 use serde::Deserialize;
 use sink::clickhouse::{Endpoint, Layout};
@@ -26,6 +31,9 @@ struct Raw {
     /// Secrets for the keyed hashes.
     #[serde(default)]
     keys: RawKeys,
+    /// Vendors' keys, by which records are verified.
+    #[serde(default)]
+    signatures: Vec<signatures::RawSignatures>,
     /// When epochs close.
     #[serde(default)]
     commit: RawCommit,
@@ -83,6 +91,12 @@ struct RawTopic {
     source: Option<String>,
     /// Account of records that name none.
     account: Option<String>,
+    /// `ignore`, `record` or `require`: what becomes of the records' signatures. Without it
+    /// `record`.
+    signatures: Option<String>,
+    /// A header `verified` does not stand: others than the gateway write to this topic.
+    #[serde(default)]
+    check_signatures_again: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -214,6 +228,7 @@ pub(crate) struct TopicEntry {
     pub(crate) name: Option<String>,
     pub(crate) source: Option<Source>,
     pub(crate) account: Option<String>,
+    pub(crate) signatures: SignatureRule,
 }
 
 /// Where and how rows are loaded.
@@ -231,6 +246,7 @@ pub(crate) struct Settings {
     pub(crate) first_start: FirstStart,
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
+    pub(crate) signatures: Arc<Signatures>,
     pub(crate) epoch_ms: u64,
     pub(crate) min_free_bytes: u64,
     pub(crate) track_memory_bytes: usize,
@@ -267,10 +283,12 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
     }
     let loads = raw.clickhouse.is_some();
     let topics: Outcome<Vec<TopicEntry>> = raw.topics.iter().map(topic).collect();
+    let topics = topics?;
     Ok(Settings {
         data_dir: raw.data_dir,
         first_start,
-        topics: topics?,
+        signatures: signatures::read(raw.signatures, &topics)?,
+        topics,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
@@ -313,7 +331,8 @@ fn topic(raw: &RawTopic) -> Outcome<TopicEntry> {
             ))
         })?),
     };
-    Ok(TopicEntry { pattern, name, source, account: raw.account.clone() })
+    let signatures = signatures::rule(raw.signatures.as_deref(), raw.check_signatures_again)?;
+    Ok(TopicEntry { pattern, name, source, account: raw.account.clone(), signatures })
 }
 
 fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
@@ -445,6 +464,19 @@ mod tests {
         assert!(message(head).contains("either `name` or `pattern`"));
         let text = format!("{head}name=\"t\"\nsource=\"twillio\"\n");
         assert!(message(&text).contains("`twillio` is unknown"));
+    }
+
+    #[test]
+    fn keys_of_signatures_are_files_with_a_known_scheme() {
+        let head = "data_dir=\"x\"\n[kafka]\nbrokers=\"b\"\n[[topics]]\nname=\"t\"\n";
+        let keys = "[keys]\nsecret_file=\"/dev/null\"\n[[signatures]]\nsource=\"twilio\"\n";
+        let told = |text: &str| message(&format!("{head}{text}"));
+        assert!(told("signatures=\"maybe\"\n").contains("`maybe`"));
+        let files = "secret_files=[\"/nowhere/key\"]\n";
+        assert!(told(&format!("{keys}{files}")).contains("/nowhere/key"));
+        assert!(told(&format!("{keys}{files}scheme=\"rot13\"\n")).contains("`rot13`"));
+        assert!(told(&format!("{keys}{files}scheme=\"body_hmac\"\n")).contains("`header`"));
+        assert!(told(&format!("{keys}secret_files=[]\n")).contains("twilio"));
     }
 
     #[test]

@@ -103,7 +103,10 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
         stop: Arc::clone(&mode.stop),
     };
     let normalizers = (0..threads)
-        .map(|_| Normalizer::new(normalize::Settings { keyring: settings.keyring }))
+        .map(|_| {
+            let signatures = Arc::clone(&settings.signatures);
+            Normalizer::new(normalize::Settings { keyring: settings.keyring, signatures })
+        })
         .collect();
     if let Some(watch) = mode.watch {
         let (published, stop) = (Arc::clone(&published), Arc::clone(&mode.stop));

@@ -19,6 +19,42 @@ pub struct Input {
     pub source: Option<crate::vocabulary::Source>,
     /// Account that the topic's configuration names.
     pub account: Option<Arc<str>>,
+    /// What the topic's configuration wants of signatures.
+    pub signatures: SignatureRule,
+}
+
+/// What an input's records are asked for, and whether the gateway's word is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SignatureRule {
+    /// What becomes of the answer.
+    pub policy: SignaturePolicy,
+    /// A header `verified` does not stand: others than the gateway write to this topic.
+    pub check_again: bool,
+}
+
+/// What becomes of a record's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignaturePolicy {
+    /// Not looked at: `verified` is null.
+    Ignore,
+    /// Told in `verified` and `verified_reason`; the event counts whatever they say.
+    #[default]
+    Record,
+    /// A record that is not verified is a dead letter.
+    Require,
+}
+
+impl SignaturePolicy {
+    /// The policy with this word: `ignore`, `record`, `require`.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "ignore" => Some(Self::Ignore),
+            "record" => Some(Self::Record),
+            "require" => Some(Self::Require),
+            _ => None,
+        }
+    }
 }
 
 /// One record inside a [`RawBatch`].

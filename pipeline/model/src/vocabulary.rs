@@ -243,6 +243,8 @@ vocabulary! {
         MissingStatus => "missing_status",
         BadEncoding => "bad_encoding",
         TooLarge => "too_large",
+        /// Its signature is required and was not verified.
+        Unverified => "unverified",
     }
 }
 

@@ -20,6 +20,7 @@ use crate::draft::{Dead, Draft, error_class, receipt_class, security};
 use crate::json::Scalar;
 use crate::normalizer::Tally;
 use crate::phone::{self, Number};
+use crate::signature::Verdict;
 
 /// How far ahead of the ingest time a vendor's clock may be.
 const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
@@ -40,7 +41,7 @@ pub(crate) struct Origin<'a> {
     /// Where the ingest time comes from: broker or header.
     pub(crate) ingest_clock: TimeSource,
     pub(crate) payload_sha256: &'a [u8; 32],
-    pub(crate) verified: Option<bool>,
+    pub(crate) verdict: Verdict,
     pub(crate) input: u32,
     pub(crate) offset: i64,
 }
@@ -225,8 +226,8 @@ impl Emitter<'_> {
             price_unit: draft.price.map_or(PriceUnit::None, |_| draft.price_unit),
             currency: draft.currency.and_then(|currency| upper_case(currency, &mut upper)),
             payload_sha256: self.origin.payload_sha256,
-            verified: self.origin.verified,
-            verified_reason: self.origin.verified.map(|_| "header"),
+            verified: self.origin.verdict.verified,
+            verified_reason: self.origin.verdict.reason,
             input: self.origin.input,
             offset: self.origin.offset,
             element,

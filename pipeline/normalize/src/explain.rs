@@ -34,7 +34,8 @@ pub const SHARED: &[(&str, &str)] = &[
     ("carrier", "the carrier's name where told, else MCC-MNC"),
     ("security", "from the channel"),
     ("payload_sha256", "the record's bytes"),
-    ("verified", "header verified"),
+    ("verified", "header verified, else the signature where a key is configured"),
+    ("verified_reason", "header, or a word of the signature check"),
 ];
 
 /// Names of an object's keys that are in `wanted`, one level deep; of an array, of its first.

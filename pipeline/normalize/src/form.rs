@@ -56,6 +56,14 @@ impl Form {
         })
     }
 
+    /// Names and values as they were decoded.
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.pairs.iter().map(|(name, value)| {
+            let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or(&[]);
+            (bytes(name), bytes(value))
+        })
+    }
+
     /// Names and values as fields, like those of a JSON object.
     pub(crate) fn scalars(&self) -> impl Iterator<Item = (&[u8], Scalar<'_>)> {
         self.pairs().map(|(name, value)| {

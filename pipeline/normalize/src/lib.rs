@@ -13,7 +13,7 @@
 //! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
-//! `normalizer`), then one module a vendor, then `text` (JSON lines) and `explain`.
+//! `normalizer`, `signature`), then one module a vendor, then `text` (JSON lines) and `explain`.
 
 mod json;
 
@@ -32,6 +32,8 @@ mod counters;
 mod emit;
 
 mod normalizer;
+
+pub mod signature;
 
 mod answer;
 

@@ -1,12 +1,14 @@
 //! The batch loop: each record to its vendor's adapter, each element counted.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use model::dead_letter::DeadLetter;
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
 use model::keys::Keyring;
-use model::record::{Headers, Input, RawBatch, RawRecord, RecordView};
+use model::record::{Headers, Input, RawBatch, RawRecord, RecordView, SignaturePolicy};
 use model::time;
 use model::vocabulary::{DeadReason, Source, TimeSource};
 use sha2::{Digest, Sha256};
@@ -15,6 +17,7 @@ use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::emit::{Emitter, Origin};
 use crate::form::Form;
+use crate::signature::{Signatures, Signed, Verdict};
 use crate::{
     apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
     google_rbm, gsma_maap, gupshup, infobip, kaleyra, messagebird, onesignal, plivo, sinch, smpp,
@@ -29,6 +32,8 @@ const VALUE_BYTES_MAX: usize = 16 << 20;
 pub struct Settings {
     /// Secrets of message keys and recipient tokens.
     pub keyring: Keyring,
+    /// Keys of the vendors' signatures.
+    pub signatures: Arc<Signatures>,
 }
 
 /// Turns raw batches into canonical ones; keeps scratch buffers and counts between batches.
@@ -174,19 +179,24 @@ impl Normalizer {
             None => input.and_then(|input| input.source),
         };
         let payload_sha256: [u8; 32] = Sha256::digest(view.value).into();
+        let account =
+            headers.get("account").or_else(|| input.and_then(|input| input.account.as_deref()));
+        let rule = input.map(|input| input.signatures).unwrap_or_default();
+        let verdict = source.map_or_else(Verdict::default, |source| {
+            let signed = Signed { source, account, record: view, payload_sha256: &payload_sha256 };
+            self.settings.signatures.verdict(rule, &signed)
+        });
         let origin = Origin {
             // Of a record without a known source nothing but a dead letter is made: see below.
             source: source.unwrap_or(Source::Cloudevents),
-            account: headers
-                .get("account")
-                .or_else(|| input.and_then(|input| input.account.as_deref())),
+            account,
             ingest_time_us: view.ingest_time_us.or(header_time_us),
             ingest_clock: match view.ingest_time_us {
                 Some(_) => TimeSource::Broker,
                 None => TimeSource::Header,
             },
             payload_sha256: &payload_sha256,
-            verified: headers.get("verified").and_then(truth),
+            verdict,
             input: view.input,
             offset: view.offset,
         };
@@ -208,7 +218,8 @@ impl Normalizer {
             }
             return;
         };
-        if let Err(dead) = read(source, &view, &mut self.scratch, &mut emitter) {
+        let is_required = rule.policy == SignaturePolicy::Require;
+        if let Err(dead) = read(source, &view, is_required, &mut self.scratch, &mut emitter) {
             emitter.dead(dead);
         }
     }
@@ -218,6 +229,7 @@ impl Normalizer {
 fn read(
     source: Source,
     view: &RecordView<'_>,
+    is_required: bool,
     scratch: &mut Scratch,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
@@ -230,6 +242,10 @@ fn read(
     if (view.tombstone && !is_get) || (view.value.is_empty() && !has_url) {
         emitter.ignored("tombstone");
         return Ok(());
+    }
+    let verdict = emitter.origin.verdict;
+    if is_required && verdict.verified != Some(true) {
+        return Err(Dead::new(DeadReason::Unverified, verdict.reason.unwrap_or("no_key")));
     }
     let value = std::str::from_utf8(view.value)
         .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
@@ -262,14 +278,6 @@ fn read(
         Source::Webpush => webpush::read(&record, scratch, emitter),
         Source::Onesignal => onesignal::read(&record, scratch, emitter),
         Source::Braze => braze::read(&record, scratch, emitter),
-    }
-}
-
-fn truth(word: &str) -> Option<bool> {
-    match word {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
     }
 }
 

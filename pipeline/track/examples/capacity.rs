@@ -26,7 +26,7 @@ use arrow_array::RecordBatch;
 use model::event::{EventBatchBuilder, EventRow, with_stored_columns};
 use model::keys::{HashKey, Id16};
 use model::money::Nanos;
-use model::record::Input;
+use model::record::{Input, SignatureRule};
 use model::time::{DAY_US, SECOND_US};
 use model::vocabulary::{
     Channel, Disposition, ErrorClass, PriceUnit, ReceiptClass, Security, Source, Status,
@@ -345,7 +345,9 @@ fn main() {
         stored: VecDeque::new(),
         spent: Spent::default(),
     };
-    let input = [Input { topic: Arc::from("t"), partition: 0, source: None, account: None }];
+    let signatures = SignatureRule::default();
+    let input =
+        [Input { topic: Arc::from("t"), partition: 0, source: None, account: None, signatures }];
     let mut builder = EventBatchBuilder::default();
     let mut number = 0;
     println!("[track] memory_mb = {memory_mb}, one thread");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use commit::{Chain, DataDir};
 use ingest::{EmbeddedBroker, KafkaSettings, Producer};
 use model::clock::{Clock, SystemClock};
+use model::record::{SignaturePolicy, SignatureRule};
 use model::time::format_us;
 use serve::{TextFilter, WindowQuery, WindowRow};
 use simulate::logs::LogWriter;
@@ -58,6 +59,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         first_start: FirstStart::Earliest,
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
+        signatures: Arc::default(),
         epoch_ms: 1000,
         min_free_bytes: MIN_FREE_MB << 20,
         track_memory_bytes: TRACK_MEMORY_BYTES,
@@ -108,7 +110,14 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
 fn entry(topic: &str) -> Outcome<TopicEntry> {
     let pattern = regex::Regex::new(&format!("^{}$", regex::escape(topic)))
         .map_err(|error| Failure::usage(format!("topic {topic}: {error}")))?;
-    Ok(TopicEntry { pattern, name: Some(topic.to_owned()), source: None, account: None })
+    let signatures = SignatureRule { policy: SignaturePolicy::Ignore, check_again: false };
+    Ok(TopicEntry {
+        pattern,
+        name: Some(topic.to_owned()),
+        source: None,
+        account: None,
+        signatures,
+    })
 }
 
 fn say(text: &str) {

@@ -13,7 +13,7 @@ use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
 use ingest::{FileShape, read_file};
 use model::clock::{Clock, SystemClock};
 use model::keys::Keyring;
-use model::record::{Input, RawBatch};
+use model::record::{Input, RawBatch, SignatureRule};
 use normalize::{Normalized, Normalizer, Settings};
 
 use super::{needs_source, note, shape, source};
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
         telemetry: Arc::new(Telemetry::default()),
         stop: Arc::new(AtomicBool::new(true)),
     };
-    let normalizer = Normalizer::new(Settings { keyring });
+    let normalizer = Normalizer::new(Settings { keyring, signatures: Arc::default() });
     let before = core.watermark_us;
     let mut loader =
         Loader { core, committer, normalizer, clock, before, newest: None, counts: [0; 3] };
@@ -119,7 +119,9 @@ impl Loader {
             note(&format!("{} was already loaded: nothing to do", path.display()));
             return Ok(());
         }
-        let input = Input { topic: Arc::from(topic.as_str()), partition: 0, source, account: None };
+        let signatures = SignatureRule::default();
+        let topic = Arc::from(topic.as_str());
+        let input = Input { topic, partition: 0, source, account: None, signatures };
         let (id, known) = self.core.inputs.open(input);
         let from = known.unwrap_or(0);
         let file_mark = self.newest_time(path, shape, id)?;
@@ -141,7 +143,7 @@ impl Loader {
         let inputs = Arc::clone(&self.core.inputs.shared);
         let mut settings_normalizer = std::mem::replace(
             &mut self.normalizer,
-            Normalizer::new(Settings { keyring: Keyring::demo() }),
+            Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default() }),
         );
         let result = read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
             let normalized = settings_normalizer.batch(&batch, &inputs)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ingest::read_bytes;
 use model::keys::{Keyring, hex};
-use model::record::{Input, RawBatch};
+use model::record::{Input, RawBatch, SignatureRule};
 use normalize::{Normalizer, Settings, text};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     } else {
         Keyring::demo()
     };
-    let mut normalizer = Normalizer::new(Settings { keyring });
+    let mut normalizer = Normalizer::new(Settings { keyring, signatures: Arc::default() });
     let mut totals = Totals::default();
     let mut charged: Vec<RecordBatch> = Vec::new();
     needs_source(source, &args.shape)?;
@@ -46,7 +46,8 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     for file in &files {
         let bytes = read(file)?;
         let topic = Arc::from(format!("file:{}", hex(&Sha256::digest(&bytes))));
-        let inputs = [Input { topic, partition: 0, source, account: None }];
+        let signatures = SignatureRule::default();
+        let inputs = [Input { topic, partition: 0, source, account: None, signatures }];
         read_bytes(&bytes, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
             if args.explain {
                 return explain(&batch, &inputs);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::manifest::InputRange;
 use model::mutant::Mutant;
-use model::record::Input;
+use model::record::{Input, SignatureRule};
 use model::time::SECOND_US;
 use normalize::Tally;
 
@@ -55,6 +55,7 @@ impl Inputs {
                     partition: range.partition,
                     source: None,
                     account: None,
+                    signatures: SignatureRule::default(),
                 },
                 range: next_range(range),
                 live: false,
@@ -202,7 +203,13 @@ mod tests {
     }
 
     fn input(topic: &str) -> Input {
-        Input { topic: Arc::from(topic), partition: 0, source: None, account: None }
+        Input {
+            topic: Arc::from(topic),
+            partition: 0,
+            source: None,
+            account: None,
+            signatures: SignatureRule::default(),
+        }
     }
 
     #[test]

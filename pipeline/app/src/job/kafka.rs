@@ -125,6 +125,7 @@ impl Reader {
                 partition: part.partition,
                 source: entry.source,
                 account: entry.account.as_deref().map(Arc::from),
+                signatures: entry.signatures,
             };
             let known = self.inputs.find(&input);
             if known.is_some_and(|at| self.inputs.states[at].live) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, RawRecord};
+use model::record::{Input, RawBatch, RawRecord, SignatureRule};
 use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer, Settings};
 
@@ -70,11 +70,12 @@ pub(crate) fn batch(cases: &[Case]) -> RawBatch {
 }
 
 pub(crate) fn input(source: Option<Source>) -> Input {
-    Input { topic: Arc::from("receipts"), partition: 3, source, account: None }
+    let signatures = SignatureRule::default();
+    Input { topic: Arc::from("receipts"), partition: 3, source, account: None, signatures }
 }
 
 pub(crate) fn normalizer() -> Normalizer {
-    Normalizer::new(Settings { keyring: Keyring::demo() })
+    Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default() })
 }
 
 /// Normalizes and checks that every element is accounted for.

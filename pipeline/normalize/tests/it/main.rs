@@ -19,3 +19,4 @@ mod regional;
 mod relays;
 mod rules;
 mod samples;
+mod signatures;

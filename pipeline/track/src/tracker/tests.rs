@@ -158,7 +158,9 @@ fn batch(rows: &[Row], now_us: i64) -> RecordBatch {
         });
     }
     let topic = "t".into();
-    let input = model::record::Input { topic, partition: 0, source: None, account: None };
+    let signatures = model::record::SignatureRule::default();
+    let input =
+        model::record::Input { topic, partition: 0, source: None, account: None, signatures };
     builder.finish(&[input]).unwrap()
 }
 
