@@ -134,7 +134,7 @@ fn own(
             return Ok(None);
         }
         check_key(chain, dir, &settings.keyring)?;
-        Space::new(settings.data_dir.clone(), settings.min_free_bytes).check(clock.now_us())?;
+        Space::new(settings.data_dir.clone(), settings.min_free_bytes).check(clock.steady_us())?;
         // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
         let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
         let connected = Reader::connect(settings, mode.seeks.clone(), known)?;

@@ -7,13 +7,14 @@
 //! SENDTALLY_GRACE_S, SENDTALLY_ORPHAN_S   shorter ages of what is collected: a test sees it
 //! SENDTALLY_COMMITS=off                   epochs close and are dropped: nothing is written
 //! SENDTALLY_READERS=off                   no windows, no lake
+//! SENDTALLY_CLOCK_JUMP=20:-3600           after 20 s the clock is set an hour back
 //! ```
 //! Without the feature no failpoint is in the binary, and the ages are constants.
 
 use model::time::{DAY_US, HOUR_US};
 
 #[cfg(feature = "proof")]
-pub(crate) use armed::{arm, commits, grace_us, orphan_us, reads};
+pub(crate) use armed::{arm, clock, commits, grace_us, orphan_us, reads};
 
 /// What was passed stays so long for queries that still read it.
 #[cfg(not(feature = "proof"))]
@@ -25,6 +26,12 @@ pub(crate) const fn grace_us() -> i64 {
 #[cfg(not(feature = "proof"))]
 pub(crate) const fn orphan_us() -> i64 {
     DAY_US
+}
+
+/// The machine's clock.
+#[cfg(not(feature = "proof"))]
+pub(crate) fn clock() -> std::sync::Arc<dyn model::clock::Clock> {
+    std::sync::Arc::new(model::clock::SystemClock)
 }
 
 /// Whether closed epochs are written: always, in this build.
@@ -47,10 +54,11 @@ pub(crate) const fn arm() {}
 mod armed {
     use std::fs::OpenOptions;
     use std::io::Write;
-    use std::sync::OnceLock;
+    use std::sync::{Arc, OnceLock};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{DAY_US, HOUR_US};
+    use model::clock::{Clock, SystemClock};
     use model::time::SECOND_US;
 
     pub(crate) fn grace_us() -> i64 {
@@ -59,6 +67,36 @@ mod armed {
 
     pub(crate) fn orphan_us() -> i64 {
         seconds("SENDTALLY_ORPHAN_S").unwrap_or(DAY_US)
+    }
+
+    /// A clock that is set forward or back once.
+    #[derive(Debug)]
+    struct JumpingClock {
+        after_us: i64,
+        by_us: i64,
+    }
+
+    impl Clock for JumpingClock {
+        fn now_us(&self) -> i64 {
+            let jumped = self.steady_us() >= self.after_us;
+            SystemClock.now_us() + if jumped { self.by_us } else { 0 }
+        }
+
+        fn steady_us(&self) -> i64 {
+            SystemClock.steady_us()
+        }
+    }
+
+    pub(crate) fn clock() -> Arc<dyn Clock> {
+        let text = std::env::var("SENDTALLY_CLOCK_JUMP").unwrap_or_default();
+        let jump = text.split_once(':').and_then(|(after, by)| {
+            let (after, by): (i64, i64) = (after.parse().ok()?, by.parse().ok()?);
+            Some(JumpingClock { after_us: after * SECOND_US, by_us: by * SECOND_US })
+        });
+        match jump {
+            Some(clock) => Arc::new(clock),
+            None => Arc::new(SystemClock),
+        }
     }
 
     pub(crate) fn commits() -> bool {

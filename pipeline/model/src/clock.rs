@@ -1,14 +1,22 @@
 //! The processing clock, handed in everywhere so that tests own it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Source of the processing time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Microseconds since 1970-01-01T00:00:00Z.
     fn now_us(&self) -> i64;
+
+    /// Microseconds since some moment of the process, for durations only: a clock that is set
+    /// forward or back does not move it.
+    fn steady_us(&self) -> i64 {
+        self.now_us()
+    }
 }
+
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +27,10 @@ impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn steady_us(&self) -> i64 {
+        i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 }
 

@@ -216,7 +216,8 @@ impl Aggregate {
         let mark = self.watermark_us.unwrap_or(0);
         let due = |window: &Window| {
             let pace_us = revision_pace_us(mark - window.1);
-            let paced = |last: &i64| self.clock_us - last >= pace_us;
+            // A clock that was set back must not hold a window up until it has caught up.
+            let paced = |last: &i64| !(0..pace_us).contains(&(self.clock_us - last));
             all || self.emitted.get(window).is_none_or(paced)
         };
         self.store.changed().filter(due).take(WINDOWS_A_STEP).collect()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use model::clock::{Clock, SystemClock};
+use model::clock::Clock;
 
 use super::note;
 use crate::aggregate::Alerting;
@@ -15,6 +15,7 @@ use crate::job::inputs::Inputs;
 use crate::job::kafka::{Reader, Seeks};
 use crate::job::recover::WhenOwned;
 use crate::pipeline::{self, Mode};
+use crate::proof;
 
 pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     let settings = config::read(&args.config)?;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
         clickhouse::check_login(server)?;
     }
     stop_on_signals(&stop)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = proof::clock();
     let mode = Mode {
         when_owned: WhenOwned::StandBy,
         until_end: args.until_end,

@@ -227,7 +227,7 @@ impl CoreLoop<'_> {
         let ticks = tick(Duration::from_millis(50));
         let mut waiting: BTreeMap<u64, Done> = BTreeMap::new();
         let mut next = 0;
-        let mut opened_us = self.shared.clock.now_us();
+        let mut opened_us = self.shared.clock.steady_us();
         loop {
             crossbeam_channel::select! {
                 recv(done) -> message => {
@@ -249,12 +249,12 @@ impl CoreLoop<'_> {
                 next += 1;
                 self.take(ready)?;
             }
-            let now_us = self.shared.clock.now_us();
-            if self.is_due(now_us - opened_us) {
-                if !self.close(now_us, false)? {
+            let steady_us = self.shared.clock.steady_us();
+            if self.is_due(steady_us - opened_us) {
+                if !self.close(self.shared.clock.now_us(), false)? {
                     return Ok(());
                 }
-                opened_us = now_us;
+                opened_us = steady_us;
             }
         }
         self.close(self.shared.clock.now_us(), true)?;

@@ -171,7 +171,7 @@ impl Reader {
         news: &Sender<News>,
         shared: &Shared,
     ) -> Outcome<()> {
-        let mut looked_us = shared.clock.now_us();
+        let mut looked_us = shared.clock.steady_us();
         let mut told_us = looked_us;
         while !shared.stopping() {
             if self.space.rest(shared)? {
@@ -199,7 +199,7 @@ impl Reader {
             if shared.until_end && self.targets.is_empty() {
                 shared.stop.store(true, Ordering::SeqCst);
             }
-            let now_us = shared.clock.now_us();
+            let now_us = shared.clock.steady_us();
             if now_us - looked_us >= DISCOVERY_US && !shared.until_end {
                 looked_us = now_us;
                 self.look(news)?;

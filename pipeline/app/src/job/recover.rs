@@ -38,7 +38,7 @@ pub(crate) fn claim(
     clock: &dyn Clock,
     stop: &dyn Fn() -> bool,
 ) -> Outcome<bool> {
-    let mut since_us = clock.now_us();
+    let mut since_us = clock.steady_us();
     let mut told = false;
     loop {
         let Claim::Owned { owner } = chain.claim() else { return Ok(true) };
@@ -51,12 +51,12 @@ pub(crate) fn claim(
         }
         std::thread::sleep(Duration::from_millis(200));
         if chain.refresh()? {
-            since_us = clock.now_us();
+            since_us = clock.steady_us();
             if when == WhenOwned::Refuse && matches!(chain.claim(), Claim::Owned { .. }) {
                 return Err(CommitError::Busy { path: dir.root().to_path_buf(), owner }.into());
             }
         }
-        if clock.now_us() - since_us >= TAKEOVER_US {
+        if clock.steady_us() - since_us >= TAKEOVER_US {
             tracing::warn!(%owner, "its head stood still for 5 s: taking over");
             return Ok(true);
         }

@@ -45,7 +45,7 @@ impl Space {
     /// Rests where there is too little; false where there is enough. A drain that waited for a
     /// minute fails.
     pub(crate) fn rest(&mut self, shared: &Shared) -> Outcome<bool> {
-        let now_us = shared.clock.now_us();
+        let now_us = shared.clock.steady_us();
         if now_us - self.looked_us < LOOK_US && self.short.is_none() {
             return Ok(false);
         }

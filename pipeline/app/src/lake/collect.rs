@@ -34,7 +34,7 @@ pub(super) struct Passed {
 impl Lake {
     /// Deletes what every reader and every state had passed an hour ago.
     pub(super) fn collect(&mut self, clock: &dyn Clock) -> Outcome<()> {
-        let now_us = clock.now_us();
+        let now_us = clock.steady_us();
         if let Some(loader) = &mut self.loader {
             loader.refresh()?;
         }
@@ -67,7 +67,7 @@ impl Lake {
         if let Some(head) = self.loader.as_ref().and_then(Chain::head) {
             kept.extend(head.files.iter().map(|file| file.path.clone()));
         }
-        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, now_us - orphan_us())?;
+        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, clock.now_us() - orphan_us())?;
         deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
         deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;
         deleted += collect_passed(&self.dir, &self.chain, passed.lake, &kept)?;

@@ -91,7 +91,7 @@ impl Lake {
             loader: rules.loads.then(|| reader(dir, CLICKHOUSE)).transpose()?,
             rules,
             waiting: BTreeMap::new(),
-            collected_us: clock.now_us(),
+            collected_us: clock.steady_us(),
             passed: VecDeque::new(),
             replaced: VecDeque::new(),
             stop,
@@ -144,8 +144,8 @@ impl Lake {
             wait_for_space(&stop, tell_once("files"), || self.compact(&groups, clock))?;
             wait_for_space(&stop, tell_once("files"), || self.publish())?;
         }
-        if clock.now_us() - self.collected_us >= grace_us().min(MINUTE_US) {
-            self.collected_us = clock.now_us();
+        if clock.steady_us() - self.collected_us >= grace_us().min(MINUTE_US) {
+            self.collected_us = clock.steady_us();
             self.collect(clock)?;
         }
         Ok(self.epoch() > before)
@@ -153,7 +153,7 @@ impl Lake {
 
     /// Creates the next manifest, with what `next` says.
     fn commit(&mut self, mut next: Manifest, attempt: String, clock: &dyn Clock) -> Outcome<()> {
-        let now_us = clock.now_us();
+        let at_us = clock.steady_us();
         let paths = |files: &[FileRef]| -> BTreeSet<String> {
             files.iter().map(|file| file.path.clone()).collect()
         };
@@ -161,7 +161,7 @@ impl Lake {
         roll::forget_spans(&mut next);
         self.note_published(&mut next);
         next.watermark_us = self.watermark_us();
-        next.committed_at_us = now_us;
+        next.committed_at_us = clock.now_us();
         next.attempt = attempt;
         next.released = false;
         let place = self.chain.path(self.epoch() + 1);
@@ -173,7 +173,7 @@ impl Lake {
             return Err(error.into());
         }
         fail_point!("lake::committed");
-        self.replaced.extend(before.difference(&after).map(|path| (now_us, path.clone())));
+        self.replaced.extend(before.difference(&after).map(|path| (at_us, path.clone())));
         Ok(())
     }
 
