@@ -8,6 +8,8 @@ mod failure;
 
 mod disk;
 
+mod place;
+
 mod config;
 
 mod telemetry;

@@ -58,8 +58,8 @@ impl DataDir {
         let keys: Vec<String> = missing.iter().map(|file| file.path.clone()).collect();
         let fetched = remote.many(&keys, |store, at, n| download(store, at, aside[n].clone()));
         let kept = fetched.and_then(|fetched| {
-            let all = missing.iter().zip(fetched).zip(&aside);
-            all.map(|((file, found), aside)| self.keep(remote, file, found, aside)).collect()
+            let mut all = missing.iter().zip(fetched).zip(&aside);
+            all.try_for_each(|((file, found), aside)| self.keep(remote, file, found, aside))
         });
         if kept.is_err() {
             aside.iter().for_each(|path| drop(fs::remove_file(path)));

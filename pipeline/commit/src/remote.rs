@@ -237,7 +237,10 @@ impl Remote {
 
     /// Fails where a second create of one object succeeds: two owners would then overwrite each
     /// other's manifests.
-    pub(crate) fn check_creates(&self) -> Result<(), CommitError> {
+    ///
+    /// # Errors
+    /// Then, and where the store cannot be reached or refuses.
+    pub fn check_creates(&self) -> Result<(), CommitError> {
         let key = format!("probe-{}", random_hex()?);
         self.create(&key, b"first")?;
         let second = self.create(&key, b"second")?;
@@ -301,11 +304,10 @@ impl Remote {
     }
 
     /// Objects below a place, by key, after a key if one is given.
-    pub(crate) fn list(
-        &self,
-        place: &str,
-        after: Option<&str>,
-    ) -> Result<Vec<Listed>, CommitError> {
+    ///
+    /// # Errors
+    /// Where the store cannot be reached or refuses.
+    pub fn list(&self, place: &str, after: Option<&str>) -> Result<Vec<Listed>, CommitError> {
         let at = self.at(place);
         let offset = after.map(|key| self.at(key));
         let answer = self.ask("list", || async {
@@ -347,7 +349,13 @@ impl Remote {
                 .map(|(n, key)| one(Arc::clone(&self.0.store), self.at(key), n));
             futures::stream::iter(requests).buffered(AT_ONCE).try_collect::<Vec<T>>()
         })?;
-        answer.map_err(|error| self.refused("read from", error))
+        answer.map_err(|error| match error {
+            Error::NotFound { path, .. } => {
+                let path = PathBuf::from(format!("{}: {path}", self.0.shown));
+                CommitError::Damaged { path, what: "it is missing".to_owned() }
+            }
+            error => self.refused("read from", error),
+        })
     }
 
     /// The local copy of a key is what the store has: written or checked by this process.

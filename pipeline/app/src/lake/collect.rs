@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use commit::{Chain, collect_orphans, collect_passed};
+use commit::{Chain, collect_orphans, collect_passed, collect_stored_orphans};
 use model::clock::Clock;
 
 use super::Lake;
@@ -68,6 +68,11 @@ impl Lake {
             kept.extend(head.files.iter().map(|file| file.path.clone()));
         }
         let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, now_us - orphan_us())?;
+        // A list of all objects costs more than one of a directory: a day is exact enough by hours.
+        if self.dir.remote().is_some() && now_us - self.listed_us >= orphan_us() / 24 {
+            self.listed_us = now_us;
+            deleted += collect_stored_orphans(&self.dir, &PLACES, &kept, now_us - orphan_us())?;
+        }
         deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
         deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;
         deleted += collect_passed(&self.dir, &self.chain, passed.lake, &kept)?;
