@@ -19,7 +19,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 const REQUEST: Duration = Duration::from_secs(20);
 /// Tries of one request after the first, and how long they may take together: less than what a
 /// standby waits for, so that an owner soon knows that it is cut off.
-const RETRIES: (usize, Duration) = (3, Duration::from_secs(4));
+const RETRIES: (usize, Duration) = (10, Duration::from_secs(4));
+/// Longest rest between two of them.
+const REST: Duration = Duration::from_millis(800);
 
 /// A key pair.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,7 +98,7 @@ impl StoreSettings {
             .with_client_options(options)
             .with_bucket_name(bucket)
             .with_retry(RetryConfig {
-                backoff: BackoffConfig::default(),
+                backoff: BackoffConfig { max_backoff: REST, ..BackoffConfig::default() },
                 max_retries: RETRIES.0,
                 retry_timeout: RETRIES.1,
             });

@@ -34,6 +34,11 @@ const SHOWN: usize = 10;
 pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     let dir = place::read_named(&args.place)?;
     let mut failed = usize::from(!files::check(&dir)?);
+    if failed > 0 && dir.remote().is_some() {
+        return Err(Failure::check(
+            "what the store has is not what was written: no more was compared",
+        ));
+    }
     let Snapshot { tables, job, aggregate, lake } = snapshot(&dir, |_| true)?;
     let coverage = Coverage::of(&lake)?;
     let partial = coverage.partial(&tables)?;
