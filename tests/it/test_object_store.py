@@ -172,7 +172,7 @@ def test_lost_answers_and_a_store_that_is_often_busy_change_nothing(
     """The first tries of every manifest are done and their answers lost; a fifth of all requests
     are refused with 503."""
     store.faults.lose = lambda method, key: method == "PUT" and "/chains/" in key
-    for round_, lost in enumerate((1, 2, 3, 8)):
+    for round_, lost in enumerate((1, 2, 3, 14)):
         store.faults.lost = lost
         store.faults.unavailable = 0.2
         numbers = range(100 * round_, 100 * round_ + 100)

@@ -34,6 +34,8 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Creates of one manifest where the store says that it exists and does not show it.
 const CREATE_TRIES: u32 = 5;
+/// Between two of these.
+const CREATE_REST: Duration = Duration::from_millis(100);
 
 /// Whether a process may go on with a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,6 +367,7 @@ impl Chain {
             let Some(stored) = stored else {
                 tries += 1;
                 if tries < CREATE_TRIES {
+                    std::thread::sleep(CREATE_REST);
                     continue;
                 }
                 let owner = "a process whose manifest is gone again".to_owned();

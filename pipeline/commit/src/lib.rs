@@ -148,8 +148,8 @@ pub enum CommitError {
     },
     /// The store refuses: credentials, bucket, permissions.
     #[error(
-        "{store} refuses: cannot {what} it; check bucket, region and credentials (AWS_ACCESS_KEY_ID \
-         and AWS_SECRET_ACCESS_KEY, or [data] credentials_file)"
+        "{store} refuses: cannot {what} it; check bucket, region and credentials \
+         (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or [data] credentials_file)"
     )]
     Refused {
         /// The store.

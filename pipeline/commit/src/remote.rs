@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart,
@@ -98,6 +99,14 @@ impl Remote {
         let (_, prefix) = settings.place()?;
         let shown = format!("{} at {}", settings.url, settings.shown_endpoint());
         Self::over(settings.client()?, prefix, &shown)
+    }
+
+    /// A store in memory, gone with its last user: for tests.
+    ///
+    /// # Errors
+    /// Where its threads cannot be started.
+    pub fn in_memory() -> Result<Self, CommitError> {
+        Self::over(Arc::new(InMemory::new()), "", "memory")
     }
 
     /// Over a client that exists.
@@ -191,8 +200,22 @@ impl Remote {
         }
     }
 
-    fn refused(&self, what: &'static str, source: Error) -> CommitError {
-        CommitError::Refused { store: self.0.shown.clone(), what, source: Box::new(source) }
+    fn refused(&self, what: &'static str, error: Error) -> CommitError {
+        let store = self.0.shown.clone();
+        match error {
+            // Not the store's: a full disk, for one.
+            Error::Generic { store: LOCAL, source } => match source.downcast() {
+                Ok(source) => {
+                    let path = PathBuf::from(format!("the local copy of a file of {store}"));
+                    CommitError::Io { what: "read or write", path, source: *source }
+                }
+                Err(source) => {
+                    let source = Box::new(Error::Generic { store: LOCAL, source });
+                    CommitError::Refused { store, what, source }
+                }
+            },
+            source => CommitError::Refused { store, what, source: Box::new(source) },
+        }
     }
 
     /// Bytes of an object; `None` where it is not there.
@@ -444,8 +467,6 @@ async fn upload(store: Arc<dyn ObjectStore>, to: Path, source: Source) -> Result
 
 #[cfg(test)]
 mod tests {
-    use object_store::memory::InMemory;
-
     use super::*;
 
     #[test]
