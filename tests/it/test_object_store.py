@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import kafka
 import pytest
 import s3
 import sendtally
@@ -166,6 +167,7 @@ def test_a_store_that_overwrites_is_refused(store: s3.S3, tmp_path: Path) -> Non
     assert not list(store.files("a/b").glob("*"))
 
 
+@pytest.mark.slow
 def test_lost_answers_and_a_store_that_is_often_busy_change_nothing(
     store: s3.S3, tmp_path: Path
 ) -> None:
@@ -204,6 +206,14 @@ def verify(store: s3.S3, cache: Path, prefix: str = "run") -> None:
     """`verify` from an empty directory."""
     sendtally.call("verify", "--data", cache, "--store", store.url(prefix),
                    **store.environment()).expect(0)
+
+
+def readiness(listen: str) -> str:
+    """What `/readyz` says, whatever its status."""
+    try:
+        return sendtally.get(f"http://{listen}/readyz")
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
 
 
 def has_events(store: s3.S3) -> bool:
@@ -270,13 +280,17 @@ def test_a_store_that_is_gone_for_20_seconds_is_waited_for(
     store: s3.S3, traffic: Traffic, tmp_path: Path
 ) -> None:
     data = store.files("run")
-    config = configured(store, traffic, tmp_path / "machine").write()
+    settings = configured(store, traffic, tmp_path / "machine")
+    settings.listen = f"127.0.0.1:{kafka.free_ports(1)[0]}"
+    config = settings.write()
     with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
         sendtally.wait_until(lambda: has_events(store), TAKEOVER_S, "events")
         store.stop()
         process.wait_for("the object store is away", TAKEOVER_S)
         time.sleep(20)
         assert process.popen.poll() is None, process.text()[-3000:]
+        said = readiness(settings.listen)
+        assert store.url("run") in said, said
         head = sendtally.head(data)
         store.start()
         process.wait_for("answers again", TAKEOVER_S)

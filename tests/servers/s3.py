@@ -206,8 +206,8 @@ class Handler(BaseHTTPRequestHandler):
     def read(self, path: Path) -> tuple[int, bytes, dict[str, str]]:
         """An object, or a range of it."""
         body = path.read_bytes()
-        headers = {"ETag": etag(path), "Last-Modified": formatdate(path.stat().st_mtime, usegmt=True),
-                   "Accept-Ranges": "bytes"}
+        modified = formatdate(path.stat().st_mtime, usegmt=True)
+        headers = {"ETag": etag(path), "Last-Modified": modified, "Accept-Ranges": "bytes"}
         asked = self.headers.get("range")
         if self.command == "HEAD" or not asked:
             return 200, body, headers

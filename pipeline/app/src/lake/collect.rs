@@ -35,6 +35,8 @@ impl Lake {
     /// Deletes what every reader and every state had passed an hour ago.
     pub(super) fn collect(&mut self, clock: &dyn Clock) -> Outcome<()> {
         let now_us = clock.now_us();
+        // Who slept through a takeover does not know what is needed by now.
+        self.chain.check_owned()?;
         if let Some(loader) = &mut self.loader {
             loader.refresh()?;
         }
