@@ -302,6 +302,25 @@ def test_a_store_that_is_gone_for_20_seconds_is_waited_for(
     verify(store, tmp_path / "verify")
 
 
+@pytest.mark.servers
+@pytest.mark.slow
+def test_a_process_that_is_to_end_waits_a_minute_for_the_store(
+    store: s3.S3, traffic: Traffic, tmp_path: Path
+) -> None:
+    config = configured(store, traffic, tmp_path / "machine").write()
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        sendtally.wait_until(lambda: has_events(store), TAKEOVER_S, "events")
+        store.stop()
+        process.wait_for("the object store is away", TAKEOVER_S)
+        began = time.monotonic()
+        assert process.end(signal.SIGTERM, timeout=200) == 4, process.text()[-3000:]
+        assert time.monotonic() - began > 55
+        assert "it was waited for, 60 s" in process.text(), process.text()[-3000:]
+    store.start()
+    sendtally.call("run", "--config", config, "--until-end").expect(0)
+    traffic.check_live(store.files("run"))
+
+
 def test_the_section_data_is_checked(tmp_path: Path) -> None:
     def told(*lines: str) -> sendtally.Answer:
         config = sendtally.Config(tmp_path / "data", "127.0.0.1:1", extra={"data": list(lines)})

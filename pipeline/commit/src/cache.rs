@@ -138,14 +138,10 @@ impl DataDir {
         is_gone: impl Fn(&str) -> bool,
     ) -> Result<usize, CommitError> {
         let Some(remote) = self.remote() else { return Ok(0) };
-        let mut gone = 0;
-        for object in remote.list(place, None)? {
-            if is_gone(&object.key) {
-                remote.delete(&object.key)?;
-                gone += 1;
-            }
-        }
-        Ok(gone)
+        let keys = remote.list(place, None)?.into_iter().map(|object| object.key);
+        let gone: Vec<String> = keys.filter(|key| is_gone(key)).collect();
+        remote.delete_all(&gone)?;
+        Ok(gone.len())
     }
 }
 

@@ -20,6 +20,9 @@ use crate::CommitError;
 use crate::chain::Chain;
 use crate::datadir::DataDir;
 
+/// With a store so many manifests' files go in one request; the manifests one by one, in order.
+const BATCH: usize = 64;
+
 /// Deletes the manifests of a chain below `oldest`, and the files that they name and `kept` does
 /// not. Returns how many files went.
 ///
@@ -32,23 +35,30 @@ pub fn collect_passed(
     kept: &BTreeSet<String>,
 ) -> Result<usize, CommitError> {
     let mut deleted = 0;
-    for number in chain.numbers()?.into_iter().filter(|number| *number < oldest) {
-        let Some(manifest) = chain.read(number)? else { continue };
-        let slices = manifest.state.into_iter().map(|slice| slice.file);
-        for file in manifest.segments.into_iter().chain(slices).chain(manifest.files) {
-            if !file.path.is_empty() && !kept.contains(&file.path) {
-                deleted += usize::from(remove(dir, &file.path)?);
+    let passed: Vec<u64> = chain.numbers()?.into_iter().filter(|number| *number < oldest).collect();
+    let batch = if dir.remote().is_some() { BATCH } else { 1 };
+    for numbers in passed.chunks(batch) {
+        // A run of the state is named by every manifest as long as it was in force.
+        let mut files = BTreeSet::new();
+        for number in numbers {
+            let Some(manifest) = chain.read(*number)? else { continue };
+            let slices = manifest.state.into_iter().map(|slice| slice.file);
+            let named = manifest.segments.into_iter().chain(slices).chain(manifest.files);
+            files.extend(named.map(|file| file.path).filter(|path| !path.is_empty()));
+        }
+        files.retain(|path| !kept.contains(path));
+        deleted += remove(dir, &files)?;
+        for number in numbers {
+            fail_point!("commit::collecting");
+            let path = chain.path(*number);
+            if let Some(remote) = dir.remote() {
+                remote.delete(&chain.key(*number))?;
+                drop(fs::remove_file(&path));
+            } else if path.exists() {
+                fs::remove_file(&path).map_err(CommitError::io("collect", &path))?;
             }
+            deleted += 1;
         }
-        fail_point!("commit::collecting");
-        let path = chain.path(number);
-        if let Some(remote) = dir.remote() {
-            remote.delete(&chain.key(number))?;
-            drop(fs::remove_file(&path));
-        } else {
-            fs::remove_file(&path).map_err(CommitError::io("collect", &path))?;
-        }
-        deleted += 1;
     }
     if dir.remote().is_some() {
         // Copies of what the owner of another directory collected.
@@ -59,12 +69,14 @@ pub fn collect_passed(
     Ok(deleted)
 }
 
-/// Removes a file that nothing names; whether there was one.
-fn remove(dir: &DataDir, path: &str) -> Result<bool, CommitError> {
+/// Removes files that nothing names; how many there were.
+fn remove(dir: &DataDir, paths: &BTreeSet<String>) -> Result<usize, CommitError> {
     if let Some(remote) = dir.remote() {
-        remote.delete(path)?;
+        remote.delete_all(&paths.iter().cloned().collect::<Vec<_>>())?;
     }
-    Ok(fs::remove_file(dir.root().join(path)).is_ok() || dir.remote().is_some())
+    let here = |path: &&String| fs::remove_file(dir.root().join(path)).is_ok();
+    let n_here = paths.iter().filter(here).count();
+    Ok(if dir.remote().is_some() { paths.len() } else { n_here })
 }
 
 /// As [`collect_orphans`], in the store: objects that it dates before `before_us`.
@@ -78,16 +90,14 @@ pub fn collect_stored_orphans(
     before_us: i64,
 ) -> Result<usize, CommitError> {
     let Some(remote) = dir.remote() else { return Ok(0) };
-    let mut deleted = 0;
+    let mut orphans = Vec::new();
     for place in places {
-        for object in remote.list(place, None)? {
-            if object.modified_us < before_us && !kept.contains(&object.key) {
-                remote.delete(&object.key)?;
-                deleted += 1;
-            }
-        }
+        let old = remote.list(place, None)?.into_iter();
+        let old = old.filter(|object| object.modified_us < before_us);
+        orphans.extend(old.map(|object| object.key).filter(|key| !kept.contains(key)));
     }
-    Ok(deleted)
+    remote.delete_all(&orphans)?;
+    Ok(orphans.len())
 }
 
 /// Deletes files below `places` that `kept` does not name and that were last written before

@@ -136,7 +136,7 @@ pub enum CommitError {
         source: Box<object_store::Error>,
     },
     /// The store gave no answer for as long as the end of the process may wait.
-    #[error("cannot {what} {store}, which was waited for for 60 s")]
+    #[error("cannot {what} {store}: it was waited for, 60 s")]
     WaitedOut {
         /// The store.
         store: String,

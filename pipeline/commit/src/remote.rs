@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -326,6 +326,20 @@ impl Remote {
         absent(answer).map(drop).map_err(|error| self.refused("delete from", error))
     }
 
+    /// Deletes many objects, a thousand in a request.
+    pub(crate) fn delete_all(&self, keys: &[String]) -> Result<(), CommitError> {
+        let answer = self.ask("delete from", || {
+            let at: Vec<_> = keys.iter().map(|key| Ok(self.at(key))).collect();
+            let deleted = self.0.store.delete_stream(futures::stream::iter(at).boxed());
+            let told = deleted
+                .filter(|one| std::future::ready(!matches!(one, Err(Error::NotFound { .. }))));
+            told.try_for_each(|_| std::future::ready(Ok(())))
+        })?;
+        let mut known = lock(&self.0.known);
+        keys.iter().for_each(|key| drop(known.remove(key)));
+        answer.map_err(|error| self.refused("delete from", error))
+    }
+
     /// Objects below a place, by key, after a key if one is given.
     ///
     /// # Errors
@@ -363,7 +377,6 @@ impl Remote {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        use futures::StreamExt;
         const AT_ONCE: usize = 8;
         let answer = self.ask("read from", || {
             let requests = keys
