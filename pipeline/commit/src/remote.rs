@@ -336,7 +336,9 @@ impl Remote {
             told.try_for_each(|_| std::future::ready(Ok(())))
         })?;
         let mut known = lock(&self.0.known);
-        keys.iter().for_each(|key| drop(known.remove(key)));
+        for key in keys {
+            known.remove(key);
+        }
         answer.map_err(|error| self.refused("delete from", error))
     }
 
