@@ -133,12 +133,12 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: str | Path, log: Path) -> Iterator[Process]:
+def running(*arguments: str | Path, log: Path, **env: str) -> Iterator[Process]:
     """A command in the background; killed at the end if it still runs."""
     with open(log, "ab") as out:
         popen = subprocess.Popen(
             [str(binary()), *map(str, arguments)], stdout=out, stderr=out,
-            stdin=subprocess.DEVNULL, env=environment(),
+            stdin=subprocess.DEVNULL, env=environment(**env),
         )
     try:
         yield Process(popen, log)

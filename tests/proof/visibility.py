@@ -7,15 +7,18 @@
                                        └─► the loader's plan ─► insert ─► ClickHouse
 
 Broker, ClickHouse, producer and both readers share the machine with the process that is measured.
-Capacity is measured first, with the same servers: records already in Kafka, until all are in
-ClickHouse. A record counts as visible once an answer has an offset of its partition at or above its
-own, so each figure holds the query's own time and the pause between two queries.
+Capacity is measured first, with the same servers and readers: records already in Kafka, until every
+table is in ClickHouse. For `sql` a record counts as visible once an answer has an offset of its partition at or
+above its own. ClickHouse is only asked how many rows `events` has, which costs it nothing: rows come
+epoch by epoch, so a record is there once all rows up to its epoch's last are. Each figure holds the
+query's own time and the pause between two queries.
 """
 
 from __future__ import annotations
 
 import argparse
 import bisect
+import json
 import os
 import subprocess
 import sys
@@ -34,8 +37,12 @@ from lag import Place, committed, quantile  # noqa: E402
 
 WAIT_S = 600.0
 PAUSE_S = 0.2
-NEWEST = ('SELECT topic, partition, max("offset") AS newest FROM {events} '
-          "WHERE ingest_time >= {since} GROUP BY topic, partition")
+# The broker's and the engine's first seconds are their own.
+WARM_S = 30.0
+NEWEST = ('SELECT topic, partition, max("offset") AS newest FROM events '
+          "WHERE ingest_time >= now() - INTERVAL '30 seconds' GROUP BY topic, partition")
+# Rows are counted over all partitions.
+ALL: Place = ("", 0)
 
 
 class Seen(threading.Thread):
@@ -94,8 +101,17 @@ def rows_in(front: ClickHouse) -> int:
         return 0
 
 
+def loaded(data: Path) -> int:
+    """The job's newest epoch of which every table is in ClickHouse."""
+    path = data / "chains" / "clickhouse" / f"{sendtally.head(data, 'clickhouse'):020}.json"
+    try:
+        return int(json.loads(path.read_text())["consumed"].get("job", 0))
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
 def capacity(chosen: argparse.Namespace) -> float:
-    """Events a second into ClickHouse, all of them already in Kafka."""
+    """Events a second, all of them already in Kafka, until every table is in ClickHouse."""
     with kafka.Kafka() as node, ClickHouse(chosen.work / "clickhouse-0") as front:
         events = str(chosen.events)
         subprocess.run(simulate(chosen, node.brokers, "--seed", "1", "--rate", "10000",
@@ -103,17 +119,30 @@ def capacity(chosen: argparse.Namespace) -> float:
         began = time.monotonic()
         process = run(chosen, node.brokers, front.url, "capacity")
         try:
-            before = -1
-            # The bench scenario has no duplicates, but the simulator rounds to whole records.
-            while (rows := rows_in(front)) < chosen.events * 0.999 or rows != before:
-                assert process.poll() is None, "the process ended"
-                assert time.monotonic() - began < WAIT_S, f"{rows} rows after {WAIT_S:.0f} s"
-                before = rows
-                time.sleep(0.25)
-            return rows / (time.monotonic() - began)
+            data, ends = chosen.work / "capacity", node.end_offsets()
+            sendtally.wait_until(lambda: sendtally.head(data) > 1, WAIT_S, "a commit")
+            asking = readers(front, data)
+            sendtally.wait_until(lambda: committed(data) == ends, WAIT_S, "all records")
+            last = sendtally.head(data)
+            sendtally.wait_until(lambda: loaded(data) >= last, WAIT_S, "all tables")
+            rate = rows_in(front) / (time.monotonic() - began)
+            for reader in asking.values():
+                reader.done.set()
+                reader.join()
+            assert process.poll() is None, "the process ended"
+            return rate
         finally:
             process.kill()
             process.wait()
+
+
+def readers(front: ClickHouse, data: Path) -> dict[str, Seen]:
+    """Those who look, at work."""
+    found = {"ClickHouse": Seen(lambda: in_clickhouse(front)),
+             "sendtally sql": Seen(lambda: in_sql(data))}
+    for reader in found.values():
+        reader.start()
+    return found
 
 
 def live(chosen: argparse.Namespace, rate: float) -> dict[str, list[float]]:
@@ -122,29 +151,26 @@ def live(chosen: argparse.Namespace, rate: float) -> dict[str, list[float]]:
         node.create_topics([f"messaging.{name}" for name in ("infobip", "twilio", "whatsapp")], 4)
         process = run(chosen, node.brokers, front.url, "live")
         sendtally.wait_until(lambda: sendtally.head(chosen.work / "live") > 2, 60, "epochs")
-        readers = {"ClickHouse": Seen(lambda: in_clickhouse(front)),
-                   "sendtally sql": Seen(lambda: in_sql(chosen.work / "live"))}
         producer = subprocess.Popen(
             simulate(chosen, node.brokers, "--live", "--seed", "3", "--rate", str(rate),
                      "--events", str(10**9)), stdin=subprocess.DEVNULL)
         try:
-            time.sleep(5)
-            for reader in readers.values():
-                reader.start()
+            time.sleep(WARM_S)
+            asking = readers(front, chosen.work / "live")
             time.sleep(chosen.seconds)
             producer.terminate()
             producer.wait(60)
             ends = node.end_offsets()
             sendtally.wait_until(lambda: committed(chosen.work / "live") == ends, 60, "the end")
             time.sleep(10)
-            for reader in readers.values():
+            for reader in asking.values():
                 reader.done.set()
                 reader.join()
             assert process.poll() is None, "the process ended"
-            for name, reader in readers.items():
+            for name, reader in asking.items():
                 print(f"{name}: {len(reader.took_s)} queries, median "
                       f"{quantile(reader.took_s, 0.5) * 1000:.0f} ms")
-            return latencies(front, readers)
+            return latencies(front, asking)
         finally:
             for ours in (producer, process):
                 ours.kill()
@@ -152,37 +178,40 @@ def live(chosen: argparse.Namespace, rate: float) -> dict[str, list[float]]:
 
 
 def in_clickhouse(front: ClickHouse) -> list[dict[str, object]]:
-    """Newest offsets there."""
-    try:
-        return front.query(NEWEST.format(events="sendtally.events",
-                                         since="now64(6) - INTERVAL 30 SECOND"))
-    except (OSError, DbError):
-        return []
+    """Rows there."""
+    return [{"topic": ALL[0], "partition": ALL[1], "newest": rows_in(front)}]
 
 
 def in_sql(data: Path) -> list[dict[str, object]]:
     """Newest offsets there."""
-    since = "now() - INTERVAL '30 seconds'"
-    answer = sendtally.call("sql", NEWEST.format(events="events", since=since), "--data", data,
-                            "--format", "json")
+    answer = sendtally.call("sql", NEWEST, "--data", data, "--format", "json")
     assert answer.code == 0, answer.err
     return answer.rows()
 
 
-def latencies(front: ClickHouse, readers: dict[str, Seen]) -> dict[str, list[float]]:
+def latencies(front: ClickHouse, asking: dict[str, Seen]) -> dict[str, list[float]]:
     """Of every record that gave an event, seconds from append to each reader."""
     records = front.query(
-        'SELECT topic, partition, "offset", toUnixTimestamp64Micro(any(ingest_time)) AS at '
-        'FROM sendtally.events GROUP BY topic, partition, "offset"')
+        'SELECT topic, partition, "offset", toUnixTimestamp64Micro(any(ingest_time)) AS at, '
+        'any(epoch) AS epoch FROM sendtally.events GROUP BY topic, partition, "offset"')
+    rows_up_to: dict[int, int] = {}
+    total = 0
+    for row in front.query("SELECT epoch, count() AS n FROM sendtally.events GROUP BY epoch "
+                           "ORDER BY epoch"):
+        total += int(row["n"])
+        rows_up_to[int(row["epoch"])] = total
     found: dict[str, list[float]] = {}
-    for name, reader in readers.items():
+    for name, reader in asking.items():
         begun = min(times[0] for times in reader.times.values())
         values = found.setdefault(name, [])
         for record in records:
             place, at_s = (str(record["topic"]), int(record["partition"])), int(record["at"]) / 1e6
             if at_s < begun:
                 continue  # before anybody asked
-            latency = reader.latency_s(place, int(record["offset"]), at_s)
+            if ALL in reader.offsets:
+                latency = reader.latency_s(ALL, rows_up_to[int(record["epoch"])], at_s)
+            else:
+                latency = reader.latency_s(place, int(record["offset"]), at_s)
             assert latency is not None, f"{name} never had {place} at {record['offset']}"
             values.append(latency)
     return found

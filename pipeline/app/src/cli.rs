@@ -82,6 +82,18 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Data directory.
+    #[arg(long)]
+    pub(crate) data: PathBuf,
+    /// Object store that holds the data, s3://BUCKET/PREFIX; --data is then a cache of it.
+    /// Endpoint, region and credentials are taken from AWS_ENDPOINT_URL, AWS_REGION,
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; an http:// endpoint needs AWS_ALLOW_HTTP=true.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Shape {
     /// Each file is one payload.
     #[arg(long)]
@@ -124,9 +136,8 @@ pub(crate) struct LoadArgs {
     pub(crate) source: Option<String>,
     #[command(flatten)]
     pub(crate) shape: Shape,
-    /// Data directory.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Files.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
@@ -136,9 +147,8 @@ pub(crate) struct LoadArgs {
 pub(crate) struct SqlArgs {
     /// One statement.
     pub(crate) query: String,
-    /// Data directory.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Output.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: SqlFormat,
@@ -177,9 +187,8 @@ pub(crate) enum SloCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Data directory.
-    #[arg(long)]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use commit::{Credentials, StoreSettings};
 use ingest::{KafkaSettings, Protocol, Sasl};
 use model::keys::{Keyring, unhex};
 use model::record::SignatureRule;
@@ -22,8 +23,11 @@ use crate::lake::{Retention, Rules};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    /// Where everything is kept.
+    /// Where everything is kept; with a store, its cache.
     data_dir: PathBuf,
+    /// Where it is kept instead; without `store` there.
+    #[serde(default)]
+    data: RawData,
     /// How to reach Kafka.
     kafka: RawKafka,
     /// Which topics belong to the job.
@@ -54,6 +58,23 @@ struct Raw {
     /// SLO objectives; without any, the built-in delivery rate.
     #[serde(default)]
     objectives: Vec<RawObjective>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawData {
+    /// `s3://BUCKET/PREFIX`.
+    store: Option<String>,
+    /// `https://HOST:PORT`; or AWS_ENDPOINT_URL; without both Amazon's.
+    endpoint: Option<String>,
+    /// Region; or AWS_REGION; else `us-east-1`.
+    region: Option<String>,
+    /// An endpoint `http://…` is meant; or AWS_ALLOW_HTTP=true.
+    #[serde(default)]
+    allow_http: bool,
+    /// File whose two lines are the access key id and the secret access key; or AWS_ACCESS_KEY_ID
+    /// and AWS_SECRET_ACCESS_KEY.
+    credentials_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -242,6 +263,7 @@ pub(crate) struct ClickHouseSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
+    pub(crate) store: Option<StoreSettings>,
     pub(crate) kafka: KafkaSettings,
     pub(crate) first_start: FirstStart,
     pub(crate) topics: Vec<TopicEntry>,
@@ -286,6 +308,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
     let topics = topics?;
     Ok(Settings {
         data_dir: raw.data_dir,
+        store: store(raw.data)?,
         first_start,
         signatures: signatures::read(raw.signatures, &topics)?,
         topics,
@@ -333,6 +356,36 @@ fn topic(raw: &RawTopic) -> Outcome<TopicEntry> {
     };
     let signatures = signatures::rule(raw.signatures.as_deref(), raw.check_signatures_again)?;
     Ok(TopicEntry { pattern, name, source, account: raw.account.clone(), signatures })
+}
+
+fn store(raw: RawData) -> Outcome<Option<StoreSettings>> {
+    let Some(url) = raw.store else {
+        if raw.endpoint.or(raw.region).is_some() || raw.credentials_file.is_some() {
+            return Err(Failure::usage("[data] names no `store`: give s3://BUCKET/PREFIX"));
+        }
+        return Ok(None);
+    };
+    let credentials = raw.credentials_file.as_deref().map(|file| -> Outcome<Credentials> {
+        let key = "[data] credentials_file";
+        let text = secret_line(key, file)?;
+        let mut lines = text.lines().map(str::trim);
+        match (lines.next(), lines.next(), lines.next()) {
+            (Some(key_id), Some(secret), None) if !key_id.is_empty() && !secret.is_empty() => {
+                Ok(Credentials { key_id: key_id.to_owned(), secret: secret.to_owned() })
+            }
+            _ => Err(Failure::usage(format!(
+                "{key} {} has to be two lines: access key id, secret access key",
+                file.display()
+            ))),
+        }
+    });
+    Ok(Some(StoreSettings {
+        url,
+        endpoint: raw.endpoint,
+        region: raw.region,
+        allow_http: raw.allow_http,
+        credentials: credentials.transpose()?,
+    }))
 }
 
 fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
@@ -395,7 +448,7 @@ fn clickhouse(
     Ok(ClickHouseSettings { endpoint, layout })
 }
 
-/// A secret that is a file's only line.
+/// A secret that a file holds.
 fn secret_line(key: &str, file: &Path) -> Outcome<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("{key} {}: {error}", file.display())))?;

@@ -8,6 +8,8 @@ mod failure;
 
 mod disk;
 
+mod place;
+
 mod config;
 
 mod telemetry;
@@ -52,9 +54,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Without `RUST_LOG`. Retries of single requests to a store are no news; waiting for it is.
+const LEVELS: &str = "info,object_store=warn";
+
 /// Logs to standard error: lines on a terminal, JSON elsewhere. `RUST_LOG` sets the level.
 fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.init();

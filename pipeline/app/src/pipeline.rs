@@ -28,6 +28,7 @@ use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::job::space::Space;
 use crate::job::spawn;
 use crate::lake::Lake;
+use crate::place;
 use crate::proof;
 use crate::read_model::Model;
 use crate::tables::{self, JOB};
@@ -50,10 +51,11 @@ pub(crate) struct Mode {
 
 /// Runs until stopped, or to the end.
 pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> Outcome<()> {
-    let dir = DataDir::open(&settings.data_dir)?;
+    let dir = place::open(&settings.data_dir, settings.store.as_ref())?;
+    let telemetry = Arc::new(Telemetry::default());
+    place::wait_for_store(&dir, &mode.stop, &telemetry);
     let owner = format!("pid-{}-{}", std::process::id(), &random_hex()?[..12]);
     let mut chain = Chain::open(&dir, JOB, &owner)?;
-    let telemetry = Arc::new(Telemetry::default());
     let shared = Shared {
         clock: Arc::clone(clock),
         telemetry: Arc::clone(&telemetry),

@@ -54,8 +54,8 @@ pub(crate) const fn arm() {}
 mod armed {
     use std::fs::OpenOptions;
     use std::io::Write;
-    use std::sync::{Arc, OnceLock};
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, OnceLock};
 
     use super::{DAY_US, HOUR_US};
     use model::clock::{Clock, SystemClock};

@@ -48,6 +48,7 @@ pub(crate) fn segments(
     from: u64,
     to: u64,
 ) -> Result<BTreeMap<String, Vec<FileRef>>, CommitError> {
+    chain.fetch(from, to)?;
     let mut tables: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
     for epoch in from..=to {
         for file in manifest(chain, epoch)?.segments {
@@ -105,8 +106,10 @@ fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<S
             sources.push(source);
             continue;
         }
-        source.parquet = parquet(dir, &head, &table.name);
-        for file in files.remove(&table.name).unwrap_or_default() {
+        source.parquet = parquet(dir, &head, &table.name)?;
+        let segments = files.remove(&table.name).unwrap_or_default();
+        dir.obtain_all(&segments)?;
+        for file in segments {
             source.segments.extend(read_segment(dir, &file)?);
         }
         if table.name == "status" {
@@ -117,9 +120,11 @@ fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<S
     Ok(Snapshot { tables: sources, job, aggregate, lake: head })
 }
 
-fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Vec<PathBuf> {
+fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Result<Vec<PathBuf>, CommitError> {
     let of_table = head.files.iter().filter(|file| file.table == table);
-    of_table.map(|file| dir.root().join(&file.path)).collect()
+    let of_table: Vec<FileRef> = of_table.cloned().collect();
+    dir.obtain_all(&of_table)?;
+    Ok(of_table.iter().map(|file| dir.root().join(&file.path)).collect())
 }
 
 fn status(job: &Manifest, aggregate: &Manifest) -> Outcome<RecordBatch> {

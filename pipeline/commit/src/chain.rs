@@ -5,22 +5,37 @@
 //! ```
 //! The owner of the head may create the next. Who takes over creates the next one, with its own
 //! owner id; the older owner's create then fails and it stops.
+//!
+//! With a store the chain is there, and only there; a manifest is written here after it is there,
+//! so one that is here is in force without asking.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use model::keys::hex;
 use model::manifest::{FORMAT_VERSION, Manifest};
 use model::mutant::Mutant;
+use object_store::ObjectStoreExt;
 use sha2::{Digest, Sha256};
 
 use crate::CommitError;
+use crate::cache::write_cached;
 use crate::datadir::{DataDir, random_hex};
 use crate::publish::{publish_absent, sync_parent};
+use crate::remote::Remote;
 
 /// A head that has not moved for so long may be taken over.
 pub const TAKEOVER_US: i64 = 5 * model::time::SECOND_US;
+
+/// A store is asked for news of a chain no more often.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Creates of one manifest where the store says that it exists and does not show it.
+const CREATE_TRIES: u32 = 5;
+/// Between two of these.
+const CREATE_REST: Duration = Duration::from_millis(100);
 
 /// Whether a process may go on with a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +53,14 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct Chain {
     name: String,
+    data: DataDir,
+    /// Its directory, which is also the head of its keys.
+    below: String,
     dir: PathBuf,
     owner: String,
     head: Option<(Manifest, String)>,
+    /// When the store last had no news.
+    asked: Option<Instant>,
 }
 
 impl Chain {
@@ -49,9 +69,16 @@ impl Chain {
     /// # Errors
     /// Where the directory cannot be read or the head is damaged.
     pub fn open(dir: &DataDir, name: &str, owner: &str) -> Result<Self, CommitError> {
-        let place = dir.place(&format!("chains/{name}"))?;
-        let mut chain =
-            Self { name: name.to_owned(), dir: place, owner: owner.to_owned(), head: None };
+        let below = format!("chains/{name}");
+        let mut chain = Self {
+            name: name.to_owned(),
+            data: dir.clone(),
+            dir: dir.place(&below)?,
+            below,
+            owner: owner.to_owned(),
+            head: None,
+            asked: None,
+        };
         chain.refresh()?;
         Ok(chain)
     }
@@ -74,39 +101,90 @@ impl Chain {
         &self.owner
     }
 
-    /// Reads on to the newest manifest. True where the head moved.
+    /// Reads on to the newest manifest. True where the head moved. A store is asked once a second
+    /// at most; what this process or another on the same directory created is seen at once.
     ///
     /// # Errors
     /// Where a manifest cannot be read or is damaged.
     pub fn refresh(&mut self) -> Result<bool, CommitError> {
         let known = self.epoch();
-        let mut newest = if self.holds_head() { known } else { self.start()? };
-        while self.path(newest + 1).exists() {
-            newest += 1;
-        }
+        let newest = match self.data.remote().cloned() {
+            None => self.newest_here()?,
+            Some(remote) => self.newest_stored(&remote)?,
+        };
         if newest == known {
             return Ok(false);
         }
-        // What another process linked may not be durable yet, and is acted on from here.
-        sync_parent(&self.path(newest))?;
+        if self.data.remote().is_none() {
+            // What another process linked may not be durable yet, and is acted on from here.
+            sync_parent(&self.path(newest))?;
+        }
         self.head = self.load(newest)?;
         Ok(true)
     }
 
+    fn newest_here(&self) -> Result<u64, CommitError> {
+        let mut newest = if self.holds_head()? { self.epoch() } else { self.start()? };
+        while self.path(newest + 1).exists() {
+            newest += 1;
+        }
+        Ok(newest)
+    }
+
+    fn newest_stored(&mut self, remote: &Remote) -> Result<u64, CommitError> {
+        let known = self.epoch();
+        let mut newest = known;
+        while newest > 0 && self.path(newest + 1).exists() {
+            newest += 1;
+        }
+        if newest == known && self.asked.is_some_and(|at| at.elapsed() < POLL) {
+            return Ok(known);
+        }
+        // What is here may be from long ago, and collected there since.
+        if newest == 0 || remote.size(&self.key(newest))?.is_none() {
+            let before = newest.max(self.hint()).saturating_sub(1);
+            newest = match self.stored_after(remote, before)?.last() {
+                Some(newest) => *newest,
+                None => self.stored_after(remote, 0)?.last().copied().unwrap_or(0),
+            };
+            if newest < known {
+                let path = PathBuf::from(format!("{}/{}", remote.shown(), self.key(known)));
+                let what = "this manifest and all after it are gone".to_owned();
+                return Err(CommitError::Damaged { path, what });
+            }
+        }
+        while remote.size(&self.key(newest + 1))?.is_some() {
+            newest += 1;
+        }
+        self.asked = (newest == known).then(Instant::now);
+        Ok(newest)
+    }
+
     /// The manifest that this process takes for the head is still there. Collection begins with
     /// the oldest and spares the head: where it is gone, the chain has moved far beyond it.
-    fn holds_head(&self) -> bool {
-        self.head.is_some() && self.path(self.epoch()).exists()
+    fn holds_head(&self) -> Result<bool, CommitError> {
+        if self.head.is_none() {
+            return Ok(false);
+        }
+        match self.data.remote() {
+            None => Ok(self.path(self.epoch()).exists()),
+            Some(remote) => Ok(remote.size(&self.key(self.epoch()))?.is_some()),
+        }
     }
 
     /// Where to probe upward from: the hint where it is right, else the newest name listed.
     fn start(&self) -> Result<u64, CommitError> {
-        let hint = fs::read_to_string(self.dir.join("HINT")).ok();
-        let hint = hint.and_then(|text| text.trim().parse::<u64>().ok());
-        if let Some(number) = hint.filter(|number| self.path(*number).exists()) {
-            return Ok(number);
+        let hint = self.hint();
+        if hint > 0 && self.path(hint).exists() {
+            return Ok(hint);
         }
         Ok(self.numbers()?.last().copied().unwrap_or(0))
+    }
+
+    /// What a process on this directory took for the head; 0 where there is no such thing.
+    fn hint(&self) -> u64 {
+        let hint = fs::read_to_string(self.dir.join("HINT")).ok();
+        hint.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
 
     /// Fails where another process wrote the head: before an outside effect.
@@ -114,6 +192,7 @@ impl Chain {
     /// # Errors
     /// [`CommitError::Taken`], or where the chain cannot be read.
     pub fn check_owned(&mut self) -> Result<(), CommitError> {
+        self.asked = None;
         self.refresh()?;
         match self.head() {
             Some(head) if head.owner != self.owner => {
@@ -126,7 +205,7 @@ impl Chain {
 
     /// Fails where the chain has moved on so far that its next number is free again.
     fn still_ours(&self) -> Result<(), CommitError> {
-        if self.holds_head() {
+        if self.holds_head()? {
             return Ok(());
         }
         let newest = self.numbers()?.last().copied().unwrap_or(0);
@@ -138,20 +217,30 @@ impl Chain {
         Err(CommitError::Taken { chain: self.name.clone(), owner })
     }
 
-    /// Numbers of the manifests on disk, ascending.
+    /// Numbers of the manifests that are there, ascending.
     ///
     /// # Errors
-    /// Where the directory cannot be read.
+    /// Where the directory or the store cannot be read.
     pub fn numbers(&self) -> Result<Vec<u64>, CommitError> {
+        match self.data.remote() {
+            None => self.numbers_here(),
+            Some(remote) => self.stored_after(remote, 0),
+        }
+    }
+
+    fn stored_after(&self, remote: &Remote, epoch: u64) -> Result<Vec<u64>, CommitError> {
+        let after = (epoch > 0).then(|| self.key(epoch));
+        let listed = remote.list(&self.below, after.as_deref())?;
+        Ok(listed.iter().filter_map(|object| number_of(object.key.rsplit('/').next()?)).collect())
+    }
+
+    /// Numbers of the manifests in the directory, ascending.
+    pub(crate) fn numbers_here(&self) -> Result<Vec<u64>, CommitError> {
         let entries = fs::read_dir(&self.dir).map_err(CommitError::io("list", &self.dir))?;
         let mut numbers = Vec::new();
         for entry in entries {
             let entry = entry.map_err(CommitError::io("list", &self.dir))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let number = name.strip_suffix(".json").filter(|stem| stem.len() == 20);
-            if let Some(number) = number.and_then(|stem| stem.parse().ok()) {
-                numbers.push(number);
-            }
+            numbers.extend(number_of(&entry.file_name().to_string_lossy()));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -165,25 +254,42 @@ impl Chain {
         Ok(self.load(epoch)?.map(|(manifest, _)| manifest))
     }
 
+    /// Fetches the manifests `from..=to` that are not here, several at once.
+    ///
+    /// # Errors
+    /// Where the store has one of them no more.
+    pub fn fetch(&self, from: u64, to: u64) -> Result<(), CommitError> {
+        let Some(remote) = self.data.remote() else { return Ok(()) };
+        let missing: Vec<u64> = (from..=to).filter(|epoch| !self.path(*epoch).exists()).collect();
+        let keys: Vec<String> = missing.iter().map(|epoch| self.key(*epoch)).collect();
+        let texts = remote
+            .many(&keys, |store, at, _| async move { store.get(&at).await?.bytes().await })?;
+        for (epoch, text) in missing.iter().zip(texts) {
+            write_cached(&self.path(*epoch), &text)?;
+        }
+        Ok(())
+    }
+
     fn load(&self, epoch: u64) -> Result<Option<(Manifest, String)>, CommitError> {
         let path = self.path(epoch);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        let here = match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(CommitError::io("read manifest", &path)(error)),
         };
-        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
-            CommitError::Damaged { path: path.clone(), what: error.to_string() }
-        })?;
-        if manifest.format_version > FORMAT_VERSION {
-            let found = manifest.format_version;
-            return Err(CommitError::NewerFormat { path, found, known: FORMAT_VERSION });
+        let Some(remote) = self.data.remote() else {
+            return here.map(|bytes| parse(epoch, path, &bytes)).transpose();
+        };
+        // A power cut may have torn what is here: with a store it was not fsynced.
+        if let Some(Ok(found)) = here.map(|bytes| parse(epoch, path.clone(), &bytes)) {
+            return Ok(Some(found));
         }
-        if manifest.epoch != epoch {
-            let what = format!("it says epoch {}", manifest.epoch);
-            return Err(CommitError::Damaged { path, what });
-        }
-        Ok(Some((manifest, hex(&Sha256::digest(&bytes)))))
+        let Some(bytes) = remote.get(&self.key(epoch))? else { return Ok(None) };
+        let place = PathBuf::from(format!("{}/{}", remote.shown(), self.key(epoch)));
+        let found = parse(epoch, place, &bytes)?;
+        // Only a copy: where it cannot be written it is fetched again.
+        drop(write_cached(&path, &bytes));
+        Ok(Some(found))
     }
 
     /// Whether this process may go on from the head.
@@ -203,6 +309,8 @@ impl Chain {
     /// manifest can be tried again.
     pub fn create(&mut self, mut manifest: Manifest) -> Result<(), CommitError> {
         let epoch = self.epoch() + 1;
+        // Where another process was faster, that is news.
+        self.asked = None;
         manifest.format_version = FORMAT_VERSION;
         manifest.epoch = epoch;
         manifest.previous = self.head.as_ref().map(|(_, sha)| sha.clone()).unwrap_or_default();
@@ -216,19 +324,9 @@ impl Chain {
             path: path.clone(),
             what: format!("the manifest cannot be written as JSON: {error}"),
         })?;
-        if !publish_absent(&path, &bytes, &manifest.attempt)? {
-            let stored = self.load(epoch)?.map(|(stored, _)| stored);
-            let stored = stored.unwrap_or_default();
-            // Created by this very attempt, and only its answer was lost: that is success.
-            if stored.attempt != manifest.attempt {
-                return Err(CommitError::Taken { chain: self.name.clone(), owner: stored.owner });
-            }
-            sync_parent(&path)?;
-        }
-        // Frozen between the check and the link: the link filled a hole, and is taken back.
-        if let Err(error) = self.still_ours() {
-            drop(fs::remove_file(&path));
-            return Err(error);
+        match self.data.remote() {
+            None => self.create_here(&manifest, &bytes)?,
+            Some(remote) => self.create_stored(remote, &manifest, &bytes)?,
         }
         fail_point!("commit::created");
         if Mutant::ManifestFirst.lives() {
@@ -240,117 +338,104 @@ impl Chain {
         Ok(())
     }
 
+    fn create_here(&self, manifest: &Manifest, bytes: &[u8]) -> Result<(), CommitError> {
+        let path = self.path(manifest.epoch);
+        if !publish_absent(&path, bytes, &manifest.attempt)? {
+            self.check_attempt(manifest, self.load(manifest.epoch)?)?;
+            sync_parent(&path)?;
+        }
+        // Frozen between the check and the link: the link filled a hole, and is taken back.
+        if let Err(error) = self.still_ours() {
+            drop(fs::remove_file(&path));
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn create_stored(
+        &self,
+        remote: &Remote,
+        manifest: &Manifest,
+        bytes: &[u8],
+    ) -> Result<(), CommitError> {
+        let key = self.key(manifest.epoch);
+        fail_point!("commit::aside");
+        let mut tries = 0;
+        while !remote.create(&key, bytes)? {
+            let stored = remote.get(&key)?;
+            // A store may also say "exists" of one that another process just creates or deletes.
+            let Some(stored) = stored else {
+                tries += 1;
+                if tries < CREATE_TRIES {
+                    std::thread::sleep(CREATE_REST);
+                    continue;
+                }
+                let owner = "a process whose manifest is gone again".to_owned();
+                return Err(CommitError::Taken { chain: self.name.clone(), owner });
+            };
+            let place = PathBuf::from(format!("{}/{key}", remote.shown()));
+            self.check_attempt(manifest, Some(parse(manifest.epoch, place, &stored)?))?;
+            break;
+        }
+        fail_point!("commit::linked");
+        // Frozen between the check and the create: it filled a hole, and is taken back.
+        if let Err(error) = self.still_ours() {
+            if matches!(error, CommitError::Taken { .. }) {
+                remote.delete(&key)?;
+            }
+            return Err(error);
+        }
+        // It is in force, whatever becomes of the copy: readers ask the store where it is missing.
+        if let Err(error) = write_cached(&self.path(manifest.epoch), bytes) {
+            tracing::warn!(%error, "a manifest is stored, but could not be written here");
+        }
+        Ok(())
+    }
+
+    /// Created by this very attempt, and only its answer was lost: that is success.
+    fn check_attempt(
+        &self,
+        manifest: &Manifest,
+        stored: Option<(Manifest, String)>,
+    ) -> Result<(), CommitError> {
+        let stored = stored.map(|(stored, _)| stored).unwrap_or_default();
+        if stored.attempt == manifest.attempt {
+            return Ok(());
+        }
+        Err(CommitError::Taken { chain: self.name.clone(), owner: stored.owner })
+    }
+
     /// Path of a manifest.
     #[must_use]
     pub fn path(&self, epoch: u64) -> PathBuf {
-        manifest_path(&self.dir, epoch)
+        self.dir.join(format!("{epoch:020}.json"))
+    }
+
+    /// Key of a manifest in a store.
+    pub(crate) fn key(&self, epoch: u64) -> String {
+        format!("{}/{epoch:020}.json", self.below)
     }
 }
 
-fn manifest_path(dir: &Path, epoch: u64) -> PathBuf {
-    dir.join(format!("{epoch:020}.json"))
+/// Number of a manifest by its name.
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".json").filter(|stem| stem.len() == 20)?.parse().ok()
+}
+
+/// A manifest and the SHA-256 of its bytes.
+fn parse(epoch: u64, path: PathBuf, bytes: &[u8]) -> Result<(Manifest, String), CommitError> {
+    let manifest: Manifest = serde_json::from_slice(bytes)
+        .map_err(|error| CommitError::Damaged { path: path.clone(), what: error.to_string() })?;
+    if manifest.format_version > FORMAT_VERSION {
+        let found = manifest.format_version;
+        return Err(CommitError::NewerFormat { path, found, known: FORMAT_VERSION });
+    }
+    if manifest.epoch != epoch {
+        let what = format!("it says epoch {}", manifest.epoch);
+        return Err(CommitError::Damaged { path, what });
+    }
+    Ok((manifest, hex(&Sha256::digest(bytes))))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn temporary(name: &str) -> DataDir {
-        let root = std::env::temp_dir().join(format!("sendtally-{name}-{}", random_hex().unwrap()));
-        DataDir::open(&root).unwrap()
-    }
-
-    #[test]
-    fn the_second_creator_of_a_number_fails_and_learns_the_owner() {
-        let dir = temporary("chain");
-        let mut first = Chain::open(&dir, "job", "a").unwrap();
-        let mut second = Chain::open(&dir, "job", "b").unwrap();
-        first.create(Manifest::default()).unwrap();
-        let error = second.create(Manifest::default()).unwrap_err();
-        assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "a"));
-        first.check_owned().unwrap();
-        assert!(
-            matches!(second.check_owned(), Err(CommitError::Taken { owner, .. }) if owner == "a")
-        );
-        second.refresh().unwrap();
-        assert_eq!(second.claim(), Claim::Owned { owner: "a".to_owned() });
-        fs::remove_dir_all(dir.root()).unwrap();
-    }
-
-    #[test]
-    fn a_create_whose_answer_was_lost_is_recognised() {
-        let dir = temporary("attempt");
-        let mut chain = Chain::open(&dir, "job", "a").unwrap();
-        let manifest = Manifest { attempt: "try-1".to_owned(), ..Manifest::default() };
-        chain.create(manifest.clone()).unwrap();
-        let mut again = Chain::open(&dir, "job", "a").unwrap();
-        again.head = None;
-        again.create(manifest).unwrap();
-        assert_eq!(again.epoch(), 1);
-        fs::remove_dir_all(dir.root()).unwrap();
-    }
-
-    #[test]
-    fn the_head_is_found_with_a_wrong_hint_and_after_collection() {
-        let dir = temporary("hint");
-        let mut chain = Chain::open(&dir, "job", "a").unwrap();
-        for _ in 0..5 {
-            chain.create(Manifest::default()).unwrap();
-        }
-        for hint in ["2", "99", "x", ""] {
-            fs::write(dir.root().join("chains/job/HINT"), hint).unwrap();
-            assert_eq!(Chain::open(&dir, "job", "b").unwrap().epoch(), 5, "{hint}");
-        }
-        fs::remove_file(chain.path(1)).unwrap();
-        fs::remove_file(dir.root().join("chains/job/HINT")).unwrap();
-        assert_eq!(Chain::open(&dir, "job", "b").unwrap().epoch(), 5);
-        fs::remove_dir_all(dir.root()).unwrap();
-    }
-
-    #[test]
-    fn an_owner_that_slept_through_a_collection_cannot_fill_the_hole() {
-        let dir = temporary("asleep");
-        let mut asleep = Chain::open(&dir, "job", "a").unwrap();
-        asleep.create(Manifest::default()).unwrap();
-        let mut other = Chain::open(&dir, "job", "b").unwrap();
-        for _ in 0..3 {
-            other.create(Manifest::default()).unwrap();
-        }
-        for collected in [1, 2] {
-            fs::remove_file(other.path(collected)).unwrap();
-        }
-        let error = asleep.create(Manifest::default()).unwrap_err();
-        assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "b"));
-        assert!(!other.path(2).exists(), "the hole stays");
-        let mut empty = Chain::open(&dir, "job", "c").unwrap();
-        empty.head = None;
-        let error = empty.create(Manifest::default()).unwrap_err();
-        assert!(matches!(error, CommitError::Taken { owner, .. } if owner == "b"));
-        assert!(!other.path(1).exists(), "nor does one who saw it empty");
-        assert!(asleep.refresh().unwrap());
-        assert_eq!(asleep.epoch(), 4);
-        fs::remove_dir_all(dir.root()).unwrap();
-    }
-
-    #[test]
-    fn a_damaged_manifest_and_a_newer_format_are_refused() {
-        let dir = temporary("damage");
-        let mut chain = Chain::open(&dir, "job", "a").unwrap();
-        chain.create(Manifest::default()).unwrap();
-        fs::write(chain.path(1), b"{").unwrap();
-        let error = Chain::open(&dir, "job", "a").unwrap_err();
-        assert!(matches!(error, CommitError::Damaged { .. }));
-        let reopened = |version: u32| {
-            let text = format!("{{\"format_version\":{version}}}");
-            fs::write(dir.root().join("FORMAT"), text).unwrap();
-            DataDir::open(dir.root())
-        };
-        let known = FORMAT_VERSION;
-        reopened(known).unwrap();
-        let newer = reopened(known + 1).unwrap_err();
-        assert!(matches!(newer, CommitError::NewerFormat { found, .. } if found == known + 1));
-        let older = reopened(known - 1).unwrap_err();
-        assert!(matches!(older, CommitError::OlderFormat { found, .. } if found == known - 1));
-        fs::remove_dir_all(dir.root()).unwrap();
-    }
-}
+mod tests;

@@ -6,7 +6,8 @@
 //!                                                        a file that none names: after a day
 //! ```
 //! Invariants: nothing that a kept manifest or the caller names is touched; manifests go in
-//! ascending order, so an owner whose head is gone knows that it slept. When something counts as
+//! ascending order, so an owner whose head is gone knows that it slept. With a store it goes there
+//! first, then here: what is here only is a copy. When something counts as
 //! passed (an hour ago, for queries that still read it) is the caller's to say.
 
 use std::collections::BTreeSet;
@@ -18,6 +19,9 @@ use fail::fail_point;
 use crate::CommitError;
 use crate::chain::Chain;
 use crate::datadir::DataDir;
+
+/// With a store so many manifests' files go in one request; the manifests one by one, in order.
+const BATCH: usize = 64;
 
 /// Deletes the manifests of a chain below `oldest`, and the files that they name and `kept` does
 /// not. Returns how many files went.
@@ -31,20 +35,69 @@ pub fn collect_passed(
     kept: &BTreeSet<String>,
 ) -> Result<usize, CommitError> {
     let mut deleted = 0;
-    for number in chain.numbers()?.into_iter().filter(|number| *number < oldest) {
-        let Some(manifest) = chain.read(number)? else { continue };
-        let slices = manifest.state.into_iter().map(|slice| slice.file);
-        for file in manifest.segments.into_iter().chain(slices).chain(manifest.files) {
-            if !file.path.is_empty() && !kept.contains(&file.path) {
-                deleted += usize::from(fs::remove_file(dir.root().join(&file.path)).is_ok());
-            }
+    let passed: Vec<u64> = chain.numbers()?.into_iter().filter(|number| *number < oldest).collect();
+    let batch = if dir.remote().is_some() { BATCH } else { 1 };
+    for numbers in passed.chunks(batch) {
+        // A run of the state is named by every manifest as long as it was in force.
+        let mut files = BTreeSet::new();
+        for number in numbers {
+            let Some(manifest) = chain.read(*number)? else { continue };
+            let slices = manifest.state.into_iter().map(|slice| slice.file);
+            let named = manifest.segments.into_iter().chain(slices).chain(manifest.files);
+            files.extend(named.map(|file| file.path).filter(|path| !path.is_empty()));
         }
-        fail_point!("commit::collecting");
-        let path = chain.path(number);
-        fs::remove_file(&path).map_err(CommitError::io("collect", &path))?;
-        deleted += 1;
+        files.retain(|path| !kept.contains(path));
+        deleted += remove(dir, &files)?;
+        for number in numbers {
+            fail_point!("commit::collecting");
+            let path = chain.path(*number);
+            if let Some(remote) = dir.remote() {
+                remote.delete(&chain.key(*number))?;
+                drop(fs::remove_file(&path));
+            } else if path.exists() {
+                fs::remove_file(&path).map_err(CommitError::io("collect", &path))?;
+            }
+            deleted += 1;
+        }
+    }
+    if dir.remote().is_some() {
+        // Copies of what the owner of another directory collected.
+        for number in chain.numbers_here()?.into_iter().filter(|number| *number < oldest) {
+            drop(fs::remove_file(chain.path(number)));
+        }
     }
     Ok(deleted)
+}
+
+/// Removes files that nothing names; how many there were.
+fn remove(dir: &DataDir, paths: &BTreeSet<String>) -> Result<usize, CommitError> {
+    if let Some(remote) = dir.remote() {
+        remote.delete_all(&paths.iter().cloned().collect::<Vec<_>>())?;
+    }
+    let here = |path: &&String| fs::remove_file(dir.root().join(path)).is_ok();
+    let n_here = paths.iter().filter(here).count();
+    Ok(if dir.remote().is_some() { paths.len() } else { n_here })
+}
+
+/// As [`collect_orphans`], in the store: objects that it dates before `before_us`.
+///
+/// # Errors
+/// Where the store cannot be listed or refuses.
+pub fn collect_stored_orphans(
+    dir: &DataDir,
+    places: &[&str],
+    kept: &BTreeSet<String>,
+    before_us: i64,
+) -> Result<usize, CommitError> {
+    let Some(remote) = dir.remote() else { return Ok(0) };
+    let mut orphans = Vec::new();
+    for place in places {
+        let old = remote.list(place, None)?.into_iter();
+        let old = old.filter(|object| object.modified_us < before_us);
+        orphans.extend(old.map(|object| object.key).filter(|key| !kept.contains(key)));
+    }
+    remote.delete_all(&orphans)?;
+    Ok(orphans.len())
 }
 
 /// Deletes files below `places` that `kept` does not name and that were last written before
@@ -89,7 +142,8 @@ mod tests {
     use model::manifest::{FileRef, Manifest};
 
     use super::*;
-    use crate::datadir::random_hex;
+    use crate::places::both;
+    use crate::segment::{stage_file, write_bytes};
 
     fn file(name: &str) -> FileRef {
         FileRef {
@@ -101,29 +155,38 @@ mod tests {
         }
     }
 
+    fn write(dir: &DataDir, name: &str) {
+        write_bytes(dir, "segments/job", name, ("events", 1), b"x").unwrap();
+        stage_file(dir, "segments/job").unwrap();
+    }
+
     #[test]
     fn passed_manifests_go_with_the_files_that_only_they_name() {
-        let root = std::env::temp_dir().join(format!("sendtally-gc-{}", random_hex().unwrap()));
-        let dir = DataDir::open(&root).unwrap();
-        let place = dir.place("segments/job").unwrap();
-        let mut chain = Chain::open(&dir, "job", "a").unwrap();
-        for name in ["one", "two", "three"] {
-            fs::write(place.join(name), b"x").unwrap();
-            let segments = vec![file(name)];
-            chain.create(Manifest { segments, ..Manifest::default() }).unwrap();
-        }
-        fs::write(place.join("orphan"), b"x").unwrap();
-        let kept = BTreeSet::from([file("two").path, file("three").path]);
-        assert_eq!(collect_passed(&dir, &chain, 3, &kept).unwrap(), 3);
-        let there = |name: &str| place.join(name).exists();
-        assert!(!there("one") && there("two") && there("three") && there("orphan"));
-        assert_eq!(chain.numbers().unwrap(), [3]);
-        assert_eq!(Chain::open(&dir, "job", "b").unwrap().epoch(), 3);
-        let written_us = modified_us(&place.join("orphan")).unwrap();
-        let places = ["segments/job"];
-        assert_eq!(collect_orphans(&dir, &places, &kept, written_us).unwrap(), 0);
-        assert_eq!(collect_orphans(&dir, &places, &kept, written_us + 1).unwrap(), 1);
-        assert!(!there("orphan") && there("two"));
-        fs::remove_dir_all(&root).unwrap();
+        both("gc", |place| {
+            let dir = place.dir();
+            let mut chain = Chain::open(&dir, "job", "a").unwrap();
+            for name in ["one", "two", "three"] {
+                write(&dir, name);
+                let segments = vec![file(name)];
+                chain.create(Manifest { segments, ..Manifest::default() }).unwrap();
+            }
+            write(&dir, "orphan");
+            let kept = BTreeSet::from([file("two").path, file("three").path]);
+            assert_eq!(collect_passed(&dir, &chain, 3, &kept).unwrap(), 3);
+            let there = |name: &str| place.has(&dir, &file(name).path);
+            assert!(!there("one") && there("two") && there("three") && there("orphan"));
+            assert_eq!(chain.numbers().unwrap(), [3]);
+            assert_eq!(Chain::open(&place.dir(), "job", "b").unwrap().epoch(), 3);
+            let written_us = modified_us(&dir.root().join(file("orphan").path)).unwrap();
+            let places = ["segments/job"];
+            let collect = |before_us: i64| {
+                let here = collect_orphans(&dir, &places, &kept, before_us).unwrap();
+                (here, collect_stored_orphans(&dir, &places, &kept, before_us).unwrap())
+            };
+            let hour_us = 3_600_000_000;
+            assert_eq!(collect(written_us - hour_us), (0, 0));
+            assert_eq!(collect(written_us + hour_us), (1, usize::from(place.is_stored())));
+            assert!(!there("orphan") && there("two"));
+        });
     }
 }

@@ -1,11 +1,14 @@
-//! The data directory: its places and the version of its format.
+//! The data directory: its places, the version of its format, and the store that it is a cache of.
 //!
 //! ```text
-//! DIR/FORMAT          {"format_version":2}
+//! DIR/FORMAT          {"format_version":2}          with a store also its id: {…,"store_id":"…"}
 //! DIR/chains/<name>/  manifests           DIR/segments/<name>/  Arrow IPC streams
 //! DIR/state/<name>/   state slices        DIR/lake/, DIR/public/  Parquet
 //! ```
+//! With a store the same names are its keys. A directory belongs to no store or to the one whose
+//! id it has: what it holds is never mixed with another's.
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,16 +19,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::CommitError;
 use crate::publish::{publish_absent, sync_parent};
+use crate::remote::Remote;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Format {
     format_version: u32,
+    /// Random; of the store whose cache the directory is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    store_id: Option<String>,
+}
+
+impl Format {
+    fn read(text: &[u8], path: &Path) -> Result<Self, CommitError> {
+        serde_json::from_slice(text).map_err(|error| CommitError::Damaged {
+            path: path.to_path_buf(),
+            what: error.to_string(),
+        })
+    }
+
+    fn check(&self, path: &Path) -> Result<(), CommitError> {
+        let (path, found, known) = (path.to_path_buf(), self.format_version, FORMAT_VERSION);
+        match found.cmp(&known) {
+            Ordering::Greater => Err(CommitError::NewerFormat { path, found, known }),
+            Ordering::Less => Err(CommitError::OlderFormat { path, found, known }),
+            Ordering::Equal => Ok(()),
+        }
+    }
+}
+
+/// Name of the format file, here and in a store.
+const FORMAT: &str = "FORMAT";
+
+/// What a process wants with a directory on a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read what others wrote: nothing is written to the store.
+    Read,
+    /// Own its chains. The store has to honour create-if-absent, which is tried.
+    Write,
 }
 
 /// A data directory that this build can work on.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     root: PathBuf,
+    remote: Option<Remote>,
 }
 
 impl DataDir {
@@ -34,35 +72,64 @@ impl DataDir {
     /// # Errors
     /// Where it cannot be made or read, or is of a newer format.
     pub fn open(root: &Path) -> Result<Self, CommitError> {
-        if !root.is_dir() {
-            fs::create_dir_all(root).map_err(CommitError::io("make directory", root))?;
-            sync_parent(root)?;
-        }
-        let path = root.join("FORMAT");
+        make(root)?;
+        let path = root.join(FORMAT);
         if !path.exists() {
             let format = format!("{{\"format_version\":{FORMAT_VERSION}}}\n");
             publish_absent(&path, format.as_bytes(), &random_hex()?)?;
         }
-        let text = fs::read_to_string(&path).map_err(CommitError::io("read", &path))?;
-        let format: Format = serde_json::from_str(&text).map_err(|error| CommitError::Damaged {
-            path: path.clone(),
-            what: error.to_string(),
-        })?;
-        if format.format_version > FORMAT_VERSION {
-            return Err(CommitError::NewerFormat {
-                path: root.to_path_buf(),
-                found: format.format_version,
-                known: FORMAT_VERSION,
-            });
+        let text = fs::read(&path).map_err(CommitError::io("read", &path))?;
+        let format = Format::read(&text, &path)?;
+        format.check(root)?;
+        if format.store_id.is_some() {
+            return Err(CommitError::NeedsStore { path: root.to_path_buf() });
         }
-        if format.format_version < FORMAT_VERSION {
-            return Err(CommitError::OlderFormat {
-                path: root.to_path_buf(),
-                found: format.format_version,
-                known: FORMAT_VERSION,
-            });
+        Ok(Self { root: root.to_path_buf(), remote: None })
+    }
+
+    /// Opens a directory as the cache of a store, and checks both.
+    ///
+    /// # Errors
+    /// Where the store cannot be reached, refuses, or does not honour create-if-absent; where the
+    /// directory holds what is not the store's; where there is nothing to read.
+    pub fn open_on(root: &Path, remote: Remote, access: Access) -> Result<Self, CommitError> {
+        let key = PathBuf::from(format!("{}/{FORMAT}", remote.shown()));
+        if access == Access::Write {
+            remote.check_creates()?;
+            if remote.get(FORMAT)?.is_none() {
+                let (format_version, store_id) = (FORMAT_VERSION, Some(random_hex()?));
+                let format = serde_json::to_vec(&Format { format_version, store_id });
+                let format = format.map_err(|error| CommitError::Damaged {
+                    path: key.clone(),
+                    what: error.to_string(),
+                })?;
+                remote.create(FORMAT, &format)?;
+            }
+        } else {
+            // Of a bucket that is not there every object is absent; listing it says so.
+            remote.list("chains", None)?;
         }
-        Ok(Self { root: root.to_path_buf() })
+        let text = remote.get(FORMAT)?;
+        let text = text.ok_or_else(|| CommitError::Empty { store: remote.shown().to_owned() })?;
+        let stored = Format::read(&text, &key)?;
+        stored.check(&key)?;
+        make(root)?;
+        let path = root.join(FORMAT);
+        if !path.exists() {
+            publish_absent(&path, &text, &random_hex()?)?;
+        }
+        let own = fs::read(&path).map_err(CommitError::io("read", &path))?;
+        if Format::read(&own, &path)?.store_id != stored.store_id {
+            let (path, store) = (root.to_path_buf(), remote.shown().to_owned());
+            return Err(CommitError::OtherStore { path, store });
+        }
+        Ok(Self { root: root.to_path_buf(), remote: Some(remote) })
+    }
+
+    /// The store that this directory is a cache of.
+    #[must_use]
+    pub const fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
     }
 
     /// The directory itself.
@@ -82,11 +149,22 @@ impl DataDir {
             return Ok(path);
         }
         fs::create_dir_all(&path).map_err(CommitError::io("make directory", &path))?;
+        if self.remote.is_some() {
+            return Ok(path);
+        }
         for made in path.ancestors().take_while(|made| *made != self.root) {
             sync_parent(made)?;
         }
         Ok(path)
     }
+}
+
+fn make(root: &Path) -> Result<(), CommitError> {
+    if !root.is_dir() {
+        fs::create_dir_all(root).map_err(CommitError::io("make directory", root))?;
+        sync_parent(root)?;
+    }
+    Ok(())
 }
 
 /// 16 random bytes of the system, hex: owner and attempt ids.

@@ -1,4 +1,5 @@
 //! Segments: Arrow IPC streams (LZ4), written once, named by an attempt id, read with a checksum.
+//! With a store each is uploaded while the next is written; [`stage_file`] waits for all.
 
 use std::fs::{self, File};
 use std::io::{Cursor, Read};
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::CommitError;
 use crate::datadir::DataDir;
-use crate::publish::{sync_parent, write_synced};
+use crate::publish::{sync_parent, write_file, write_synced};
 
 /// Writes batches of one schema as `below/name` and fsyncs the file; the directory's fsync is the
 /// caller's, once for all files of an epoch ([`stage_file`] does both). `None` without rows.
@@ -71,7 +72,10 @@ pub fn write_bytes(
     if Mutant::ManifestFirst.lives() {
         POSTPONED.with_borrow_mut(|files| files.push((path, bytes.to_vec())));
     } else {
-        write_synced(&path, bytes)?;
+        write_file(&path, bytes, dir.remote().is_none())?;
+    }
+    if let Some(remote) = dir.remote() {
+        remote.begin(below, &format!("{below}/{name}"), bytes);
     }
     fail_point!("commit::segment");
     Ok(FileRef {
@@ -89,7 +93,7 @@ pub fn write_bytes(
 /// # Errors
 /// Where it is missing or has another length.
 pub fn open_file(dir: &DataDir, file: &FileRef) -> Result<(File, PathBuf), CommitError> {
-    let path = dir.root().join(&file.path);
+    let path = dir.obtain(file)?;
     let open = File::open(&path).map_err(CommitError::io("open", &path))?;
     let bytes = open.metadata().map_err(CommitError::io("read", &path))?.len();
     if bytes != file.bytes {
@@ -111,12 +115,15 @@ pub(crate) fn write_postponed() -> Result<(), CommitError> {
     files.iter().try_for_each(|(path, bytes)| write_synced(path, bytes))
 }
 
-/// Makes the names of all files written below a place durable.
+/// Makes all files written below a place durable: their names, or with a store their objects.
 ///
 /// # Errors
-/// Where the directory cannot be fsynced.
+/// Where the directory cannot be fsynced, or the store does not take them.
 pub fn stage_file(dir: &DataDir, below: &str) -> Result<(), CommitError> {
-    sync_parent(&dir.place(below)?.join("any"))?;
+    match dir.remote() {
+        None => sync_parent(&dir.place(below)?.join("any"))?,
+        Some(remote) => remote.settle(below)?,
+    }
     fail_point!("commit::staged");
     Ok(())
 }
@@ -126,7 +133,7 @@ pub fn stage_file(dir: &DataDir, below: &str) -> Result<(), CommitError> {
 /// # Errors
 /// Where it is missing, differs from what the manifest says, or cannot be decoded.
 pub fn read_segment(dir: &DataDir, file: &FileRef) -> Result<Vec<RecordBatch>, CommitError> {
-    let path = dir.root().join(&file.path);
+    let path = dir.obtain(file)?;
     let bytes = fs::read(&path).map_err(CommitError::io("read segment", &path))?;
     let sha256 = hex(&Sha256::digest(&bytes));
     if sha256 != file.sha256 {

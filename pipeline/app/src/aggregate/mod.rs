@@ -133,6 +133,7 @@ impl Aggregate {
         let taken = self.state.values().map(|slice| slice.epoch).min().unwrap_or(0);
         self.consumed = taken;
         let consumed = head.consumed.get(JOB).copied().unwrap_or(0);
+        self.job.fetch(taken + 1, consumed)?;
         for epoch in taken + 1..=consumed {
             self.take_in(epoch)?;
         }

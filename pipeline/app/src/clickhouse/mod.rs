@@ -193,7 +193,13 @@ impl Loader {
                 self.rows_of_epochs(&batch.table, chain, *from..=*to)?
             }
             Origin::File { path, first } => {
-                read_rows(&self.dir.root().join(path), *first, batch.rows)?
+                // Named by the manifest that announced the plan.
+                let file = self.plan.files.iter().find(|file| file.path == *path);
+                let path = match file {
+                    Some(file) => self.dir.obtain(file)?,
+                    None => self.dir.root().join(path),
+                };
+                read_rows(&path, *first, batch.rows)?
             }
         };
         let table = loaded().find(|table| table.name == batch.table);
@@ -258,6 +264,7 @@ impl Loader {
                  directory, then everything is loaded anew from the lake"
             )));
         }
+        chain.fetch(from, chain.epoch())?;
         let mut rows = 0;
         let mut found = Vec::new();
         for epoch in from..=chain.epoch() {

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let kafka = KafkaSettings::plaintext(&broker.brokers());
     let settings = Settings {
         data_dir: args.data.clone(),
+        store: None,
         kafka: kafka.clone(),
         first_start: FirstStart::Earliest,
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,

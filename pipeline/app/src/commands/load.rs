@@ -25,6 +25,7 @@ use crate::job::committer::Committer;
 use crate::job::core::{Core, Mark};
 use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::lake::{Lake, Rules};
+use crate::place;
 use crate::tables::JOB;
 use crate::telemetry::Telemetry;
 
@@ -40,7 +41,9 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
             return Err(Failure::usage(format!("{} is no file", file.display())));
         }
     }
-    let dir = DataDir::open(&args.data)?;
+    let dir = place::open_named(&args.place)?;
+    let (telemetry, stop) = (Arc::new(Telemetry::default()), Arc::new(AtomicBool::new(true)));
+    place::wait_for_store(&dir, &stop, &telemetry);
     let owner = format!("load-{}-{}", std::process::id(), &random_hex()?[..12]);
     let mut chain = Chain::open(&dir, JOB, &owner)?;
     claim(&mut chain, &dir, WhenOwned::Refuse, clock.as_ref(), &|| false)?;
@@ -55,8 +58,8 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
         state,
         config_version: "load".to_owned(),
         clock: Arc::clone(&clock),
-        telemetry: Arc::new(Telemetry::default()),
-        stop: Arc::new(AtomicBool::new(true)),
+        telemetry,
+        stop,
     };
     let normalizer = Normalizer::new(Settings { keyring, signatures: Arc::default() });
     let before = core.watermark_us;
@@ -68,10 +71,16 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     loader.finish(&dir, &owner)
 }
 
-/// The configured key, else the directory's own, made on the first load.
+/// The configured key, else the directory's own, made on the first load; a cache has none.
 pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
     if std::env::var_os("SENDTALLY_KEY").is_some() {
         return config::keyring(None, 0);
+    }
+    if dir.remote().is_some() {
+        return Err(Failure::usage(
+            "a store needs a configured key: set SENDTALLY_KEY to 64 hex digits (for example from \
+             `openssl rand -hex 32`) and keep it; one made in a cache would be lost with it",
+        ));
     }
     let path = dir.root().join("key");
     if !path.exists() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use commit::Remote;
 use model::clock::Clock;
 
 use super::note;
@@ -29,6 +30,10 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
     if args.check {
         let (_, opened) = Reader::connect(&settings, seeks, Inputs::default())?;
         let mut good = format!("configuration, Kafka and {} partitions", opened.len());
+        if let Some(store) = &settings.store {
+            Remote::new(store)?.check_creates()?;
+            good.push_str(", the object store");
+        }
         if let Some(server) = &server {
             server.ping()?;
             good.push_str(", ClickHouse");

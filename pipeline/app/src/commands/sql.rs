@@ -2,22 +2,16 @@
 
 use std::io::Write;
 
-use commit::DataDir;
 use window::{OutputFormat, Session};
 
 use super::stdout;
 use crate::cli::{SqlArgs, SqlFormat};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
+use crate::place;
 use crate::tables::snapshot;
 
 pub(crate) fn run(args: &SqlArgs) -> Outcome<()> {
-    if !args.data.join("FORMAT").exists() {
-        return Err(Failure::usage(format!(
-            "{} is no data directory; give the one of `run`, `load` or `demo`",
-            args.data.display()
-        )));
-    }
-    let dir = DataDir::open(&args.data)?;
+    let dir = place::read_named(&args.place)?;
     // A table that the text does not name is not read.
     let text = args.query.to_lowercase();
     let session = Session::open(snapshot(&dir, |table| text.contains(table))?.tables)?;

@@ -4,6 +4,8 @@
 
 mod coverage;
 
+mod files;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 
@@ -23,18 +25,20 @@ use crate::aggregate::pending;
 use crate::aggregate::state::{ADMITTED, BEGUN, CHANGED};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
-use crate::lake::{is_announced_only, public_path};
-use crate::tables::{self, AGGREGATE, JOB, LAKE, Snapshot, reader, snapshot};
+use crate::place;
+use crate::tables::{self, JOB, Snapshot, reader, snapshot};
 
 /// Differences shown of each kind.
 const SHOWN: usize = 10;
 
 pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
-    if !args.data.join("FORMAT").exists() {
-        return Err(Failure::usage(format!("{} is no data directory", args.data.display())));
+    let dir = place::read_named(&args.place)?;
+    let mut failed = usize::from(!files::check(&dir)?);
+    if failed > 0 && dir.remote().is_some() {
+        return Err(Failure::check(
+            "what the store has is not what was written: no more was compared",
+        ));
     }
-    let dir = DataDir::open(&args.data)?;
-    let mut failed = usize::from(!files(&dir)?);
     let Snapshot { tables, job, aggregate, lake } = snapshot(&dir, |_| true)?;
     let coverage = Coverage::of(&lake)?;
     let partial = coverage.partial(&tables)?;
@@ -106,55 +110,6 @@ fn waiting(dir: &DataDir, job: &Manifest, aggregate: &Manifest) -> Outcome<Recor
         }
     }
     Ok(pending::write(&windows.into_iter().collect::<Vec<_>>())?)
-}
-
-/// Every file that a manifest names is there as it was written, and so is what was published.
-fn files(dir: &DataDir) -> Outcome<bool> {
-    let mut wrong = Vec::new();
-    // A run of the state is named by every manifest as long as it is in force.
-    let mut seen = BTreeSet::new();
-    for name in [JOB, AGGREGATE] {
-        let chain = reader(dir, name)?;
-        for epoch in chain.numbers()? {
-            let manifest = chain.read(epoch)?.unwrap_or_default();
-            let slices = manifest.state.iter().map(|slice| &slice.file);
-            // Passed segments and slices are collected: those that are still there are looked at.
-            for file in manifest.segments.iter().chain(slices) {
-                if !seen.insert(file.path.clone()) {
-                    continue;
-                }
-                let path = dir.root().join(&file.path);
-                if path.is_file() && commit::digest_file(&path)? != file.sha256 {
-                    wrong.push(file.path.clone());
-                }
-            }
-        }
-    }
-    let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
-    for file in &lake.files {
-        let public = public_path(file).filter(|path| {
-            // A running process may be about to link it.
-            !is_announced_only(file, &lake) || dir.root().join(path).exists()
-        });
-        for path in [Some(file.path.clone()), public].into_iter().flatten() {
-            let full = dir.root().join(&path);
-            if !full.is_file() || commit::digest_file(&full)? != file.sha256 {
-                wrong.push(path);
-            }
-        }
-    }
-    wrong.sort();
-    wrong.dedup();
-    let mut out = stdout();
-    if wrong.is_empty() {
-        written(writeln!(out, "good   files as their manifests say"))?;
-        return Ok(true);
-    }
-    written(writeln!(out, "WRONG  {} files are missing or changed; the first:", wrong.len()))?;
-    for path in wrong.iter().take(SHOWN) {
-        written(writeln!(out, "  {path}"))?;
-    }
-    Ok(false)
 }
 
 fn find(tables: &[TableSource], name: &str) -> Outcome<TableSource> {

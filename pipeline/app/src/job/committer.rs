@@ -60,7 +60,7 @@ impl Committer {
     fn count(&self, draft: &Draft) {
         let mut counts = self.telemetry.lock();
         if counts.paused.take().is_some() {
-            tracing::warn!("the disk has space again: ingest goes on");
+            tracing::warn!("what was waited for is there: ingest goes on");
         }
         counts.epochs += 1;
         counts.epoch = draft.epoch;

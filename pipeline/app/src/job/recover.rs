@@ -111,6 +111,9 @@ pub(crate) fn recover(
     if from > 0 {
         watermark_us = chain.read(from)?.and_then(|manifest| manifest.watermark_us);
     }
+    let runs: Vec<_> = (0..SLICES).flat_map(|slice| state.runs(slice)).cloned().collect();
+    dir.obtain_all(&runs)?;
+    chain.fetch(from + 1, head.epoch)?;
     for slice in 0..SLICES {
         let open = state.runs(slice).iter().map(|file| open_file(dir, file));
         let runs = open.collect::<Result<Vec<_>, CommitError>>()?;

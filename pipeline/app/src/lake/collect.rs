@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use commit::{Chain, collect_orphans, collect_passed};
+use commit::{Chain, collect_orphans, collect_passed, collect_stored_orphans};
 use model::clock::Clock;
 
 use super::Lake;
@@ -35,6 +35,8 @@ impl Lake {
     /// Deletes what every reader and every state had passed an hour ago.
     pub(super) fn collect(&mut self, clock: &dyn Clock) -> Outcome<()> {
         let now_us = clock.steady_us();
+        // Who slept through a takeover does not know what is needed by now.
+        self.chain.check_owned()?;
         if let Some(loader) = &mut self.loader {
             loader.refresh()?;
         }
@@ -67,7 +69,13 @@ impl Lake {
         if let Some(head) = self.loader.as_ref().and_then(Chain::head) {
             kept.extend(head.files.iter().map(|file| file.path.clone()));
         }
-        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, clock.now_us() - orphan_us())?;
+        let before_us = clock.now_us() - orphan_us();
+        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, before_us)?;
+        // A list of all objects costs more than one of a directory: a day is exact enough by hours.
+        if self.dir.remote().is_some() && now_us - self.listed_us >= orphan_us() / 24 {
+            self.listed_us = now_us;
+            deleted += collect_stored_orphans(&self.dir, &PLACES, &kept, before_us)?;
+        }
         deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
         deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;
         deleted += collect_passed(&self.dir, &self.chain, passed.lake, &kept)?;

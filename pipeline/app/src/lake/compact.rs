@@ -137,7 +137,7 @@ impl Lake {
 
     /// Path of a file that is what its manifest says: damage must not go on under a new checksum.
     fn checked(&self, file: &FileRef) -> Outcome<PathBuf> {
-        let path = self.dir.root().join(&file.path);
+        let path = self.dir.obtain(file)?;
         let sha256 = digest_file(&path)?;
         if sha256 != file.sha256 {
             let what = format!("its SHA-256 is {sha256}, the manifest says {}", file.sha256);
@@ -151,12 +151,13 @@ impl Lake {
         let place = names::place(&group.table, &group.date);
         self.dir.place(&place)?;
         if let ([file], [path]) = (group.files.as_slice(), paths) {
-            let from = full(&file.path);
+            let from = self.dir.obtain(file)?;
             fs::hard_link(&from, full(path)).map_err(|source| SinkError::Io {
                 what: "link",
                 path: from,
                 source,
             })?;
+            self.dir.begin_upload(path);
             stage_file(&self.dir, &place)?;
             return Ok(vec![FileRef { path: path.clone(), ..file.clone() }]);
         }
@@ -169,6 +170,7 @@ impl Lake {
         let outputs: Vec<_> = paths.iter().map(full).collect();
         let facts = [("sendtally.lake_epoch", format!("{:020}", self.epoch() + 1))];
         let written = merge(table, &inputs, &outputs, &facts)?;
+        paths.iter().for_each(|path| self.dir.begin_upload(path));
         stage_file(&self.dir, &place)?;
         let files: Vec<FileRef> = written
             .into_iter()

@@ -65,6 +65,8 @@ pub(crate) struct Lake {
     rules: Rules,
     waiting: BTreeMap<&'static str, Vec<Waiting>>,
     collected_us: i64,
+    /// When the store was last looked through for what nobody names.
+    listed_us: i64,
     /// What was passed, and when this was noted; a restart begins anew, so an hour is an hour.
     passed: VecDeque<(i64, Passed)>,
     /// Files that no manifest names any more, and since when; queries may still read them.
@@ -92,6 +94,7 @@ impl Lake {
             rules,
             waiting: BTreeMap::new(),
             collected_us: clock.steady_us(),
+            listed_us: clock.steady_us(),
             passed: VecDeque::new(),
             replaced: VecDeque::new(),
             stop,

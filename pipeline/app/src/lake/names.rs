@@ -66,6 +66,11 @@ pub(crate) fn public_path(file: &FileRef) -> Option<String> {
     Some(format!("public/{}/date={}/{}", public.table, public.date, public.name))
 }
 
+/// Date of a published file, by its path.
+pub(super) fn public_date(path: &str) -> Option<&str> {
+    path.rsplit('/').nth(1)?.strip_prefix("date=")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

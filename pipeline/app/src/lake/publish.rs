@@ -1,5 +1,6 @@
 //! The public directory: links to compacted files, after the manifest that names them; and away
-//! with the links to what a manifest has dropped. Both can be repeated.
+//! with the links to what a manifest has dropped. Both can be repeated. A store has the same files
+//! under the same names, copied inside it.
 //!
 //! ```text
 //! manifest 47: files …47-000 …47-001, published = 46   ─► links, fsync     repeated after a crash
@@ -38,12 +39,20 @@ impl Lake {
         let public = self.dir.root().join("public");
         for file in head.files.iter().filter(|file| is_announced_only(file, head)) {
             if let Some(target) = names::public_file(file) {
-                publish(&self.dir.root().join(&file.path), &public, &target)?;
+                publish(&self.dir.obtain(file)?, &public, &target)?;
+                if let Some(path) = names::public_path(file) {
+                    self.dir.publish_stored(file, &path)?;
+                }
                 fail_point!("lake::published_file");
             }
         }
         for (table, dropped) in retain::all_dropped(head) {
-            let gone = withdraw(&public, &table, |date| dropped.covers(date))?;
+            let mut gone = withdraw(&public, &table, |date| dropped.covers(date))?;
+            let stored = format!("public/{table}");
+            let deleted = self.dir.delete_stored(&stored, |key| {
+                names::public_date(key).is_some_and(|date| dropped.covers(date))
+            })?;
+            gone = gone.max(deleted);
             if gone > 0 {
                 tracing::info!(table, before = dropped.before, n_files = gone, "dropped by age");
             }

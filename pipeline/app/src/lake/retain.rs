@@ -139,7 +139,7 @@ impl Lake {
                 dropped.is_some_and(|dropped| dropped.covers(names::date_of(file)))
             });
         for file in &gone {
-            let newest = sink::newest_epoch(&self.dir.root().join(&file.path))?;
+            let newest = sink::newest_epoch(&self.dir.obtain(file)?)?;
             if let Some(dropped) = dropped.get_mut(&file.table) {
                 dropped.epoch = dropped.epoch.max(newest);
             }

@@ -81,6 +81,7 @@ impl Lake {
             let consumed = consumed.get(name).copied().unwrap_or(0);
             waiting.retain(|epoch| epoch.epoch > consumed);
             let from = waiting.last().map_or(consumed, |last| last.epoch) + 1;
+            chain.fetch(from, chain.epoch())?;
             for epoch in from..=chain.epoch() {
                 let manifest = manifest(chain, epoch)?;
                 waiting.push(Waiting {
@@ -192,6 +193,7 @@ impl Lake {
             let full = self.dir.place(&place)?.join(names::rolled(epoch, attempt));
             let facts = [("sendtally.lake_epoch", format!("{epoch:020}"))];
             let done = write_parquet(&full, table, &sorted(table, &batches)?, &facts)?;
+            self.dir.begin_upload(&path);
             fail_point!("lake::rolled_file");
             stage_file(&self.dir, &place)?;
             let whole = self.file_ref(&table.name, path, done)?;

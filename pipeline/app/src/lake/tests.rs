@@ -11,7 +11,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
     UInt64Array,
 };
-use commit::{random_hex, write_segment};
+use commit::{Access, Remote, random_hex, stage_file, write_segment};
 use model::clock::ManualClock;
 use model::schema::LEDGER;
 use model::time::{DAY_US, HOUR_US, parse_rfc3339};
@@ -34,7 +34,10 @@ impl World {
     fn new(days: &[(&str, u32)]) -> Self {
         let root =
             std::env::temp_dir().join(format!("sendtally-lake-{}", &random_hex().unwrap()[..12]));
-        let dir = DataDir::open(&root).unwrap();
+        Self::on(DataDir::open(&root).unwrap(), days)
+    }
+
+    fn on(dir: DataDir, days: &[(&str, u32)]) -> Self {
         let job = Chain::open(&dir, JOB, "job").unwrap();
         let days = days.iter().map(|(table, days)| ((*table).to_owned(), *days)).collect();
         let retention = Retention::new(days).unwrap();
@@ -66,6 +69,7 @@ impl World {
         let rows = RecordBatch::try_new(LEDGER.arrow(), columns).unwrap();
         let name = format!("{epoch:020}-ledger.arrow");
         let segment = write_segment(&self.dir, "segments/job", &name, "ledger", &[rows]).unwrap();
+        stage_file(&self.dir, "segments/job").unwrap();
         let manifest = Manifest {
             watermark_us: Some(at_us),
             committed_at_us: at_us,
@@ -382,4 +386,50 @@ fn a_compaction_that_fails_leaves_nothing_behind() {
     groups[0].files[1].path.push_str("-missing");
     assert!(lake.compact(&groups, &world.clock).is_err());
     assert_eq!((lake.epoch(), files()), before);
+}
+
+/// An empty directory on a store.
+fn on(remote: &Remote) -> DataDir {
+    let root =
+        std::env::temp_dir().join(format!("sendtally-lake-{}", &random_hex().unwrap()[..12]));
+    DataDir::open_on(&root, remote.clone(), Access::Write).unwrap()
+}
+
+#[test]
+fn on_a_store_an_empty_directory_compacts_publishes_drops_and_collects_what_another_wrote() {
+    let remote = Remote::in_memory().unwrap();
+    let stored = |place: &str| -> Vec<String> {
+        remote.list(place, None).unwrap().into_iter().map(|object| object.key).collect()
+    };
+    let mut world = World::on(on(&remote), &[("ledger", 2)]);
+    let mut lake = world.open();
+    world.minutes(&mut lake, time("02:00:00"), 125);
+    assert_eq!(stored("public"), world.names());
+    assert_eq!(world.lines(), once(1..=125));
+    lake.release(&world.clock).unwrap();
+    drop(lake);
+    // Another machine: it has none of the files that it merges, links and deletes.
+    let mut other = World::on(on(&remote), &[("ledger", 2)]);
+    other.clock.set(world.clock.now_us());
+    let mut lake = other.open();
+    assert_eq!(other.lines(), once(1..=125));
+    while lake.step(true, &other.clock).unwrap() {}
+    assert_eq!(World::rolled(&lake), 0);
+    assert!(stored("public").len() > world.names().len());
+    assert_eq!(other.lines(), once(1..=125));
+    other.epoch(time("12:00:00") + 4 * DAY_US, 1);
+    while lake.step(true, &other.clock).unwrap() {}
+    assert!(stored("public").iter().all(|name| !name.contains("2026-03-02")));
+    assert_eq!(other.lines(), once(126..=126));
+    // What only passed and replaced manifests named goes from the store, an hour later.
+    let segments = stored("segments/job").len();
+    let now_us = other.clock.now_us();
+    for minute in 1..=63 {
+        other.clock.set(now_us + minute * MINUTE_US);
+        lake.step(true, &other.clock).unwrap();
+    }
+    let left = lake.files().iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+    assert_eq!(stored("lake").len(), left.len(), "{:?}", stored("lake"));
+    assert!(stored("segments/job").len() <= segments);
+    assert_eq!(other.lines(), once(126..=126));
 }

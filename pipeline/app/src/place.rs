@@ -1,0 +1,51 @@
+//! Opens data directories: local ones, and those that are the cache of an object store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use commit::{Access, DataDir, Remote, StoreSettings};
+
+use crate::cli::Place;
+use crate::failure::{Failure, Outcome};
+use crate::telemetry::Telemetry;
+
+/// A directory whose chains this process is going to own.
+pub(crate) fn open(data: &Path, store: Option<&StoreSettings>) -> Outcome<DataDir> {
+    let Some(store) = store else { return Ok(DataDir::open(data)?) };
+    Ok(DataDir::open_on(data, Remote::new(store)?, Access::Write)?)
+}
+
+/// What the command line names, to own it.
+pub(crate) fn open_named(place: &Place) -> Outcome<DataDir> {
+    open(&place.data, place.store.as_deref().map(StoreSettings::at).as_ref())
+}
+
+/// What the command line names, to read what is there.
+pub(crate) fn read_named(place: &Place) -> Outcome<DataDir> {
+    if let Some(url) = &place.store {
+        let remote = Remote::new(&StoreSettings::at(url))?;
+        return Ok(DataDir::open_on(&place.data, remote, Access::Read)?);
+    }
+    if !place.data.join("FORMAT").exists() {
+        return Err(Failure::usage(format!(
+            "{} is no data directory; give the one of `run`, `load` or `demo`",
+            place.data.display()
+        )));
+    }
+    Ok(DataDir::open(&place.data)?)
+}
+
+/// From here on a store that is away is waited for, as a full disk is, and that is said.
+pub(crate) fn wait_for_store(dir: &DataDir, stop: &Arc<AtomicBool>, telemetry: &Arc<Telemetry>) {
+    let Some(remote) = dir.remote() else { return };
+    let telemetry = Arc::clone(telemetry);
+    let told = move |why: Option<&str>| {
+        telemetry.lock().paused = why.map(str::to_owned);
+        match why {
+            Some(error) => tracing::error!(error, "the object store is away: ingest pauses"),
+            None => tracing::warn!("the object store answers again: ingest goes on"),
+        }
+    };
+    remote.wait_while(stop, Box::new(told));
+}
