@@ -19,10 +19,10 @@
 //! Traps: one webhook fans out over `to[]` and `cc[]`, so its event id holds the recipient, and
 //! where there are several so does the key (one alone is known by the message id, as in detail
 //! records); the cost is the whole message's and stands once; the same event reaches a second
-//! endpoint with another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the status says;
-//! a cost may be null up to the end, and in older records lies in `cost.cost`; detail records have
-//! other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where it is rate
-//! × parts; code 40300 means three things on three of Telnyx's pages.
+//! endpoint with another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the
+//! status says; a cost may be null up to the end, and in older records lies in `cost.cost`; detail
+//! records have other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where
+//! it is rate × parts; code 40300 means three things on three of Telnyx's pages.
 //!
 //! Usage reports are bills over many messages: ignored; so are inbound messages and other events.
 //! Channel: `type`, else `message_type`; an agent as sender means RCS.
