@@ -1,0 +1,54 @@
+"""A data directory that an earlier build wrote is read on: `fixtures/directories/format-2.tar.xz` was made
+by `load` in six steps with the first build of format 2, with state on disk and epochs after it. A later
+format adds a directory of its own here and keeps this case."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+import sendtally
+
+KEPT = sendtally.ROOT / "fixtures" / "directories"
+OUTCOMES = {"accepted": 21, "delivered": 160, "expired": 2, "failed": 2, "read": 49, "sent": 11,
+            "undelivered": 3}
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """The directory, unpacked."""
+    with tarfile.open(KEPT / "format-2.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "data"
+
+
+def outcomes(data: Path) -> dict[str, int]:
+    """Messages by outcome."""
+    query = "SELECT outcome, count(*) AS n FROM messages GROUP BY outcome"
+    rows = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
+    return {str(row["outcome"]): int(str(row["n"])) for row in rows}
+
+
+def test_a_directory_of_format_2_has_its_rows_and_agrees_with_itself(older: Path) -> None:
+    assert outcomes(older) == OUTCOMES
+    sendtally.call("verify", "--data", older).expect(0)
+
+
+def test_a_directory_of_format_2_goes_on(older: Path) -> None:
+    assert any((older / "state" / "job").iterdir()), "no state: nothing would be recovered"
+    load = ("load", "--records", KEPT / "next.jsonl", "--data", older)
+    sendtally.call(*load).expect(0)
+    after = outcomes(older)
+    assert sum(after.values()) > sum(OUTCOMES.values()), after
+    sendtally.call("verify", "--data", older).expect(0)
+    sendtally.call(*load).expect(0, "already loaded")
+
+
+def test_a_newer_format_is_refused_and_untouched(older: Path) -> None:
+    (older / "FORMAT").write_text(json.dumps({"format_version": 99}))
+    before = sorted(older.rglob("*"))
+    refused = sendtally.call("load", "--records", KEPT / "next.jsonl", "--data", older)
+    refused.expect(2, "99", "newer")
+    assert sorted(older.rglob("*")) == before
