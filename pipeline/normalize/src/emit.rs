@@ -5,9 +5,6 @@
 //! - Every free text is searched for the recipient; where it holds it, the token stands instead.
 //! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use model::dead_letter::DeadLetter;
 use model::event::{EventBatchBuilder, EventRow};
 use model::keys::{Id16, Keyring};
@@ -21,15 +18,12 @@ use crate::json::Scalar;
 use crate::normalizer::Tally;
 use crate::phone::{self, Number};
 use crate::signature::Verdict;
+use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_id, private_wamid};
 
 /// How far ahead of the ingest time a vendor's clock may be.
 const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
 /// Shortest user id or token that is searched for: shorter ones would hit by chance.
 const PERSONAL_ID_MIN: usize = 6;
-/// Digits in a row that make a decoded WhatsApp id personal.
-const WAMID_DIGITS_MIN: usize = 7;
-/// `wamid:` and 32 hex digits.
-const WAMID_HASH_BYTES: usize = 38;
 
 /// What all elements of a record share.
 #[derive(Debug, Clone, Copy)]
@@ -407,97 +401,9 @@ pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
     (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
 }
 
-/// An id that WhatsApp gave, relayed by another vendor.
-fn is_whatsapp_id(draft: &Draft<'_>) -> bool {
-    let is_old = draft.channel == Channel::Whatsapp && holds_packed_number(draft.message_id);
-    is_old || draft.message_id.starts_with("wamid.")
-}
-
-/// Ids before 2022 begin with the bytes 80 11 (00 11 inbound) and hold the number two digits a
-/// byte.
-fn holds_packed_number(id: &str) -> bool {
-    id.starts_with("gBE") || id.starts_with("ABE")
-}
-
-/// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
-fn private_wamid<'b>(id: &'b str, keyring: &Keyring, buffer: &'b mut [u8; 38]) -> &'b str {
-    let encoded = id.strip_prefix("wamid.").unwrap_or(id);
-    if !holds_packed_number(encoded) && !decoded_holds_number(encoded) {
-        return id;
-    }
-    let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
-    buffer[..6].copy_from_slice(b"wamid:");
-    for (at, byte) in hash.0.iter().enumerate() {
-        buffer[6 + 2 * at] = HEX[usize::from(byte >> 4)];
-        buffer[7 + 2 * at] = HEX[usize::from(byte & 15)];
-    }
-    std::str::from_utf8(buffer).unwrap_or("wamid:")
-}
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// Accepts any padding and trailing bits: a damaged id still must not leak its number.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-fn decoded_holds_number(text: &str) -> bool {
-    // 192 characters hold 144 bytes, twice the length of any id seen; a longer one is hashed.
-    const LONGEST: usize = 192;
-    let is_outside = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
-    // Where a byte was lost or broken, nobody knows where a group of four begins.
-    text.len() > LONGEST
-        || text.as_bytes().split(is_outside).any(|piece| {
-            (0..4).any(|start| piece.get(start..).is_some_and(group_holds_number::<LONGEST>))
-        })
-}
-
-/// Whether base64, standard or for URLs, decodes to a long run of digits.
-fn group_holds_number<const LONGEST: usize>(text: &[u8]) -> bool {
-    let (mut encoded, mut decoded) = ([0; LONGEST], [0; LONGEST]);
-    let used = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
-    for (to, byte) in encoded.iter_mut().zip(text) {
-        *to = match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        };
-    }
-    let encoded = encoded.get(..used).unwrap_or(&[]);
-    let length = LENIENT.decode_slice(encoded, &mut decoded).unwrap_or(0);
-    let mut run = 0;
-    decoded.iter().take(length).any(|byte| {
-        run = if byte.is_ascii_digit() { run + 1 } else { 0 };
-        run >= WAMID_DIGITS_MIN
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_wamid_that_holds_a_number_is_hashed_even_when_damaged() {
-        let keyring = Keyring::demo();
-        for id in [
-            "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0QjAwRDNEQUMyQzI3NDRCAA==",
-            "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
-            "wamid.HBgMOTE5NzE2MzEzNzEzFQIA!ERgSN0Y0Q",
-            "wamid.HB!gMOTE5NzE2MzEzNzEzFQIA",
-            "wamid.BgMOTE5NzE2MzEzNzEzFQIA",
-            "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
-            "gBEGRHcAkAFDAgkAAAAAAAAAqrs",
-        ] {
-            let mut buffer = [0; WAMID_HASH_BYTES];
-            let shown = private_wamid(id, &keyring, &mut buffer);
-            assert!(shown.starts_with("wamid:") && shown.len() == WAMID_HASH_BYTES, "{id}");
-        }
-        let mut buffer = [0; WAMID_HASH_BYTES];
-        assert_eq!(private_wamid("wamid.EXAMPLE1", &keyring, &mut buffer), "wamid.EXAMPLE1");
-    }
 
     #[test]
     fn a_recipient_is_replaced_with_and_without_its_calling_code() {

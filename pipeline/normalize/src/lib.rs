@@ -29,6 +29,8 @@ mod draft;
 
 mod counters;
 
+mod wamid;
+
 mod emit;
 
 mod normalizer;
