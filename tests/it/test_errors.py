@@ -355,10 +355,16 @@ def fill(path: Path) -> None:
 @needs_servers
 def test_a_full_disk_at_start_stops_it(small: Traffic, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 64) as disk:
-        chosen = sendtally.Config(disk / "data", small.server.brokers)
+        chosen = sendtally.Config(disk / "data", small.server.brokers,
+                                  extra={"commit": ["epoch_ms = 1000", "min_free_mb = 0"]})
         file = chosen.write()
         fill(disk / "filler")
-        sendtally.call("run", "--config", file, "--until-end", timeout=150).expect(4, "disk")
+        full = sendtally.call("run", "--config", file, "--until-end", timeout=150)
+        full.expect(4, "No space left")
+        (disk / "filler").unlink()
+        wants = sendtally.Config(disk / "other", small.server.brokers,
+                                 extra={"commit": ["epoch_ms = 1000", "min_free_mb = 100"]})
+        sendtally.call("run", "--config", wants.write(), timeout=150).expect(4, "min_free_mb = 100")
 
 
 @needs_servers
@@ -391,12 +397,13 @@ def test_at_the_disk_limit_ingest_pauses_and_its_owner_stays_the_owner(
 @needs_servers
 def test_a_disk_that_fills_pauses_it_and_nothing_is_lost(small: Traffic, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 400) as disk:
-        chosen = sendtally.Config(disk / "data", small.server.brokers)
+        chosen = sendtally.Config(disk / "data", small.server.brokers,
+                                  extra={"commit": ["epoch_ms = 1000", "min_free_mb = 0"]})
         file = chosen.write()
         with sendtally.running("run", "--config", file, log=tmp_path / "log") as process:
             sendtally.wait_until(lambda: sendtally.head(chosen.data) > 0, 60, "a commit")
             fill(disk / "filler")
-            process.wait_for("disk", 60)
+            process.wait_for("the disk is full", 60)
             time.sleep(10)
             assert process.popen.poll() is None, process.text()[-3000:]
             (disk / "filler").unlink()

@@ -1,6 +1,6 @@
-"""A data directory that an earlier build wrote is read on: `fixtures/directories/format-2.tar.xz` was made
-by `load` in six steps with the first build of format 2, with state on disk and epochs after it. A later
-format adds a directory of its own here and keeps this case."""
+"""A data directory of format 2, the newest today, is kept: `fixtures/directories/format-2.tar.xz` was made by
+`load` in six steps, with state on disk and epochs after it. Whatever changes later has to read it on; a
+later format adds a directory of its own here and keeps this case."""
 
 from __future__ import annotations
 

@@ -110,13 +110,21 @@ class Cast:
             code = actor.popen.returncode
             del self.actors[actor.slot]
             if code == ABORTED and actor.armed:
-                self.hits[actor.armed] += 1
+                self.hit(actor)
                 self.kills["failpoint"] += 1
             elif code == TAKEN and "taken over" in actor.tail():
                 self.kills["taken over"] += 1
             elif code != KILLED:
                 raise AssertionError(f"{actor.log.name} ended with {code}:\n{actor.tail()}")
         return ended
+
+    def hit(self, actor: Actor) -> None:
+        """An abort is a failpoint's only where the process wrote that down before."""
+        log = self.work / "failpoints.log"
+        told = log.read_text().split() if log.exists() else []
+        name = str(actor.armed)
+        assert told.count(name) == self.hits[name] + 1, f"aborted by itself:\n{actor.tail()}"
+        self.hits[name] += 1
 
     def refill(self, lacking: list[str]) -> None:
         """Starts what is missing, each with a failpoint that was hit too seldom, if there is one:
@@ -180,7 +188,7 @@ class Cast:
             known = (STOPPED, TAKEN, KILLED, *([ABORTED] if actor.armed else []))
             assert code in known, f"{actor.log.name} ended with {code}:\n{actor.tail()}"
             if code == ABORTED and actor.armed:
-                self.hits[actor.armed] += 1
+                self.hit(actor)
         self.actors.clear()
 
     def destroy(self) -> None:

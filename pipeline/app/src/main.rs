@@ -24,6 +24,8 @@ mod lake;
 
 mod clickhouse;
 
+mod clock;
+
 mod pipeline;
 
 mod read_model;

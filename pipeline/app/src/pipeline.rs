@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use commit::{Chain, DataDir, random_hex};
+use commit::{Chain, Claim, DataDir, random_hex};
 use crossbeam_channel::{Receiver, bounded};
 use fail::fail_point;
 use model::clock::Clock;
@@ -136,7 +136,17 @@ fn own(
             return Ok(None);
         }
         check_key(chain, dir, &settings.keyring)?;
-        Space::new(settings.data_dir.clone(), settings.min_free_bytes).check(clock.steady_us())?;
+        let mut space = Space::new(settings.data_dir.clone(), settings.min_free_bytes);
+        if let Err(failure) = space.check(clock.steady_us()) {
+            // Who stands by goes on with it; who would begin does not.
+            if matches!(chain.claim(), Claim::Free) || mode.when_owned == WhenOwned::Refuse {
+                return Err(failure);
+            }
+            tracing::warn!(%failure, "not taking over yet");
+            std::thread::sleep(Duration::from_secs(1));
+            chain.refresh()?;
+            continue;
+        }
         // Kafka is asked before the chain is taken, so that a wrong configuration changes nothing.
         let known = Inputs::from_ranges(&chain.head().cloned().unwrap_or_default().inputs);
         let connected = Reader::connect(settings, mode.seeks.clone(), known)?;

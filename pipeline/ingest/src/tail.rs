@@ -49,8 +49,9 @@ impl TailChecker {
         Self { consumer: Arc::clone(&source.consumer), seen: HashMap::new() }
     }
 
-    /// True where the partition is at its end now. `now_us` is the time before the question.
-    pub fn at_end(&mut self, check: &TailCheck, now_us: i64) -> bool {
+    /// True where the partition is at its end now. `steady_us` is the time before the question, of a
+    /// clock that is never set.
+    pub fn at_end(&mut self, check: &TailCheck, steady_us: i64) -> bool {
         let answer = self.consumer.fetch_watermarks(&check.topic, check.partition, ANSWER);
         let Ok((_, high)) = answer else {
             self.seen.remove(&check.input);
@@ -59,10 +60,10 @@ impl TailChecker {
         if high <= check.next_offset {
             return true;
         }
-        let entry = self.seen.entry(check.input).or_insert((check.next_offset, high, now_us));
+        let entry = self.seen.entry(check.input).or_insert((check.next_offset, high, steady_us));
         if (entry.0, entry.1) != (check.next_offset, high) {
-            *entry = (check.next_offset, high, now_us);
+            *entry = (check.next_offset, high, steady_us);
         }
-        now_us - entry.2 >= model::time::SECOND_US
+        steady_us - entry.2 >= model::time::SECOND_US
     }
 }

@@ -10,6 +10,7 @@ use super::note;
 use crate::aggregate::Alerting;
 use crate::cli::RunArgs;
 use crate::clickhouse;
+use crate::clock::GuardedClock;
 use crate::config;
 use crate::failure::{Failure, Outcome};
 use crate::job::inputs::Inputs;
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
         clickhouse::check_login(server)?;
     }
     stop_on_signals(&stop)?;
-    let clock: Arc<dyn Clock> = proof::clock();
+    let clock: Arc<dyn Clock> = Arc::new(GuardedClock::new(proof::clock()));
     let mode = Mode {
         when_owned: WhenOwned::StandBy,
         until_end: args.until_end,

@@ -285,7 +285,7 @@ pub(crate) fn watch_ends(mut checker: TailChecker, news: &Sender<News>, shared: 
             let (topic, partition) = (place.topic, place.partition);
             let check = TailCheck { input, topic, partition, next_offset };
             let checked_at_us = shared.clock.now_us();
-            if checker.at_end(&check, checked_at_us) {
+            if checker.at_end(&check, shared.clock.steady_us()) {
                 let at_end = News::AtEnd { input, next_offset, checked_at_us };
                 if news.send(at_end).is_err() {
                     return;
