@@ -185,9 +185,11 @@ impl ClickHouse {
             .with_setting("max_insert_block_size", &n_rows)
             .with_setting("min_insert_block_size_rows", &n_rows)
             .with_setting("min_insert_block_size_bytes", "0");
-        if !Mutant::NoToken.lives() {
-            client = client.with_setting("insert_deduplication_token", token);
-        }
+        client = if Mutant::NoToken.lives() {
+            client.with_setting("insert_deduplicate", "0")
+        } else {
+            client.with_setting("insert_deduplication_token", token)
+        };
         self.wait("insert into", async {
             let mut insert = client.insert_arrow_with(&sql);
             insert.write(&rows).await?;
