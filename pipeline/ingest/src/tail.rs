@@ -49,8 +49,8 @@ impl TailChecker {
         Self { consumer: Arc::clone(&source.consumer), seen: HashMap::new() }
     }
 
-    /// True where the partition is at its end now. `steady_us` is the time before the question, of a
-    /// clock that is never set.
+    /// True where the partition is at its end now. `steady_us` is the time before the question, of
+    /// a clock that is never set.
     pub fn at_end(&mut self, check: &TailCheck, steady_us: i64) -> bool {
         let answer = self.consumer.fetch_watermarks(&check.topic, check.partition, ANSWER);
         let Ok((_, high)) = answer else {
