@@ -39,6 +39,8 @@ from confluent_kafka import KafkaException  # noqa: E402
 from conftest import Traffic  # noqa: E402
 
 DATABASE = "sendtally"
+# A transition is served so long after its processing time.
+SETTLED_US = 20_000_000
 OWNER_S = 60.0
 # The oracle folds the whole log anew for each.
 EVALUATED = 12
@@ -77,6 +79,8 @@ class Subscriber(threading.Thread):
         self.received: dict[str, dict[str, object]] = {}
         self.order: list[str] = []
         self.differs: list[str] = []
+        # Where the newest page that had nothing new ended, and when it was asked for.
+        self.asked_us = 0
         self.done = threading.Event()
 
     def run(self) -> None:
@@ -86,11 +90,14 @@ class Subscriber(threading.Thread):
 
     def page(self, listen: str) -> None:
         """One page of one process, where it answers."""
+        asked_us = time.time_ns() // 1000
         try:
             answer = sendtally.get_json(f"http://{listen}/v1/alerts?after={self.cursor}&limit=50")
         except (OSError, ValueError):
             return
         assert isinstance(answer, dict)
+        if not answer["alerts"]:
+            self.asked_us = max(self.asked_us, asked_us)
         for alert in answer["alerts"]:
             known = self.received.setdefault(alert["id"], alert)
             if known is alert:
@@ -355,7 +362,8 @@ def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
 def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
     """Each transition once, in order, as committed."""
     rows = traffic.expected.execute(
-        f"SELECT seq, id FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
+        "SELECT seq, id, epoch_us(processing_time) "
+        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
     ).fetchall()
     ids = [row[1] for row in rows]
     lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
@@ -367,6 +375,10 @@ def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
         lines.append("a transition is in the log twice")
     if subscriber.order != ids[:len(subscriber.order)]:
         lines.append("the subscriber received other transitions, or in another order")
+    # Its last empty page had everything that was decided a while before.
+    due = [row[1] for row in rows if row[2] < subscriber.asked_us - SETTLED_US]
+    if len(subscriber.order) < len(due):
+        lines.append(f"the subscriber received {len(subscriber.order)} of {len(due)} transitions")
     return lines
 
 

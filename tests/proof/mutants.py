@@ -24,6 +24,9 @@ ROOT = HERE.parent.parent
 # at bad moments, which freezes would take the place of.
 PLAYED = {"kafka-offsets": 60, "overwrite": 60, "no-token": 10, "manifest-first": 10,
           "slice-without-offsets": 10}
+# What a play says that could not be played.
+BROKEN = ("nobody owns the chain", "the owner commits nothing", "Kafka", "waited ")
+UNTOLD = 99
 # Caught by a test: its package, the features that build the fault in, and its name.
 PROMISE = ("app", "proof", "promise")
 PROVED = {
@@ -44,7 +47,10 @@ def play(chosen: argparse.Namespace, mutant: str | None, freezes: int) -> tuple[
         "--freezes", str(freezes),
         *(["--mutant", mutant] if mutant else []),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    except subprocess.TimeoutExpired:
+        return UNTOLD, "the play did not end in 15 minutes"
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     (chosen.work / f"{name}.log").write_text("\n".join(said))
     if not chosen.keep:
@@ -53,7 +59,9 @@ def play(chosen: argparse.Namespace, mutant: str | None, freezes: int) -> tuple[
         told = json.loads(done.stdout[done.stdout.index("{"):])
         return 0, f"{told['kills']} kills, {told['lost']} lost, {told['doubled']} doubled"
     why = [line for line in said if "Error" in line]
-    return done.returncode, (why or said)[-1][:300]
+    text = (why or said)[-1][:300]
+    # Where the play itself broke down, nothing was caught.
+    return (UNTOLD if any(word in text for word in BROKEN) else done.returncode), text
 
 
 def prove(mutant: str, *, lives: bool) -> tuple[int, str]:
@@ -77,8 +85,8 @@ def prove(mutant: str, *, lives: bool) -> tuple[int, str]:
 def told(what: str, result: tuple[int, str], *, passes: bool) -> bool:
     """Prints a verdict; whether it is the one that is due."""
     code, why = result
-    good = (code == 0) == passes
-    verdict = "passes" if code == 0 else "fails"
+    good = (code == 0) == passes and code != UNTOLD
+    verdict = {0: "passes", UNTOLD: "breaks down"}.get(code, "fails")
     print(f"{'good ' if good else 'WRONG'}  {what:28} {verdict}: {why}", flush=True)
     return good
 
