@@ -423,6 +423,7 @@ fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
         protocol,
         sasl,
         ssl_ca_file: raw.ssl_ca_file,
+        is_embedded: false,
     })
 }
 

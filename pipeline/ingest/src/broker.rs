@@ -5,6 +5,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use crate::IngestError;
+use crate::settings::KafkaSettings;
 
 /// A broker on loopback that lives as long as this value.
 pub struct EmbeddedBroker {
@@ -33,9 +34,10 @@ impl EmbeddedBroker {
         Ok(Self { cluster })
     }
 
-    /// Where it listens.
+    /// How to reach it.
     #[must_use]
-    pub fn brokers(&self) -> String {
-        self.cluster.bootstrap_servers()
+    pub fn settings(&self) -> KafkaSettings {
+        let brokers = self.cluster.bootstrap_servers();
+        KafkaSettings { is_embedded: true, ..KafkaSettings::plaintext(&brokers) }
     }
 }

@@ -45,6 +45,8 @@ pub struct KafkaSettings {
     pub sasl: Option<Sasl>,
     /// CA certificates, PEM; the system's where absent.
     pub ssl_ca_file: Option<String>,
+    /// The broker is the one inside the process, which does not describe topics.
+    pub is_embedded: bool,
 }
 
 /// Records that librdkafka may hold ready, for each partition: with 4 MiB a partition, 100
@@ -65,6 +67,7 @@ impl KafkaSettings {
             protocol: Protocol::Plaintext,
             sasl: None,
             ssl_ca_file: None,
+            is_embedded: false,
         }
     }
 

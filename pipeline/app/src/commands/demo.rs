@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commit::{Chain, DataDir};
-use ingest::{EmbeddedBroker, KafkaSettings, Producer};
+use ingest::{EmbeddedBroker, Producer};
 use model::clock::{Clock, SystemClock};
 use model::record::{SignaturePolicy, SignatureRule};
 use model::time::format_us;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let topics: Vec<String> =
         scenario.topics().iter().map(|topic| format!("{topic}-{start}")).collect();
     let broker = EmbeddedBroker::start(&topics, i32::try_from(PARTITIONS).unwrap_or(4))?;
-    let kafka = KafkaSettings::plaintext(&broker.brokers());
+    let kafka = broker.settings();
     let settings = Settings {
         data_dir: args.data.clone(),
         store: None,
