@@ -152,7 +152,6 @@ def test_files_without_a_source_are_refused(tmp_path: Path) -> None:
     data = tmp_path / "data"
     sendtally.call("load", file, "--data", data).expect(2, "--source")
     assert not (data / "chains").exists()
-    sendtally.call("normalize", "--source", "sinch", file).expect(2, "no adapter")
 
 
 def test_an_objective_that_cannot_be_read_is_told_before_kafka_is_asked(tmp_path: Path) -> None:
