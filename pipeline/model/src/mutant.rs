@@ -10,7 +10,7 @@ pub enum Mutant {
     KafkaOffsets,
     /// A manifest overwrites one that is there.
     Overwrite,
-    /// Inserts carry no token, and the server does not compare their content instead.
+    /// Inserts carry a token that no repetition has.
     NoToken,
     /// The manifest is created before its segments are written.
     ManifestFirst,

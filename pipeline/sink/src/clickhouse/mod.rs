@@ -186,7 +186,8 @@ impl ClickHouse {
             .with_setting("min_insert_block_size_rows", &n_rows)
             .with_setting("min_insert_block_size_bytes", "0");
         client = if Mutant::NoToken.lives() {
-            client.with_setting("insert_deduplicate", "0")
+            // Without any the server compares contents, which are the same here.
+            client.with_setting("insert_deduplication_token", once(token))
         } else {
             client.with_setting("insert_deduplication_token", token)
         };
@@ -237,4 +238,11 @@ async fn stopped((stop, grace): &Stop) {
             since += LOOK;
         }
     }
+}
+
+/// A token that no repetition has: what [`Mutant::NoToken`] sends.
+fn once(token: &str) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static SENT: AtomicU64 = AtomicU64::new(0);
+    format!("{token}/{}/{}", std::process::id(), SENT.fetch_add(1, Ordering::Relaxed))
 }
