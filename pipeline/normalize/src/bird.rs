@@ -30,6 +30,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{Listed, below, emit_each, objects};
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -90,43 +91,23 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
-    let mut list = Elements::default();
+    let mut list: Listed<Item<'_>> = None;
     let mut single = Item::default();
-    let mut parent = None;
     if cursor.kind() == Kind::Array {
-        parent = Some("");
-        items(&mut cursor, &mut list)?;
+        items(&mut cursor, below(&mut list, ""))?;
     } else {
         cursor.object(|cursor, key| match key {
-            "data" if cursor.kind() == Kind::Array => {
-                parent = Some("/data");
-                items(cursor, &mut list)
-            }
+            "data" if cursor.kind() == Kind::Array => items(cursor, below(&mut list, "/data")),
             _ => field(cursor, key, &mut single),
         })?;
     }
     cursor.end()?;
-    let Some(parent) = parent else {
-        emit(&single, Place { parent: "", at: None }, out);
-        return Ok(());
-    };
-    if list.len() == 0 {
-        out.ignored("empty");
-    }
-    for (at, item) in list.iter().enumerate() {
-        emit(item, Place { parent, at: Some(at) }, out);
-    }
+    emit_each(&list, &single, out, emit);
     Ok(())
 }
 
 fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut item = Item::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
-        item.is_damaged = !is_object;
-        into.push(item);
-        Ok(())
-    })
+    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 /// A key of the outermost object: the envelope's, or a resource's.

@@ -33,6 +33,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{Listed, below, emit_each, objects};
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -145,17 +146,15 @@ fn sms_slot<'s, 'a>(sms: &'s mut Sms<'a>, name: &str) -> Option<&'s mut Scalar<'
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut list = Elements::default();
+    let mut list: Listed<Item<'_>> = None;
     let mut single = Item::default();
-    let (mut parent, mut is_metas) = (None, false);
+    let mut is_metas = false;
     if cursor.kind() == Kind::Array {
-        parent = Some("");
-        items(&mut cursor, &mut list)?;
+        items(&mut cursor, below(&mut list, ""))?;
     } else {
         cursor.object(|cursor, key| match key {
             "response" if cursor.kind() == Kind::Array => {
-                parent = Some("/response");
-                items(cursor, &mut list)
+                items(cursor, below(&mut list, "/response"))
             }
             "entry" | "changes" | "value" | "messaging_product" | "statuses" | "gs_app_id"
             | "gs_id" | "recipient_id" => {
@@ -169,27 +168,12 @@ fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     if is_metas {
         return whatsapp::read_text(text, out);
     }
-    let Some(parent) = parent else {
-        emit(&single, Place { parent: "", at: None }, out);
-        return Ok(());
-    };
-    if list.len() == 0 {
-        out.ignored("empty");
-    }
-    for (at, item) in list.iter().enumerate() {
-        emit(item, Place { parent, at: Some(at) }, out);
-    }
+    emit_each(&list, &single, out, emit);
     Ok(())
 }
 
 fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut item = Item::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
-        item.is_damaged = !is_object;
-        into.push(item);
-        Ok(())
-    })
+    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 /// A key of the outermost object: an SMS report's, an envelope's, or that of a payload without one.

@@ -32,6 +32,7 @@ use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::objects;
 use crate::normalizer::Record;
 use crate::words::{self, Folded};
 
@@ -151,13 +152,7 @@ fn outermost<'a>(
 }
 
 fn reports<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Report<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut report = Report::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
-        report.is_damaged = !is_object;
-        into.push(report);
-        Ok(())
-    })
+    objects(cursor, into, field, |report: &mut Report<'_>| report.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Result<(), Syntax> {

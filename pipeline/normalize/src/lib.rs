@@ -33,6 +33,8 @@ mod wamid;
 
 mod emit;
 
+mod listed;
+
 mod normalizer;
 
 pub mod signature;

@@ -26,6 +26,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, network_digits};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{Listed, below, emit_each, objects};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -113,13 +114,13 @@ pub(crate) fn read(
 fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
     scratch.form.read(text);
     let mut item = Item::default();
-    for (name, value) in scratch.form.pairs() {
+    for (name, value) in scratch.form.scalars() {
         let name = std::str::from_utf8(name).unwrap_or("");
         item.has_text |= name == "Text";
         if let Some(slot) = item.slot(name)
             && *slot == Scalar::Missing
         {
-            *slot = value.map_or(Scalar::Nested, |value| Scalar::Text(value.into()));
+            *slot = value;
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -128,43 +129,25 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut list: Option<(&str, Elements<Item<'_>>)> = None;
+    let mut list: Listed<Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        list = Some(("", items(&mut cursor)?));
+        items(&mut cursor, below(&mut list, ""))?;
     } else {
         cursor.object(|cursor, key| match key {
             "objects" if cursor.kind() == Kind::Array => {
-                list = Some(("/objects", items(cursor)?));
-                Ok(())
+                items(cursor, below(&mut list, "/objects"))
             }
             _ => field(cursor, key, &mut single),
         })?;
     }
     cursor.end()?;
-    let Some((parent, items)) = list else {
-        emit(&single, Place { parent: "", at: None }, out);
-        return Ok(());
-    };
-    if items.len() == 0 {
-        out.ignored("empty");
-    }
-    for (at, item) in items.iter().enumerate() {
-        emit(item, Place { parent, at: Some(at) }, out);
-    }
+    emit_each(&list, &single, out, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Item<'a>>, Syntax> {
-    let mut items = Elements::default();
-    cursor.array(|cursor| {
-        let mut item = Item::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
-        item.is_damaged = !is_object;
-        items.push(item);
-        Ok(())
-    })?;
-    Ok(items)
+fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
+    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

@@ -36,6 +36,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{Listed, below, emit_each, objects};
 use crate::normalizer::{Record, Scratch};
 use crate::words::Folded;
 
@@ -85,44 +86,26 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
-    let mut list: Option<(&str, Elements<Item<'_>>)> = None;
+    let mut list: Listed<Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        list = Some(("", items(&mut cursor)?));
+        items(&mut cursor, below(&mut list, ""))?;
     } else {
         let is_object = cursor.object_or_skip(|cursor, key| match key {
             "delivery_reports" if cursor.kind() == Kind::Array => {
-                list = Some(("/delivery_reports", items(cursor)?));
-                Ok(())
+                items(cursor, below(&mut list, "/delivery_reports"))
             }
             _ => field(cursor, key, &mut single),
         })?;
         single.is_damaged = !is_object;
     }
     cursor.end()?;
-    let Some((parent, items)) = list else {
-        emit(&single, Place { parent: "", at: None }, out);
-        return Ok(());
-    };
-    if items.len() == 0 {
-        out.ignored("empty");
-    }
-    for (at, item) in items.iter().enumerate() {
-        emit(item, Place { parent, at: Some(at) }, out);
-    }
+    emit_each(&list, &single, out, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Item<'a>>, Syntax> {
-    let mut items = Elements::default();
-    cursor.array(|cursor| {
-        let mut item = Item::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
-        item.is_damaged = !is_object;
-        items.push(item);
-        Ok(())
-    })?;
-    Ok(items)
+fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
+    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

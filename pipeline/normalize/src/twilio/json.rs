@@ -7,6 +7,7 @@ use crate::date;
 use crate::draft::{Dead, Draft, Elements, Place};
 use crate::emit::{Emitter, network_digits};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{Listed, below, emit_each, objects};
 use crate::words;
 
 use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome};
@@ -45,9 +46,7 @@ struct Item<'a> {
 
 #[derive(Debug, Default)]
 struct Page<'a> {
-    items: Elements<Item<'a>>,
-    /// Path of the list, where there is one.
-    list: Option<&'static str>,
+    listed: Listed<Item<'a>>,
     usage_records: usize,
     is_usage: bool,
 }
@@ -58,13 +57,11 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut page = Page::default();
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        page.list = Some("");
-        items(&mut cursor, &mut page.items)?;
+        items(&mut cursor, below(&mut page.listed, ""))?;
     } else {
         cursor.object(|cursor, key| match key {
             "messages" if cursor.kind() == Kind::Array => {
-                page.list = Some("/messages");
-                items(cursor, &mut page.items)
+                items(cursor, below(&mut page.listed, "/messages"))
             }
             "usage_records" if cursor.kind() == Kind::Array => {
                 page.is_usage = true;
@@ -85,27 +82,12 @@ fn emit_page(page: &Page<'_>, single: &Item<'_>, out: &mut Emitter<'_>) -> Resul
         (0..page.usage_records.max(1)).for_each(|_| out.ignored("usage"));
         return Ok(());
     }
-    let Some(parent) = page.list else {
-        emit(single, Place { parent: "", at: None }, out);
-        return Ok(());
-    };
-    if page.items.len() == 0 {
-        out.ignored("empty");
-    }
-    for (at, item) in page.items.iter().enumerate() {
-        emit(item, Place { parent, at: Some(at) }, out);
-    }
+    emit_each(&page.listed, single, out, emit);
     Ok(())
 }
 
 fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut item = Item::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut item))?;
-        item.is_damaged = !is_object;
-        into.push(item);
-        Ok(())
-    })
+    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

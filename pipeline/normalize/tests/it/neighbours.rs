@@ -180,3 +180,22 @@ fn unreadable_answers_fields_are_counted() {
         "recipient_user_id":{}}"#;
     assert_eq!(unreadable(Source::Whatsapp, category), 2);
 }
+
+#[test]
+fn a_list_that_stands_twice_loses_nothing() {
+    for (source, list) in [
+        (Source::Twilio, "messages"),
+        (Source::Infobip, "results"),
+        (Source::Sinch, "delivery_reports"),
+        (Source::Telnyx, "data"),
+        (Source::Vonage, "records"),
+        (Source::Plivo, "objects"),
+        (Source::Bird, "data"),
+        (Source::Bandwidth, "messages"),
+        (Source::Gupshup, "response"),
+    ] {
+        let body = format!(r#"{{"{list}":[{{}},{{}}],"{list}":[{{}}]}}"#);
+        let normalized = run(Some(source), &[Case::value(body)]);
+        assert_eq!(normalized.tallies[0].elements, 3, "{source}");
+    }
+}
