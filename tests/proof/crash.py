@@ -279,8 +279,8 @@ def perform(play: Play) -> dict[str, object]:
                 producer.kill()
         played_s = time.monotonic() - stage.began
         front.control()
-        compare(play, stage, configs[0])
-    return report(play, stage, played_s)
+        counts = compare(play, stage, configs[0])
+    return report(play, stage, played_s, counts)
 
 
 def has_records(node: kafka.Kafka) -> bool:
@@ -291,8 +291,8 @@ def has_records(node: kafka.Kafka) -> bool:
         return False
 
 
-def compare(play: Play, stage: Stage, config: Path) -> None:
-    """Drains, then compares lake, ClickHouse, ledger and alerts."""
+def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
+    """Drains, then compares lake, ClickHouse, ledger and alerts. Gives what was counted."""
     data = stage.cast.data
     environment = {**stage.cast.environment, "SENDTALLY_BIN": str(play.binary)}
     os.environ["SENDTALLY_BIN"] = str(play.binary)
@@ -314,6 +314,7 @@ def compare(play: Play, stage: Stage, config: Path) -> None:
     found += unnamed(data)
     assert not found, "\n".join(found)
     oracle.verdict(traffic.expected)
+    return account(traffic)
 
 
 def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> None:
@@ -464,17 +465,30 @@ def disk(play: Play) -> Path:
     return place
 
 
-def report(play: Play, stage: Stage, played_s: float) -> dict[str, object]:
+def account(traffic: Traffic) -> dict[str, int]:
+    """Elements of the log, those that the ledger lacks, and events that are stored twice."""
+    asked = traffic.expected.execute(
+        "SELECT (SELECT count(*) FROM element), (SELECT sum(elements) FROM parquet_ledger), "
+        "(SELECT count(*) FROM parquet_events), (SELECT count(*) FROM (SELECT DISTINCT topic, "
+        'partition, "offset", element FROM parquet_events))').fetchone()
+    assert asked is not None
+    elements, entered, stored, distinct = (int(count) for count in asked)
+    return {"elements": elements, "lost": elements - entered, "doubled": stored - distinct}
+
+
+def report(
+    play: Play, stage: Stage, played_s: float, counts: dict[str, int]
+) -> dict[str, object]:
     """What was done, as it is printed."""
     kills = stage.cast.kills
     return {
-        "seed": play.seed, "events": play.events, "played_s": round(played_s),
+        "seed": play.seed, "events": counts["elements"], "played_s": round(played_s),
         "kills": kills["kill -9"] + kills["failpoint"], "by": dict(kills), "acts": dict(stage.acts),
         "failpoint_hits": dict(sorted(stage.cast.hits.items())),
         "processes": stage.cast.started, "alerts": len(stage.subscriber.order),
         "subscriber_restarts": stage.subscriber.restarts,
         "clickhouse": dict(stage.inserts),
-        "lost": 0, "doubled": 0,
+        "lost": counts["lost"], "doubled": counts["doubled"],
     }
 
 

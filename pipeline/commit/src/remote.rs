@@ -423,7 +423,8 @@ fn absent<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
 pub(crate) const LOCAL: &str = "local copy";
 
 /// Whether asking again may give another answer. The client hides the status of what it does not
-/// name, so it is read from its text: 4xx stays as it is, and so does 501.
+/// name, so it is read from its text: 4xx stays as it is, and so does 501; S3 also says 400 of a
+/// request that came too slowly.
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::JoinError { .. } => return true,
@@ -432,7 +433,7 @@ fn is_passing(error: &Error) -> bool {
     }
     let text = error.to_string();
     let stays = ["status code: 4", "status code: 501", "without LOCATION", "AccessDenied"];
-    let slow = ["status code: 408", "status code: 429"];
+    let slow = ["status code: 408", "status code: 429", "RequestTimeout"];
     slow.iter().any(|word| text.contains(word)) || !stays.iter().any(|word| text.contains(word))
 }
 
@@ -492,6 +493,7 @@ mod tests {
         assert!(passing("error sending request"));
         assert!(passing("Server returned non-2xx status code: 503 Service Unavailable: "));
         assert!(passing("Server returned non-2xx status code: 429 Too Many Requests: "));
+        assert!(passing("status code: 400 Bad Request: <Code>RequestTimeout</Code>"));
         assert!(!passing("Server returned non-2xx status code: 400 Bad Request: "));
         assert!(!passing("Server returned non-2xx status code: 501 Not Implemented: "));
         assert!(!is_passing(&local_failure(std::io::Error::other("disk"))));

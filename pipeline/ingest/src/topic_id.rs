@@ -138,6 +138,9 @@ fn told(code: rd_kafka_resp_err_t) -> Result<(), rd_kafka_resp_err_t> {
 }
 
 fn name_and_id(topic: *const rd_kafka_TopicDescription_t) -> Option<(String, String)> {
+    if topic.is_null() {
+        return None;
+    }
     // SAFETY: the caller holds the event that owns the description, the id and both texts.
     unsafe {
         let error = rd_kafka_TopicDescription_error(topic);

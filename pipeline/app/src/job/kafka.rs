@@ -83,6 +83,14 @@ impl Reader {
         let latest = reader.first_start == FirstStart::Latest && reader.inputs.states.is_empty();
         let ids = reader.topic_ids(&found)?;
         reader.check_ids(&ids)?;
+        let nameless = found.iter().find(|found| !ids.contains_key(&found.topic));
+        if let Some(found) = nameless.filter(|_| !settings.kafka.is_embedded) {
+            tracing::warn!(
+                topic = found.topic,
+                "the broker tells no id of this topic (too old, or no right to DESCRIBE it): made \
+                 anew, it is noticed only where the stored offsets do not fit"
+            );
+        }
         let opened = reader.open(found, &ids, latest)?;
         reader.seeks.clear();
         Ok((reader, opened))
