@@ -1,6 +1,6 @@
-"""A data directory of format 2, the newest today, is kept: `fixtures/directories/format-2.tar.xz` was made by
-`load` in six steps, with state on disk and epochs after it. Whatever changes later has to read it on; a
-later format adds a directory of its own here and keeps this case."""
+"""A data directory of format 2, the previous one, is kept: `fixtures/directories/format-2.tar.xz` was made by
+`load` in six steps, with state on disk and epochs after it. It is read as it is; who writes makes it one of
+format 3, whose manifests have a checksum. A later format adds a directory of its own here and keeps this case."""
 
 from __future__ import annotations
 
@@ -31,9 +31,15 @@ def outcomes(data: Path) -> dict[str, int]:
     return {str(row["outcome"]): int(str(row["n"])) for row in rows}
 
 
+def version(data: Path) -> int:
+    """Its format."""
+    return int(json.loads((data / "FORMAT").read_text())["format_version"])
+
+
 def test_a_directory_of_format_2_has_its_rows_and_agrees_with_itself(older: Path) -> None:
     assert outcomes(older) == OUTCOMES
     sendtally.call("verify", "--data", older).expect(0)
+    assert version(older) == 2, "who only reads migrated it"
 
 
 def test_a_directory_of_format_2_goes_on(older: Path) -> None:
@@ -44,6 +50,21 @@ def test_a_directory_of_format_2_goes_on(older: Path) -> None:
     assert sum(after.values()) > sum(OUTCOMES.values()), after
     sendtally.call("verify", "--data", older).expect(0)
     sendtally.call(*load).expect(0, "already loaded")
+
+
+def test_the_first_who_writes_makes_it_a_directory_of_format_3(older: Path) -> None:
+    assert version(older) == 2
+    before = set((older / "chains").rglob("*.json"))
+    sendtally.call("load", "--records", KEPT / "next.jsonl", "--data", older).expect(0)
+    assert version(older) == 3
+    new = set((older / "chains").rglob("*.json")) - before
+    assert new and all(b'"sha256":"' in path.read_bytes()[-80:] for path in new)
+    newest = max((older / "chains" / "job").glob("*.json"))
+    text = newest.read_text()
+    newest.write_text(text.replace('"committed_at_us":1', '"committed_at_us":2', 1))
+    for command in (("verify",), ("sql", "SELECT 1")):
+        answer = sendtally.call(*command, "--data", older)
+        answer.expect(4, newest.name, "checksum", f"sendtally verify --data {older}")
 
 
 def test_a_newer_format_is_refused_and_untouched(older: Path) -> None:

@@ -3,19 +3,23 @@ missing one.
 
     write ─► fsync(file) ─► fsync(directory) ─► write aside ─► fsync ─► link manifest ─► fsync(dir)
                                                                           public links only after ─┘
-A trace of one `load` is read call by call. The rules are those of "Chains" in DESIGN.md; that the
-check can fail is shown by leaving fsyncs out of the trace.
+A trace of one `load`, and one of a live `run` on a real Kafka that is ended by SIGTERM, are read call by
+call. The rules are those of "Chains" in DESIGN.md; that the check can fail is shown by leaving fsyncs out
+of a trace.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import kafka
 import pytest
 import sendtally
 
@@ -24,6 +28,8 @@ OPENED = re.compile(r'openat\([^"]*"([^"]+)", ([A-Z_|]+).*\) = \d+')
 WRITTEN = re.compile(r"(?:write|pwrite64|writev)\(\d+<([^>]+)>.*\) = \d+")
 SYNCED = re.compile(r"f(?:data)?sync\(\d+<([^>]+)>\)\s+= 0")
 LINKED = re.compile(r'link(?:at)?\([^"]*"([^"]+)", [^"]*"([^"]+)".*\) = 0')
+STARTED = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
 MADE = re.compile(r'mkdir(?:at)?\([^"]*"([^"]+)".*\) = 0')
 
 
@@ -38,9 +44,25 @@ class Disk:
     wrong: list[str] = field(default_factory=list)
     manifests: int = 0
     published: int = 0
+    # By thread: a call that others went past, and what was not durable when it began.
+    begun: dict[str, tuple[str, set[Path], set[Path]]] = field(default_factory=dict)
 
-    def call(self, line: str) -> None:
-        """One line of the trace."""
+    def line(self, line: str) -> None:
+        """One line of the trace: a call, or its beginning or end."""
+        if found := STARTED.match(line):
+            if path := re.search(r"(?:write|pwrite64|writev)\(\d+<([^>]+)>", line):
+                self.dirty.add(Path(path[1]))
+            self.begun[found[1]] = (found[2], set(self.dirty), set(self.unnamed))
+        elif found := RESUMED.match(line):
+            start, dirty, unnamed = self.begun.pop(found[1], ("", set(), set()))
+            self.call(start + found[2], dirty, unnamed)
+        else:
+            self.call(line, self.dirty, self.unnamed)
+
+    def call(self, line: str, dirty: set[Path], unnamed: set[Path]) -> None:
+        """A call, with what was not durable when it began."""
+        if str(self.root.parent) not in line:
+            return
         if found := MADE.search(line):
             self.unnamed.add(Path(found[1]))
         elif (found := OPENED.search(line)) and "O_CREAT" in found[2]:
@@ -53,31 +75,31 @@ class Disk:
             self.dirty.discard(synced)
             self.unnamed = {path for path in self.unnamed if path.parent != synced}
         elif found := LINKED.search(line):
-            self.link(Path(found[1]), Path(found[2]))
+            self.link(Path(found[1]), Path(found[2]), dirty, set(unnamed))
 
-    def link(self, source: Path, name: Path) -> None:
+    def link(self, source: Path, name: Path, dirty: set[Path], unnamed: set[Path]) -> None:
         """A name appears: of a manifest or of a public file."""
-        if source in self.dirty:
+        if source in dirty:
             self.wrong.append(f"{name} is linked before its bytes are durable")
         if name.suffix == ".json":
             self.manifests += 1
-            self.needs(name, [self.root / file for file in named(name)])
+            self.needs(name, [self.root / file for file in named(name)], dirty, unnamed)
         elif "public" in name.parts:
             self.published += 1
             lake = self.root / "chains" / "lake"
             heads = [path for path in sorted(lake.glob("*.json"))
                      if str(source.relative_to(self.root)) in named(path)]
             assert heads, f"no manifest names {source}"
-            self.needs(name, [heads[0]])
+            self.needs(name, [heads[0]], dirty, unnamed)
         self.unnamed.add(name)
         self.announced.append(name)
 
-    def needs(self, name: Path, files: list[Path]) -> None:
+    def needs(self, name: Path, files: list[Path], dirty: set[Path], unnamed: set[Path]) -> None:
         """All these files, and the directories that lead to them, are durable."""
         for file in files:
-            if file in self.dirty:
+            if file in dirty:
                 self.wrong.append(f"{name} appears before {file} is durable")
-            lost = [path for path in [file, *file.parents] if path in self.unnamed]
+            lost = [path for path in [file, *file.parents] if path in unnamed]
             if lost:
                 self.wrong.append(f"{name} appears before the name {lost[0]} is durable")
 
@@ -99,17 +121,25 @@ def judge(root: Path, lines: list[str]) -> Disk:
     """Reads a trace."""
     disk = Disk(root)
     for line in lines:
-        if str(root.parent) in line:
-            disk.call(line)
+        disk.line(line)
     disk.end()
     return disk
 
 
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The calls of a `load`, and its data directory."""
+Trace = tuple[Path, list[str]]
+
+
+def strace(calls: Path, *command: object) -> list[str]:
+    """The command under strace."""
     if shutil.which("strace") is None:
         pytest.fail("strace is missing (Debian: strace)")
+    return ["strace", "-f", "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", str(calls),
+            *map(str, command)]
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The calls of a `load`, and its data directory."""
     work = tmp_path_factory.mktemp("fsyncs")
     records = work / "records"
     sendtally.call("simulate", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml", "--events",
@@ -117,17 +147,59 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     data, calls = work / "data", work / "calls"
     files = sorted((records / "records").glob("*.jsonl"))
     done = subprocess.run(
-        ["strace", "-f", "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", calls,
-         sendtally.binary(), "load", "--records", *files, "--data", data],
+        strace(calls, sendtally.binary(), "load", "--records", *files, "--data", data),
         capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return data, calls.read_text().splitlines()
 
 
-def test_everything_is_durable_before_what_names_it(trace: tuple[Path, list[str]]) -> None:
+@pytest.fixture(scope="module")
+def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The calls of a `run` that is fed while it runs, until SIGTERM, and its data directory."""
+    work = tmp_path_factory.mktemp("live-fsyncs")
+    data, calls = work / "data", work / "calls"
+    with kafka.Kafka() as node:
+        config = sendtally.Config(data, node.brokers, extra={"sink": ["publish_after_s = 1"]})
+        feed = ("simulate", "--live", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml",
+                "--rate", "200", "--events", "4000", "--partitions", "4", "--out", "kafka",
+                "--brokers", node.brokers, "--log", work / "log")
+        with open(work / "log.txt", "wb") as out, sendtally.running(*feed, log=work / "feed.txt"):
+            sendtally.wait_until(node.topics, 30, "topics")
+            traced = subprocess.Popen(
+                strace(calls, sendtally.binary(), "run", "--config", config.write()),
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=sendtally.environment())
+            public = data / "public" / "events"
+            sendtally.wait_until(lambda: list(public.rglob("*.parquet")), 120, "a public file")
+            child = Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]
+            os.kill(int(child), signal.SIGTERM)
+            assert traced.wait(60) == 0, (work / "log.txt").read_text()
+    return data, calls.read_text().splitlines()
+
+
+def test_everything_is_durable_before_what_names_it(trace: Trace) -> None:
     disk = judge(*trace)
     assert disk.manifests >= 6 and disk.published >= 6, (disk.manifests, disk.published)
     assert not disk.wrong, "\n".join(disk.wrong[:10])
+
+
+@pytest.mark.servers
+def test_in_a_live_run_too(live_trace: Trace) -> None:
+    disk = judge(*live_trace)
+    assert disk.manifests >= 15 and disk.published >= 1, (disk.manifests, disk.published)
+    assert not disk.wrong, "\n".join(disk.wrong[:10])
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("left_out", [
+    r"segments/job/[^>]+\.arrow", "/segments/job", r"state/job/[^>]+\.run", "/chains/job",
+    "/chains/aggregate", r"chains/job/[^>]+\.tmp",
+])
+def test_a_fsync_that_a_live_run_misses_is_told(live_trace: Trace, left_out: str) -> None:
+    data, lines = live_trace
+    # A call that others went past stands in two lines: without its beginning it has no path.
+    fewer = [line for line in lines if not re.search(rf"f(data)?sync\(\d+<[^>]*{left_out}>", line)]
+    assert len(fewer) < len(lines), f"the trace has no fsync of {left_out}"
+    assert judge(data, fewer).wrong, f"without fsyncs of {left_out} nothing is told"
 
 
 @pytest.mark.parametrize("left_out", [
@@ -136,7 +208,7 @@ def test_everything_is_durable_before_what_names_it(trace: tuple[Path, list[str]
     r"fsync\(\d+<[^>]*/chains/lake>", r"fsync\(\d+<[^>]*lake/events/[^>]+\.parquet>",
     r"fsync\(\d+<[^>]*/chains>", r"fsync\(\d+<[^>]*/public/[^>]*date=[^>]*>",
 ])
-def test_a_missing_fsync_is_told(trace: tuple[Path, list[str]], left_out: str) -> None:
+def test_a_missing_fsync_is_told(trace: Trace, left_out: str) -> None:
     data, lines = trace
     fewer = [line for line in lines if not re.search(left_out, line)]
     assert len(fewer) < len(lines), f"the trace has no {left_out}"

@@ -79,7 +79,9 @@ def test_a_damaged_run_stops_with_its_name(little: Path, tmp_path: Path) -> None
     payload.write_text('{"results":[]}')
     answer = sendtally.call(
         "load", "--source", "infobip", payload, "--data", data, SENDTALLY_KEY=sendtally.SECRET)
-    answer.expect(4, run.name, "damaged")
+    answer.expect(4, run.name, "damaged", f"sendtally verify --data {data}")
+    told = sendtally.call("verify", "--data", data)
+    assert told.code != 0 and run.name in told.out, told
 
 
 def test_manifests_are_contiguous_and_balanced(drained: Drained) -> None:

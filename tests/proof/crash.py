@@ -42,8 +42,6 @@ DATABASE = "sendtally"
 # A transition is served so long after its processing time.
 SETTLED_US = 20_000_000
 OWNER_S = 60.0
-# The oracle folds the whole log anew for each.
-EVALUATED = 12
 # How long an owner may take to come to its failpoint, by the first word of its name.
 SLOW_POINTS = {"lake": 30.0, "commit": 20.0}
 FAULTS = {"drop_after_apply": 0.08, "drop_before_apply": 0.04,
@@ -384,42 +382,44 @@ def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
 
 
 def evaluated_again(traffic: Traffic, folder: Path, play: Play) -> list[str]:
-    """The evidence of transitions, counted again by the oracle over the log as far as the epoch that
-    they name had read it: every transition, or a sample of EVALUATED epochs."""
+    """The evidence of every transition, counted again by the oracle over the log as far as the epoch
+    that it names had read it. Only messages that may belong to its series are looked at."""
     db = traffic.expected
     rows = db.execute(
         "SELECT seq, series, epoch_us(event_time), evidence "
         f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq").fetchall()
-    epochs: dict[int, list[tuple[int, str, int, dict[str, object]]]] = {}
+    groups: dict[tuple[int, str], list[tuple[int, int, dict[str, object]]]] = {}
     for seq, series, at_us, text in rows:
         evidence = json.loads(text)
-        epochs.setdefault(int(evidence["epoch"]), []).append((seq, series, at_us, evidence))
-    chosen = sorted(epochs)
-    if len(chosen) > EVALUATED:
-        chosen = sorted(random.Random(play.seed).sample(chosen, EVALUATED))
+        groups.setdefault((int(evidence["epoch"]), series), []).append((seq, at_us, evidence))
     db.execute("CREATE OR REPLACE TABLE whole_log AS SELECT * FROM element")
+    db.execute("CREATE OR REPLACE TABLE told AS SELECT DISTINCT source, message_id, channel, "
+               "coalesce(carrier, '') AS carrier FROM canonical")
     lines: list[str] = []
-    for epoch in chosen:
+    for (epoch, series), transitions in groups.items():
+        channel, carrier = (part.split("=", 1)[1] for part in series.split(","))
+        # One event may tell the carrier and another the channel; without a carrier it is the channel.
+        what, value = ("carrier", carrier) if carrier else ("channel", channel)
         db.execute(
             "CREATE OR REPLACE TABLE element AS SELECT w.* FROM whole_log AS w JOIN (SELECT topic, "
             "partition, max(end_offset) AS read FROM parquet_ledger WHERE epoch <= ? GROUP BY ALL) "
-            'USING (topic, partition) WHERE w."offset" < read', [epoch])
+            "USING (topic, partition) SEMI JOIN (SELECT source, message_id FROM told WHERE "
+            f'{what} = ?) USING (source, message_id) WHERE w."offset" < read', [epoch, value])
         for name in ("events.sql", "messages.sql"):
             oracle.run_file(db, name)
-        for transition in epochs[epoch]:
-            lines += evidence_differences(db, *transition)
+        for seq, at_us, evidence in transitions:
+            lines += evidence_differences(db, seq, (channel, carrier), at_us, evidence)
     db.execute("CREATE OR REPLACE TABLE element AS SELECT * FROM whole_log")
     oracle.expect(db, sendtally.watermark_us(play.work / "disk" / "data"))
-    print(f"{len(chosen)} of {len(epochs)} epochs with transitions were evaluated again", flush=True)
+    print(f"the evidence of all {len(rows)} transitions was counted again", flush=True)
     return lines
 
 
 def evidence_differences(
-    db: oracle.duckdb.DuckDBPyConnection, seq: int, series: str, at_us: int,
+    db: oracle.duckdb.DuckDBPyConnection, seq: int, series: tuple[str, str], at_us: int,
     evidence: dict[str, object],
 ) -> list[str]:
     """Counts of the two windows of a transition."""
-    channel, carrier = (part.split("=", 1)[1] for part in series.split(","))
     lines = []
     for name in ("short", "long"):
         window = evidence[name]
@@ -429,7 +429,7 @@ def evidence_differences(
             "AND outcome NOT IN ('delivered', 'read', 'canceled')), count(*) FILTER (NOT is_final) "
             "FROM message WHERE channel = ? AND coalesce(carrier, '') = ? AND cohort_us >= ? "
             "AND cohort_us < ?",
-            [channel, carrier, at_us - int(window["window_s"]) * 1_000_000, at_us]).fetchone()
+            [*series, at_us - int(window["window_s"]) * 1_000_000, at_us]).fetchone()
         told = tuple(window[kind] for kind in ("good", "bad", "pending"))
         if counted != told:
             lines.append(f"alert {seq} ({series}, {name}): says {told}, the log says {counted}")

@@ -7,8 +7,8 @@
                                        └─► the loader's plan ─► insert ─► ClickHouse
 
 Broker, ClickHouse, producer and both readers share the machine with the process that is measured.
-Capacity is measured first, with the same servers and readers: records already in Kafka, until every
-table is in ClickHouse. For `sql` a record counts as visible once an answer has an offset of its partition at or
+Capacity is measured first, with all of them at work: a producer that sends as fast as it can, until
+every table is in ClickHouse. For `sql` a record counts as visible once an answer has an offset of its partition at or
 above its own. ClickHouse is only asked how many rows `events` has, which costs it nothing: rows come
 epoch by epoch, so a record is there once all rows up to its epoch's last are. Each figure holds the
 query's own time and the pause between two queries.
@@ -41,6 +41,7 @@ PAUSE_S = 0.2
 WARM_S = 30.0
 NEWEST = ('SELECT topic, partition, max("offset") AS newest FROM events '
           "WHERE ingest_time >= now() - INTERVAL '30 seconds' GROUP BY topic, partition")
+TOPICS = [f"messaging.{name}" for name in ("infobip", "twilio", "whatsapp")]
 # Rows are counted over all partitions.
 ALL: Place = ("", 0)
 
@@ -111,17 +112,22 @@ def loaded(data: Path) -> int:
 
 
 def capacity(chosen: argparse.Namespace) -> float:
-    """Events a second, all of them already in Kafka, until every table is in ClickHouse."""
+    """Events a second that this machine takes in with everybody at work: sent as fast as they can be
+    while the process reads, until every table is in ClickHouse."""
     with kafka.Kafka() as node, ClickHouse(chosen.work / "clickhouse-0") as front:
-        events = str(chosen.events)
-        subprocess.run(simulate(chosen, node.brokers, "--seed", "1", "--rate", "10000",
-                                "--events", events), check=True, stdin=subprocess.DEVNULL)
-        began = time.monotonic()
+        node.create_topics(TOPICS, 4)
         process = run(chosen, node.brokers, front.url, "capacity")
         try:
-            data, ends = chosen.work / "capacity", node.end_offsets()
-            sendtally.wait_until(lambda: sendtally.head(data) > 1, WAIT_S, "a commit")
+            data = chosen.work / "capacity"
+            sendtally.wait_until(lambda: sendtally.head(data) > 2, 60, "epochs")
+            began = time.monotonic()
+            producer = subprocess.Popen(
+                simulate(chosen, node.brokers, "--seed", "1", "--rate", "10000", "--events",
+                         str(chosen.events)), stdin=subprocess.DEVNULL)
+            sendtally.wait_until(lambda: rows_in(front) > 0, 60, "rows")
             asking = readers(front, data)
+            assert producer.wait(WAIT_S) == 0, "the producer failed"
+            ends = node.end_offsets()
             sendtally.wait_until(lambda: committed(data) == ends, WAIT_S, "all records")
             last = sendtally.head(data)
             sendtally.wait_until(lambda: loaded(data) >= last, WAIT_S, "all tables")
@@ -148,7 +154,7 @@ def readers(front: ClickHouse, data: Path) -> dict[str, Seen]:
 def live(chosen: argparse.Namespace, rate: float) -> dict[str, list[float]]:
     """Latencies by reader, at a rate."""
     with kafka.Kafka() as node, ClickHouse(chosen.work / "clickhouse-1") as front:
-        node.create_topics([f"messaging.{name}" for name in ("infobip", "twilio", "whatsapp")], 4)
+        node.create_topics(TOPICS, 4)
         process = run(chosen, node.brokers, front.url, "live")
         sendtally.wait_until(lambda: sendtally.head(chosen.work / "live") > 2, 60, "epochs")
         producer = subprocess.Popen(

@@ -1,9 +1,12 @@
 //! Why a command ends without success, and with which exit code (DESIGN.md, "Commands").
 
 use std::fmt;
+use std::path::Path;
 
+use commit::CommitError;
 use model::fault::Domain;
 use sink::clickhouse::Refusal;
+use track::TrackError;
 
 /// A command's failure: what the user reads, and the exit code.
 #[derive(Debug)]
@@ -93,9 +96,28 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl From<commit::CommitError> for Failure {
-    fn from(error: commit::CommitError) -> Self {
-        Self::with(&error, error.domain()).for_lack_of_space(error.is_full())
+/// What to do about a damaged file: which command tells of all of them, and what mends them.
+fn mend(path: &Path) -> String {
+    let root = path.ancestors().skip(1).find(|root| root.join("FORMAT").is_file());
+    let place = root.map_or_else(
+        || "--data DIR, with --store URL where there is one".to_owned(),
+        |root| format!("--data {}", root.display()),
+    );
+    format!(
+        "; nothing was changed. Stop what runs on this directory and ask `sendtally verify \
+         {place}` for every damaged file: restore these from a copy, or read the topics (load the \
+         files) anew into another data directory"
+    )
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        let mut failure =
+            Self::with(&error, error.domain()).for_lack_of_space(error.is_full());
+        if let CommitError::Damaged { path, .. } = &error {
+            failure.message += &mend(path);
+        }
+        failure
     }
 }
 
@@ -105,9 +127,13 @@ impl From<ingest::IngestError> for Failure {
     }
 }
 
-impl From<track::TrackError> for Failure {
-    fn from(error: track::TrackError) -> Self {
-        Self::with(&error, Domain::Protect)
+impl From<TrackError> for Failure {
+    fn from(error: TrackError) -> Self {
+        let mut failure = Self::with(&error, Domain::Protect);
+        if let TrackError::Damaged { path, .. } = &error {
+            failure.message += &mend(path);
+        }
+        failure
     }
 }
 

@@ -159,6 +159,7 @@ fn own(
         match takeover(chain, &settings.version, clock.now_us()) {
             Ok(()) => {
                 fail_point!("job::taken_over");
+                dir.migrate()?;
                 return Ok(Some(connected));
             }
             Err(failure) if chain.refresh()? => {

@@ -25,6 +25,7 @@ use crate::cache::write_cached;
 use crate::datadir::{DataDir, random_hex};
 use crate::publish::{publish_absent, sync_parent};
 use crate::remote::Remote;
+use crate::seal::{is_whole, seal};
 
 /// A head that has not moved for so long may be taken over.
 pub const TAKEOVER_US: i64 = 5 * model::time::SECOND_US;
@@ -320,10 +321,11 @@ impl Chain {
         }
         let path = self.path(epoch);
         self.still_ours()?;
-        let bytes = serde_json::to_vec(&manifest).map_err(|error| CommitError::Damaged {
+        let object = serde_json::to_vec(&manifest).map_err(|error| CommitError::Damaged {
             path: path.clone(),
             what: format!("the manifest cannot be written as JSON: {error}"),
         })?;
+        let bytes = seal(object);
         match self.data.remote() {
             None => self.create_here(&manifest, &bytes)?,
             Some(remote) => self.create_stored(remote, &manifest, &bytes)?,
@@ -417,6 +419,9 @@ impl Chain {
     }
 }
 
+/// Format since which manifests carry a checksum.
+const SEALED: u32 = 3;
+
 /// Number of a manifest by its name.
 fn number_of(name: &str) -> Option<u64> {
     name.strip_suffix(".json").filter(|stem| stem.len() == 20)?.parse().ok()
@@ -429,6 +434,10 @@ fn parse(epoch: u64, path: PathBuf, bytes: &[u8]) -> Result<(Manifest, String), 
     if manifest.format_version > FORMAT_VERSION {
         let found = manifest.format_version;
         return Err(CommitError::NewerFormat { path, found, known: FORMAT_VERSION });
+    }
+    if manifest.format_version >= SEALED && !is_whole(bytes) {
+        let what = "its checksum is not that of its bytes".to_owned();
+        return Err(CommitError::Damaged { path, what });
     }
     if manifest.epoch != epoch {
         let what = format!("it says epoch {}", manifest.epoch);

@@ -1,24 +1,23 @@
 //! The data directory: its places, the version of its format, and the store that it is a cache of.
 //!
 //! ```text
-//! DIR/FORMAT          {"format_version":2}          with a store also its id: {…,"store_id":"…"}
+//! DIR/FORMAT          {"format_version":3}          with a store also its id: {…,"store_id":"…"}
 //! DIR/chains/<name>/  manifests           DIR/segments/<name>/  Arrow IPC streams
 //! DIR/state/<name>/   state slices        DIR/lake/, DIR/public/  Parquet
 //! ```
 //! With a store the same names are its keys. A directory belongs to no store or to the one whose
 //! id it has: what it holds is never mixed with another's.
 
-use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use model::keys::hex;
-use model::manifest::FORMAT_VERSION;
+use model::manifest::{FORMAT_VERSION, OLDEST_FORMAT};
 use serde::{Deserialize, Serialize};
 
 use crate::CommitError;
-use crate::publish::{publish_absent, sync_parent};
+use crate::publish::{publish_absent, sync_parent, write_synced};
 use crate::remote::Remote;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,11 +38,13 @@ impl Format {
 
     fn check(&self, path: &Path) -> Result<(), CommitError> {
         let (path, found, known) = (path.to_path_buf(), self.format_version, FORMAT_VERSION);
-        match found.cmp(&known) {
-            Ordering::Greater => Err(CommitError::NewerFormat { path, found, known }),
-            Ordering::Less => Err(CommitError::OlderFormat { path, found, known }),
-            Ordering::Equal => Ok(()),
+        if found > known {
+            return Err(CommitError::NewerFormat { path, found, known });
         }
+        if found < OLDEST_FORMAT {
+            return Err(CommitError::OlderFormat { path, found, known });
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +125,38 @@ impl DataDir {
             return Err(CommitError::OtherStore { path, store });
         }
         Ok(Self { root: root.to_path_buf(), remote: Some(remote) })
+    }
+
+    /// Makes a directory of an older format one of today's: what is in it is read as it is, what
+    /// is written from now on an older build could not read, and has to refuse. For the owner, who
+    /// claimed the job's chain.
+    ///
+    /// # Errors
+    /// Where the version cannot be written.
+    pub fn migrate(&self) -> Result<(), CommitError> {
+        let path = self.root.join(FORMAT);
+        let text = fs::read(&path).map_err(CommitError::io("read", &path))?;
+        let mut format = Format::read(&text, &path)?;
+        let stored = self.remote.as_ref().map(|remote| remote.get(FORMAT)).transpose()?.flatten();
+        let old = |text: &[u8]| Ok(Format::read(text, &path)?.format_version < FORMAT_VERSION);
+        let here = old(&text)?;
+        let there = stored.as_deref().map_or(Ok(false), old)?;
+        if !here && !there {
+            return Ok(());
+        }
+        format.format_version = FORMAT_VERSION;
+        let mut new = serde_json::to_vec(&format).map_err(|error| CommitError::Damaged {
+            path: path.clone(),
+            what: error.to_string(),
+        })?;
+        new.push(b'\n');
+        if let Some(remote) = self.remote.as_ref().filter(|_| there) {
+            remote.replace(FORMAT, &new)?;
+        }
+        let aside = path.with_extension("tmp");
+        write_synced(&aside, &new)?;
+        fs::rename(&aside, &path).map_err(CommitError::io("rename to", &path))?;
+        sync_parent(&path)
     }
 
     /// The store that this directory is a cache of.

@@ -26,6 +26,8 @@ mod publish;
 
 mod segment;
 
+mod seal;
+
 mod chain;
 
 mod collect;
@@ -74,8 +76,8 @@ pub enum CommitError {
     },
     /// The directory is of a format that no release wrote.
     #[error(
-        "{path} has format version {found}, this build knows {known} and cannot migrate it: read \
-         the topics or load the files anew into another --data directory"
+        "{path} has format version {found}, this build knows {known} and migrates none so old: \
+         read the topics or load the files anew into another --data directory"
     )]
     OlderFormat {
         /// The directory.
@@ -86,12 +88,21 @@ pub enum CommitError {
         known: u32,
     },
     /// A file is not what a manifest says.
-    #[error("{path} is damaged: {what}; restore it from a copy, nothing was changed")]
+    #[error("{path} is damaged: {what}")]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// A name stands, and may be gone after a power cut.
+    #[error(
+        "{path} stands, but the disk was full for a minute and its name is not durable: make \
+         space and start again, nothing is lost"
+    )]
+    NotDurable {
+        /// The file.
+        path: PathBuf,
     },
     /// Another process wrote the next manifest.
     #[error("chain {chain} was taken over by {owner}: this process stops")]

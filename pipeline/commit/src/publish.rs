@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use fail::fail_point;
 use model::mutant::Mutant;
@@ -30,7 +31,8 @@ pub fn free_bytes(dir: &Path) -> Result<u64, CommitError> {
 /// its name, the directory fsynced. Returns false where it exists.
 ///
 /// # Errors
-/// Where the file system refuses; nothing of `path` is there then.
+/// Where the file system refuses; nothing of `path` is there then. [`CommitError::NotDurable`]
+/// where it is there, and its directory could not be fsynced for a minute.
 pub fn publish_absent(path: &Path, bytes: &[u8], attempt: &str) -> Result<bool, CommitError> {
     let aside = path.with_extension(format!("{attempt}.tmp"));
     let written = write_synced(&aside, bytes);
@@ -48,9 +50,29 @@ pub fn publish_absent(path: &Path, bytes: &[u8], attempt: &str) -> Result<bool, 
     let created = linked?;
     if created {
         fail_point!("commit::linked");
-        sync_parent(path)?;
+        until_durable(path, SYNC_REST, sync_parent)?;
     }
     Ok(created)
+}
+
+/// Between two tries to make a name durable, and how many there are: a minute.
+const SYNC_REST: Duration = Duration::from_millis(500);
+const SYNC_TRIES: u32 = 120;
+
+/// The name stands, and others may act on it: what it names must not be written again, so a full
+/// disk is waited out here, with nothing but the fsync repeated.
+fn until_durable(
+    path: &Path,
+    rest: Duration,
+    mut sync: impl FnMut(&Path) -> Result<(), CommitError>,
+) -> Result<(), CommitError> {
+    for _ in 0..SYNC_TRIES {
+        match sync(path) {
+            Err(error) if error.is_full() => std::thread::sleep(rest),
+            other => return other,
+        }
+    }
+    Err(CommitError::NotDurable { path: path.to_path_buf() })
 }
 
 /// Writes a new file and fsyncs it.
@@ -74,4 +96,31 @@ pub(crate) fn sync_parent(path: &Path) -> Result<(), CommitError> {
     let parent = parent.unwrap_or_else(|| Path::new("."));
     let directory = File::open(parent).map_err(CommitError::io("open", parent))?;
     directory.sync_all().map_err(CommitError::io("fsync", parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    fn full() -> Result<(), CommitError> {
+        let source = Error::from(ErrorKind::StorageFull);
+        Err(CommitError::Io { what: "fsync", path: "chains/job".into(), source })
+    }
+
+    #[test]
+    fn a_name_that_stands_on_a_full_disk_is_only_fsynced_again() {
+        let path = Path::new("chains/job/1.json");
+        let mut calls = 0;
+        let twice = |_: &Path| {
+            calls += 1;
+            if calls < 3 { full() } else { Ok(()) }
+        };
+        until_durable(path, Duration::ZERO, twice).unwrap();
+        assert_eq!(calls, 3);
+        let error = until_durable(path, Duration::ZERO, |_| full()).unwrap_err();
+        assert!(!error.is_full(), "whoever tries again would write over what stands");
+        assert!(error.to_string().contains("chains/job/1.json"), "{error}");
+    }
 }

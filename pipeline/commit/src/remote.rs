@@ -258,6 +258,15 @@ impl Remote {
         }
     }
 
+    /// Puts an object in the place of the one that is there. Nothing that a manifest names.
+    pub(crate) fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), CommitError> {
+        const WHAT: &str = "replace an object in";
+        let (at, payload) = (self.at(key), PutPayload::from(bytes.to_vec()));
+        self.ask(WHAT, || self.0.store.put_opts(&at, payload.clone(), PutOptions::default()))?
+            .map(drop)
+            .map_err(|error| self.refused(WHAT, error))
+    }
+
     /// Fails where a second create of one object succeeds: two owners would then overwrite each
     /// other's manifests.
     ///

@@ -7,7 +7,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Version of the data directory's format that this build writes.
-pub const FORMAT_VERSION: u32 = 2;
+///
+/// - 2: runs of tracked messages.
+/// - 3: manifests carry a checksum of their own.
+pub const FORMAT_VERSION: u32 = 3;
+
+/// The oldest version that this build reads, and migrates where it writes.
+pub const OLDEST_FORMAT: u32 = 2;
 
 /// One file that a manifest names: an Arrow IPC stream or a Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

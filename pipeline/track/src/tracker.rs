@@ -87,7 +87,7 @@ pub enum TrackError {
         source: std::io::Error,
     },
     /// A file of the state is not what was written.
-    #[error("{path} is damaged: {what}; restore it from a copy, nothing was changed")]
+    #[error("{path} is damaged: {what}")]
     Damaged {
         /// The file.
         path: PathBuf,

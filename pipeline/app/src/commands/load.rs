@@ -50,6 +50,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let keyring = keyring(&dir)?;
     check_key(&chain, &dir, &keyring)?;
     takeover(&mut chain, "load", clock.now_us())?;
+    dir.migrate()?;
     let (mut core, state) = recover(&dir, &chain, 1, config::TRACK_MEMORY_BYTES)?;
     core.values.insert(KEY.to_owned(), keyring.fingerprint());
     let committer = Committer {

@@ -1,5 +1,9 @@
 //! What a chain promises, on a shared directory and on a store.
 
+use std::path::Path;
+
+use model::manifest::OLDEST_FORMAT;
+
 use super::*;
 use crate::datadir::Access;
 use crate::places::{Place, both};
@@ -133,9 +137,42 @@ fn a_damaged_manifest_and_a_newer_format_are_refused() {
         let known = FORMAT_VERSION;
         let newer = reopened(known + 1).unwrap_err();
         assert!(matches!(newer, CommitError::NewerFormat { found, .. } if found == known + 1));
-        let older = reopened(known - 1).unwrap_err();
-        assert!(matches!(older, CommitError::OlderFormat { found, .. } if found == known - 1));
+        let oldest = OLDEST_FORMAT - 1;
+        let older = reopened(oldest).unwrap_err();
+        assert!(matches!(older, CommitError::OlderFormat { found, .. } if found == oldest));
+        let kept = reopened(OLDEST_FORMAT).unwrap();
+        let text = |root: &Path| fs::read_to_string(root.join("FORMAT")).unwrap();
+        assert!(text(kept.root()).contains("2"), "who only reads changes nothing");
+        for _ in 0..2 {
+            kept.migrate().unwrap();
+            assert!(text(kept.root()).contains(&format!("\"format_version\":{known}")));
+        }
+        if place.is_stored() {
+            let stored = place.remote().get("FORMAT").unwrap().unwrap();
+            assert_eq!(stored, fs::read(kept.root().join("FORMAT")).unwrap());
+        }
         reopened(known).unwrap();
+    });
+}
+
+#[test]
+fn a_changed_byte_of_the_newest_manifest_is_told_unless_it_is_of_format_2() {
+    both("seal", |place| {
+        let dir = place.dir();
+        let mut chain = Chain::open(&dir, "job", "a").unwrap();
+        chain.create(Manifest { committed_at_us: 1_234_567, ..Manifest::default() }).unwrap();
+        let whole = fs::read_to_string(chain.path(1)).unwrap();
+        fs::write(chain.path(1), whole.replace("1234567", "1234568")).unwrap();
+        if place.is_stored() {
+            let again = Chain::open(&dir, "job", "a").unwrap();
+            assert_eq!(again.head().unwrap().committed_at_us, 1_234_567, "fetched again");
+            return;
+        }
+        let error = Chain::open(&dir, "job", "a").unwrap_err();
+        assert!(matches!(error, CommitError::Damaged { .. }), "{error}");
+        let older = whole.replace("\"format_version\":3", "\"format_version\":2");
+        fs::write(chain.path(1), older).unwrap();
+        assert_eq!(Chain::open(&dir, "job", "a").unwrap().epoch(), 1);
     });
 }
 

@@ -62,10 +62,10 @@ fn sizes(remote: &Remote) -> Outcome<BTreeMap<String, u64>> {
 
 /// Tells which are missing or changed; whether none is.
 pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
-    let manifests = manifests(dir)?;
+    let mut wrong = Vec::new();
+    let manifests = manifests(dir, &mut wrong)?;
     let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
     let place = Place::of(dir)?;
-    let mut wrong = Vec::new();
     // A run of the state is named by every manifest as long as it is in force.
     let mut seen = BTreeSet::new();
     for manifest in &manifests {
@@ -94,7 +94,8 @@ pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
     tell(&wrong)
 }
 
-fn manifests(dir: &DataDir) -> Outcome<Vec<Manifest>> {
+/// All that can be read; those that cannot are `wrong`.
+fn manifests(dir: &DataDir, wrong: &mut Vec<String>) -> Outcome<Vec<Manifest>> {
     let mut manifests = Vec::new();
     for name in [JOB, AGGREGATE] {
         let chain = reader(dir, name)?;
@@ -104,7 +105,11 @@ fn manifests(dir: &DataDir) -> Outcome<Vec<Manifest>> {
             drop(chain.fetch(*first, *last));
         }
         for epoch in numbers {
-            manifests.push(chain.read(epoch)?.unwrap_or_default());
+            match chain.read(epoch) {
+                Ok(manifest) => manifests.push(manifest.unwrap_or_default()),
+                Err(CommitError::Damaged { path, .. }) => wrong.push(path.display().to_string()),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(manifests)
