@@ -323,6 +323,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
                 .unwrap_or(i64::MAX / 2_000_000)
                 .saturating_mul(model::time::SECOND_US),
             retention: Retention::new(raw.retention)?,
+            min_free_bytes: raw.commit.min_free_mb << 20,
             loads,
         },
         listen: raw.serve.map(|serve| serve.listen),

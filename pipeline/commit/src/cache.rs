@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use model::keys::hex;
@@ -23,6 +24,9 @@ use crate::datadir::{DataDir, random_hex};
 use crate::publish::write_file;
 use crate::remote::{Remote, local_failure};
 use crate::segment::digest_file;
+
+/// A copy may be in use so long after it came.
+const COPY_STAYS: Duration = Duration::from_secs(600);
 
 impl DataDir {
     /// Path of a file that a manifest names, fetched where it is not here.
@@ -87,6 +91,31 @@ impl DataDir {
         fs::rename(aside, &path).map_err(CommitError::io("rename to", &path))?;
         remote.learn(&file.path);
         Ok(())
+    }
+
+    /// Drops copies of stored files that were neither fetched nor written lately, until about so
+    /// many bytes are free again; they are fetched when somebody needs them. Returns the bytes.
+    ///
+    /// # Errors
+    /// Where a copy cannot be removed.
+    pub fn drop_copies(&self, files: &[FileRef], wanted: u64) -> Result<u64, CommitError> {
+        let Some(remote) = self.remote() else { return Ok(0) };
+        let mut dropped = 0;
+        for file in files {
+            if dropped >= wanted {
+                break;
+            }
+            let path = self.root().join(&file.path);
+            let Ok(known) = fs::metadata(&path) else { continue };
+            let age = known.modified().ok().and_then(|at| at.elapsed().ok());
+            if age.is_none_or(|age| age < COPY_STAYS) {
+                continue;
+            }
+            fs::remove_file(&path).map_err(CommitError::io("remove", &path))?;
+            remote.forget(&file.path);
+            dropped += known.len();
+        }
+        Ok(dropped)
     }
 
     fn is_here(&self, remote: &Remote, file: &FileRef) -> Result<bool, CommitError> {

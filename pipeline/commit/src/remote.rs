@@ -410,6 +410,11 @@ impl Remote {
         lock(&self.0.known).insert(key.to_owned());
     }
 
+    /// There is no local copy any more.
+    pub(crate) fn forget(&self, key: &str) {
+        lock(&self.0.known).remove(key);
+    }
+
     pub(crate) fn knows(&self, key: &str) -> bool {
         lock(&self.0.known).contains(key)
     }

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use commit::{Chain, DataDir, digest_file};
+use commit::{Chain, DataDir, digest_file, free_bytes};
 use fail::fail_point;
 use model::clock::Clock;
 use model::manifest::{FileRef, Manifest};
@@ -52,6 +52,8 @@ pub(crate) struct Rules {
     pub(crate) retention: Retention,
     /// A loader follows: what it has not taken stays.
     pub(crate) loads: bool,
+    /// On a store, copies here make way before the disk has less than twice this.
+    pub(crate) min_free_bytes: u64,
 }
 
 /// The lake's reader.
@@ -147,11 +149,26 @@ impl Lake {
             wait_for_space(&stop, tell_once("files"), || self.compact(&groups, clock))?;
             wait_for_space(&stop, tell_once("files"), || self.publish())?;
         }
+        self.make_way()?;
         if clock.steady_us() - self.collected_us >= grace_us().min(MINUTE_US) {
             self.collected_us = clock.steady_us();
             self.collect(clock)?;
         }
         Ok(self.epoch() > before)
+    }
+
+    /// Drops copies of what the store has, before the disk limit would pause reading.
+    fn make_way(&self) -> Outcome<()> {
+        if self.dir.remote().is_none() {
+            return Ok(());
+        }
+        let wanted = self.rules.min_free_bytes.saturating_mul(2);
+        let lacking = wanted.saturating_sub(free_bytes(self.dir.root())?);
+        if lacking > 0 {
+            let dropped = self.dir.drop_copies(self.files(), lacking)?;
+            tracing::debug!(lacking, dropped, "copies of stored files made way");
+        }
+        Ok(())
     }
 
     /// Creates the next manifest, with what `next` says.

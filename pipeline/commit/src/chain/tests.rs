@@ -1,8 +1,10 @@
 //! What a chain promises, on a shared directory and on a store.
 
+use std::fs::File;
 use std::path::Path;
+use std::time::SystemTime;
 
-use model::manifest::OLDEST_FORMAT;
+use model::manifest::{FileRef, OLDEST_FORMAT};
 
 use super::*;
 use crate::datadir::Access;
@@ -247,5 +249,31 @@ fn a_directory_belongs_to_one_store_or_to_none() {
             let error = DataDir::open_on(&root, place.remote(), Access::Read).unwrap_err();
             assert!(matches!(error, CommitError::Empty { .. }));
         }
+    });
+}
+
+#[test]
+fn copies_of_a_store_are_dropped_for_space_and_come_back_and_files_of_a_directory_stay() {
+    both("copies", |place| {
+        let dir = place.dir();
+        let write = |name: &str| write_bytes(&dir, "lake/t", name, ("t", 3), b"rows").unwrap();
+        let files = [write("one"), write("two"), write("new")];
+        stage_file(&dir, "lake/t").unwrap();
+        let at = |file: &FileRef| dir.root().join(&file.path);
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        for old in &files[..2] {
+            File::options().append(true).open(at(old)).unwrap().set_modified(long_ago).unwrap();
+        }
+        let dropped = dir.drop_copies(&files, 1).unwrap();
+        let here = || files.iter().map(|file| at(file).exists()).collect::<Vec<_>>();
+        if !place.is_stored() {
+            assert_eq!((dropped, here()), (0, vec![true; 3]), "there is no other copy");
+            return;
+        }
+        assert_eq!((dropped, here()), (4, vec![false, true, true]), "no more than is needed");
+        assert_eq!(dir.drop_copies(&files, 1 << 40).unwrap(), 4);
+        assert_eq!(here(), [false, false, true], "the new one may be in use");
+        dir.obtain_all(&files).unwrap();
+        assert_eq!(fs::read(at(&files[0])).unwrap(), b"rows");
     });
 }
