@@ -69,6 +69,8 @@ class Cast:
     hits: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     started: int = 0
+    # Codes of processes that met a server which was away.
+    away: set[int] = field(default_factory=set)
 
     def start(self, slot: int, armed: str | None = None) -> Actor:
         """Starts a process in a slot, perhaps with a failpoint armed."""
@@ -114,6 +116,8 @@ class Cast:
                 self.kills["failpoint"] += 1
             elif code == TAKEN and "taken over" in actor.tail():
                 self.kills["taken over"] += 1
+            elif code in self.away:
+                self.kills["server away"] += 1
             elif code != KILLED:
                 raise AssertionError(f"{actor.log.name} ended with {code}:\n{actor.tail()}")
         return ended

@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,16 +32,24 @@ for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
 
 import kafka  # noqa: E402
 import oracle  # noqa: E402
+import s3  # noqa: E402
 import sendtally  # noqa: E402
 import wire  # noqa: E402
 from cast import Cast, addresses, failpoints  # noqa: E402
 from clickhouse import ClickHouse  # noqa: E402
 from confluent_kafka import KafkaException  # noqa: E402
 from conftest import Traffic  # noqa: E402
+from differences import (  # noqa: E402
+    DATABASE,
+    account,
+    alerts,
+    doubled,
+    evaluated_again,
+    unnamed,
+)
 
-DATABASE = "sendtally"
-# A transition is served so long after its processing time.
-SETTLED_US = 20_000_000
+# Of the keys in the object store.
+PREFIX = "job"
 OWNER_S = 60.0
 # How long an owner may take to come to its failpoint, by the first word of its name.
 SLOW_POINTS = {"lake": 30.0, "commit": 20.0}
@@ -64,6 +73,8 @@ class Play:
     disk_mb: int = 0
     # Weight of freezing among the acts; killing has 70.
     freezes: int = 10
+    # The data directory lives on an object store; each process has a cache of its own.
+    store: bool = False
 
 
 class Subscriber(threading.Thread):
@@ -119,6 +130,7 @@ class Stage:
     producer: subprocess.Popen[bytes]
     subscriber: Subscriber
     dice: random.Random
+    store: s3.S3 | None = None
     acts: Counter[str] = field(default_factory=Counter)
     inserts: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
@@ -154,8 +166,9 @@ class Stage:
             print(f"{time.monotonic() - self.began:7.1f} s  epoch {began:6}  {owner.armed}",
                   flush=True)
             return
-        names = ["kill", "freeze", "kill both", "broker", "clickhouse", "disk"]
-        weights = [70, self.play.freezes, 8, 3, 6, 3 if self.play.disk_mb else 0]
+        names = ["kill", "freeze", "kill both", "broker", "clickhouse", "disk", "store away"]
+        weights = [70, self.play.freezes, 8, 3, 6, 3 if self.play.disk_mb else 0,
+                   10 if self.store else 0]
         name = self.dice.choices(names, weights)[0]
         self.acts[name] += 1
         print(f"{time.monotonic() - self.began:7.1f} s  epoch {self.cast.head()[0]:6}  {name}",
@@ -199,6 +212,14 @@ class Stage:
         self.front.start()
         self.front.control(seed=self.dice.randrange(1 << 30), **FAULTS)
 
+    def store_away(self, _) -> None:  # type: ignore[no-untyped-def]
+        """The object store is gone for a while; when it is back, it loses the answers to manifests."""
+        assert self.store is not None
+        self.store.stop()
+        time.sleep(self.dice.uniform(0.0, 8.0))
+        self.store.faults.lost = self.dice.randrange(4)
+        self.store.start()
+
     def disk(self, owner) -> None:  # type: ignore[no-untyped-def]
         """The disk is full for a while; the owner waits, or is killed meanwhile."""
         ballast = self.cast.data.parent / "ballast"
@@ -215,15 +236,21 @@ class Stage:
         ballast.unlink()
 
 
-def configurations(play: Play, data: Path, brokers: str, url: str, listens: list[str]) -> list[Path]:
-    """A configuration a slot: they differ in the API's address."""
+def configurations(play: Play, stage: Stage, listens: list[str]) -> list[Path]:
+    """A configuration a slot: they differ in the API's address, and on a store in the cache."""
     paths = []
     for slot, listen in enumerate(listens):
-        config = sendtally.Config(data, brokers, group="crash", listen=listen,
-                                  extra={"clickhouse": [f'url = "{url}"']})
-        text = "\n".join(config.lines()) + "\n"
+        data, extra = stage.cast.data, {"clickhouse": [f'url = "{stage.front.url}"']}
+        if stage.store:
+            data, keys = play.work / f"cache-{slot}", play.work / "credentials"
+            keys.write_text(f"{s3.KEY_ID}\n{s3.SECRET}\n")
+            extra["data"] = [f'store = "{stage.store.url(PREFIX)}"', "allow_http = true",
+                             f'endpoint = "{stage.store.endpoint}"',
+                             f'credentials_file = "{keys}"']
+        config = sendtally.Config(
+            data, stage.node.brokers, group="crash", listen=listen, extra=extra)
         path = play.work / f"slot-{slot}.toml"
-        path.write_text(text)
+        path.write_text("\n".join(config.lines()) + "\n")
         paths.append(path)
     return paths
 
@@ -242,43 +269,56 @@ def produce(play: Play, brokers: str) -> subprocess.Popen[bytes]:
 
 def perform(play: Play) -> dict[str, object]:
     """Plays and compares; raises where anything differs. Gives the report."""
+    with ExitStack() as servers:
+        node = servers.enter_context(kafka.Kafka())
+        front = servers.enter_context(ClickHouse(play.work / "clickhouse"))
+        store = servers.enter_context(s3.S3(play.work / "s3")) if play.store else None
+        if store:
+            store.faults.lose = lambda method, key: method == "PUT" and "/chains/" in key
+        return played(play, node, front, store)
+
+
+def played(
+    play: Play, node: kafka.Kafka, front: ClickHouse, store: s3.S3 | None
+) -> dict[str, object]:
+    """As `perform`, with the servers there."""
     dice = random.Random(play.seed)
-    data = disk(play) / "data"
+    data = store.files(PREFIX) if store else disk(play) / "data"
     listens = addresses(3)
     environment = {"SENDTALLY_GRACE_S": "4"}
     if play.mutant:
         environment["SENDTALLY_MUTANT"] = play.mutant
-    with kafka.Kafka() as node, ClickHouse(play.work / "clickhouse") as front:
-        front.control(seed=play.seed, **FAULTS)
-        configs = configurations(play, data, node.brokers, front.url, listens)
-        cast = Cast(play.binary, data, play.work, configs, listens, dice, environment)
-        subscriber = Subscriber(listens, play.seed)
-        producer = produce(play, node.brokers)
-        stage = Stage(play, node, front, cast, producer, subscriber, dice)
-        try:
-            # All topics are made before the first record.
-            sendtally.wait_until(lambda: has_records(node), 60, "records")
-            subscriber.start()
-            while not stage.over() or stage.sending():
-                stage.act()
-            if producer.poll() is None:
-                producer.terminate()  # what is left are stragglers
-                producer.wait(OWNER_S)
-            assert producer.returncode == 0, (play.work / "simulate.log").read_text()[-2000:]
-            cast.refill([])
-            cast.wait_for_owner(OWNER_S)
-            time.sleep(12)  # a window of the last events is due, and alerts after it
-            subscriber.done.set()
-            subscriber.join()
-            cast.end()
-        finally:
-            cast.destroy()
-            if producer.poll() is None:
-                producer.kill()
-        played_s = time.monotonic() - stage.began
-        front.control()
-        counts = compare(play, stage, configs[0])
-    return report(play, stage, played_s, counts)
+    front.control(seed=play.seed, **FAULTS)
+    cast = Cast(play.binary, data, play.work, [], listens, dice, environment)
+    subscriber = Subscriber(listens, play.seed)
+    stage = Stage(play, node, front, cast, produce(play, node.brokers), subscriber, dice, store)
+    cast.configs = configurations(play, stage, listens)
+    if store:
+        cast.away = {3}  # whoever starts while the store is away
+    producer = stage.producer
+    try:
+        # All topics are made before the first record.
+        sendtally.wait_until(lambda: has_records(node), 60, "records")
+        subscriber.start()
+        while not stage.over() or stage.sending():
+            stage.act()
+        if producer.poll() is None:
+            producer.terminate()  # what is left are stragglers
+            producer.wait(OWNER_S)
+        assert producer.returncode == 0, (play.work / "simulate.log").read_text()[-2000:]
+        cast.refill([])
+        cast.wait_for_owner(OWNER_S)
+        time.sleep(12)  # a window of the last events is due, and alerts after it
+        subscriber.done.set()
+        subscriber.join()
+        cast.end()
+    finally:
+        cast.destroy()
+        if producer.poll() is None:
+            producer.kill()
+    played_s = time.monotonic() - stage.began
+    front.control()
+    return report(play, stage, played_s, compare(play, stage, cast.configs[0]))
 
 
 def has_records(node: kafka.Kafka) -> bool:
@@ -298,7 +338,11 @@ def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
     sweep(stage, config, environment)
     # The sweep was live: what it changed is in ClickHouse, and public only after another drain.
     sendtally.call("run", "--config", config, "--until-end", **environment).expect(0)
-    sendtally.call("verify", "--data", data).expect(0)
+    where = [data]
+    if stage.store:
+        where = [play.work / "looks", "--store", stage.store.url(PREFIX)]
+        environment |= stage.store.environment()
+    sendtally.call("verify", "--data", *where, **environment).expect(0)
     traffic = expected(play, stage.node)
     oracle.expect(traffic.expected, sendtally.watermark_us(data))
     traffic.check(data)
@@ -308,7 +352,7 @@ def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
     stage.inserts.update(str(entry["outcome"]) for entry in stage.front.log())
     found += doubled(traffic, stage.front)
     found += alerts(traffic, stage.subscriber, folder)
-    found += evaluated_again(traffic, folder, play)
+    found += evaluated_again(traffic, folder, data)
     found += unnamed(data)
     assert not found, "\n".join(found)
     oracle.verdict(traffic.expected)
@@ -344,114 +388,6 @@ def expected(play: Play, node: kafka.Kafka) -> Traffic:
     return Traffic(node, log, connection)
 
 
-def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
-    """Merges may hide a row that came twice: the server must have gained each row once."""
-    gained: Counter[str] = Counter()
-    for entry in front.log():
-        table = str(entry["table"]).replace("`", "").removeprefix(f"{DATABASE}.")
-        gained[table] += int(entry["rows"] or 0)
-    lines = []
-    for table in [*oracle.TABLES, "alerts"]:
-        rows = traffic.expected.execute(f"SELECT count(*) FROM parquet_{table}").fetchone()
-        if rows and gained[table] != rows[0]:
-            lines.append(f"ClickHouse took {gained[table]} rows of {table}, {rows[0]} are committed")
-    return lines
-
-
-def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
-    """Each transition once, in order, as committed."""
-    rows = traffic.expected.execute(
-        "SELECT seq, id, epoch_us(processing_time) "
-        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
-    ).fetchall()
-    ids = [row[1] for row in rows]
-    lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
-    if not subscriber.order:
-        lines.append("no alert fired: the play is too short to say anything about alerts")
-    if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
-        lines.append("numbers of alerts have holes")
-    if len(set(ids)) != len(ids):
-        lines.append("a transition is in the log twice")
-    if subscriber.order != ids[:len(subscriber.order)]:
-        lines.append("the subscriber received other transitions, or in another order")
-    # Its last empty page had everything that was decided a while before.
-    due = [row[1] for row in rows if row[2] < subscriber.asked_us - SETTLED_US]
-    if len(subscriber.order) < len(due):
-        lines.append(f"the subscriber received {len(subscriber.order)} of {len(due)} transitions")
-    return lines
-
-
-def evaluated_again(traffic: Traffic, folder: Path, play: Play) -> list[str]:
-    """The evidence of every transition, counted again by the oracle over the log as far as the epoch
-    that it names had read it. Only messages that may belong to its series are looked at."""
-    db = traffic.expected
-    rows = db.execute(
-        "SELECT seq, series, epoch_us(event_time), evidence "
-        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq").fetchall()
-    groups: dict[tuple[int, str], list[tuple[int, int, dict[str, object]]]] = {}
-    for seq, series, at_us, text in rows:
-        evidence = json.loads(text)
-        groups.setdefault((int(evidence["epoch"]), series), []).append((seq, at_us, evidence))
-    db.execute("CREATE OR REPLACE TABLE whole_log AS SELECT * FROM element")
-    db.execute("CREATE OR REPLACE TABLE told AS SELECT DISTINCT source, message_id, channel, "
-               "coalesce(carrier, '') AS carrier FROM canonical")
-    lines: list[str] = []
-    for (epoch, series), transitions in groups.items():
-        channel, carrier = (part.split("=", 1)[1] for part in series.split(","))
-        # One event may tell the carrier and another the channel; without a carrier it is the channel.
-        what, value = ("carrier", carrier) if carrier else ("channel", channel)
-        db.execute(
-            "CREATE OR REPLACE TABLE element AS SELECT w.* FROM whole_log AS w JOIN (SELECT topic, "
-            "partition, max(end_offset) AS read FROM parquet_ledger WHERE epoch <= ? GROUP BY ALL) "
-            "USING (topic, partition) SEMI JOIN (SELECT source, message_id FROM told WHERE "
-            f'{what} = ?) USING (source, message_id) WHERE w."offset" < read', [epoch, value])
-        for name in ("events.sql", "messages.sql"):
-            oracle.run_file(db, name)
-        for seq, at_us, evidence in transitions:
-            lines += evidence_differences(db, seq, (channel, carrier), at_us, evidence)
-    db.execute("CREATE OR REPLACE TABLE element AS SELECT * FROM whole_log")
-    oracle.expect(db, sendtally.watermark_us(play.work / "disk" / "data"))
-    print(f"the evidence of all {len(rows)} transitions was counted again", flush=True)
-    return lines
-
-
-def evidence_differences(
-    db: oracle.duckdb.DuckDBPyConnection, seq: int, series: tuple[str, str], at_us: int,
-    evidence: dict[str, object],
-) -> list[str]:
-    """Counts of the two windows of a transition."""
-    lines = []
-    for name in ("short", "long"):
-        window = evidence[name]
-        assert isinstance(window, dict)
-        counted = db.execute(
-            "SELECT count(*) FILTER (outcome IN ('delivered', 'read')), count(*) FILTER (is_final "
-            "AND outcome NOT IN ('delivered', 'read', 'canceled')), count(*) FILTER (NOT is_final) "
-            "FROM message WHERE channel = ? AND coalesce(carrier, '') = ? AND cohort_us >= ? "
-            "AND cohort_us < ?",
-            [*series, at_us - int(window["window_s"]) * 1_000_000, at_us]).fetchone()
-        told = tuple(window[kind] for kind in ("good", "bad", "pending"))
-        if counted != told:
-            lines.append(f"alert {seq} ({series}, {name}): says {told}, the log says {counted}")
-    return lines
-
-
-def unnamed(data: Path) -> list[str]:
-    """Files that no manifest names."""
-    named: set[str] = set()
-    for path in (data / "chains").glob("*/*.json"):
-        try:
-            manifest = json.loads(path.read_text())
-        except FileNotFoundError:
-            continue  # collected meanwhile
-        named |= {entry["path"] for entry in manifest["segments"] + manifest["files"]}
-        named |= {entry["file"]["path"] for entry in manifest["state"]}
-    present = {str(path.relative_to(data)) for place in ("segments", "state", "lake")
-               for path in (data / place).rglob("*") if path.is_file()}
-    left = sorted(present - named)
-    return [f"{len(left)} orphans stay, e.g. {left[:3]}"] if left else []
-
-
 def disk(play: Play) -> Path:
     """Where the data directory lies: on a file system of its own where its disk is to be filled."""
     place = play.work / "disk"
@@ -463,17 +399,6 @@ def disk(play: Play) -> Path:
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
         subprocess.run(["mount", "-o", "loop", image, place], check=True)
     return place
-
-
-def account(traffic: Traffic) -> dict[str, int]:
-    """Elements of the log, those that the ledger lacks, and events that are stored twice."""
-    asked = traffic.expected.execute(
-        "SELECT (SELECT count(*) FROM element), (SELECT sum(elements) FROM parquet_ledger), "
-        "(SELECT count(*) FROM parquet_events), (SELECT count(*) FROM (SELECT DISTINCT topic, "
-        'partition, "offset", element FROM parquet_events))').fetchone()
-    assert asked is not None
-    elements, entered, stored, distinct = (int(count) for count in asked)
-    return {"elements": elements, "lost": elements - entered, "doubled": stored - distinct}
 
 
 def report(
@@ -502,6 +427,8 @@ def main() -> int:
     parser.add_argument("--hits", type=int, default=3)
     parser.add_argument("--disk-mb", type=int, default=24_000)
     parser.add_argument("--freezes", type=int, default=10)
+    parser.add_argument("--store", action="store_true",
+                        help="the data directory lives on an object store (tests/servers/s3.py)")
     parser.add_argument("--mutant")
     parser.add_argument("--binary", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -510,11 +437,12 @@ def main() -> int:
     chosen.work.mkdir(parents=True)
     print(f"seed {chosen.seed}", flush=True)
     play = Play(chosen.seed, chosen.events, chosen.rate, chosen.kills, chosen.hits, chosen.binary,
-                chosen.work, mutant=chosen.mutant, disk_mb=chosen.disk_mb, freezes=chosen.freezes)
+                chosen.work, mutant=chosen.mutant, disk_mb=0 if chosen.store else chosen.disk_mb,
+                freezes=chosen.freezes, store=chosen.store)
     try:
         told = json.dumps(perform(play), indent=2)
     finally:
-        if chosen.disk_mb:
+        if play.disk_mb:
             subprocess.run(["umount", "-l", chosen.work / "disk"], check=False)
     print(told)
     if chosen.report:

@@ -19,17 +19,28 @@ from conftest import SEED  # noqa: E402
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
 
-def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
+def play(tmp_path: Path, *more: str) -> dict[str, object]:
+    """The report of a play."""
     binary = sendtally.binary().with_name("sendtally-proof")
     assert binary.exists(), f"{binary}: build it with cargo build -p app --features proof"
     report = tmp_path / "report.json"
     command = [
         sys.executable, CRASH, "--binary", binary, "--work", tmp_path / "work", "--seed", str(SEED),
-        "--events", "60000", "--rate", "600", "--kills", "6", "--hits", "0", "--report", report,
-        "--disk-mb", "0",
+        "--hits", "0", "--report", report, "--disk-mb", "0", *more,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    told = json.loads(report.read_text())
-    assert told["kills"] >= 6 and told["alerts"] > 0, told
     print(done.stdout[-2000:])
+    return json.loads(report.read_text())
+
+
+def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
+    told = play(tmp_path, "--events", "60000", "--rate", "600", "--kills", "6")
+    assert told["kills"] >= 6 and told["alerts"] > 0, told
+    assert (told["lost"], told["doubled"]) == (0, 0), told
+
+
+def test_nor_on_an_object_store_that_is_away_now_and_then(tmp_path: Path) -> None:
+    told = play(tmp_path, "--store", "--events", "50000", "--rate", "500", "--kills", "5")
+    assert told["kills"] >= 5 and told["alerts"] > 0, told
+    assert (told["lost"], told["doubled"]) == (0, 0), told

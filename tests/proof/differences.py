@@ -1,0 +1,169 @@
+"""What is wrong after a crash test, each check a list of lines: rows that came twice, alerts, their
+evidence counted again, files that nobody names; and what was counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+import oracle
+import sendtally
+from clickhouse import ClickHouse
+from conftest import Traffic
+
+DATABASE = "sendtally"
+# A transition is served so long after its processing time.
+SETTLED_US = 20_000_000
+
+
+class Subscriber(Protocol):
+    """What a subscriber of alerts saw."""
+
+    # Ids, as they came first; those that came again with another content.
+    order: list[str]
+    differs: list[str]
+    # When the newest page that had nothing new was asked for.
+    asked_us: int
+
+
+def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
+    """Merges may hide a row that came twice: the server must have gained each row once."""
+    gained: Counter[str] = Counter()
+    for entry in front.log():
+        table = str(entry["table"]).replace("`", "").removeprefix(f"{DATABASE}.")
+        gained[table] += int(entry["rows"] or 0)
+    lines = []
+    for table in [*oracle.TABLES, "alerts"]:
+        rows = traffic.expected.execute(f"SELECT count(*) FROM parquet_{table}").fetchone()
+        if rows and gained[table] != rows[0]:
+            lines.append(f"ClickHouse took {gained[table]} rows of {table}, {rows[0]} are committed")
+    return lines
+
+
+def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
+    """Each transition once, in order, as committed."""
+    rows = traffic.expected.execute(
+        "SELECT seq, id, epoch_us(processing_time) "
+        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq"
+    ).fetchall()
+    ids = [row[1] for row in rows]
+    lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
+    if not subscriber.order:
+        lines.append("no alert fired: the play is too short to say anything about alerts")
+    if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
+        lines.append("numbers of alerts have holes")
+    if len(set(ids)) != len(ids):
+        lines.append("a transition is in the log twice")
+    if subscriber.order != ids[:len(subscriber.order)]:
+        lines.append("the subscriber received other transitions, or in another order")
+    # Its last empty page had everything that was decided a while before.
+    due = [row[1] for row in rows if row[2] < subscriber.asked_us - SETTLED_US]
+    if len(subscriber.order) < len(due):
+        lines.append(f"the subscriber received {len(subscriber.order)} of {len(due)} transitions")
+    return lines
+
+
+def evaluated_again(traffic: Traffic, folder: Path, data: Path) -> list[str]:
+    """The evidence of every transition, counted again by the oracle over the log as far as the epoch
+    that it names had read it. Only messages that may belong to its series are looked at."""
+    db = traffic.expected
+    rows = db.execute(
+        "SELECT seq, series, epoch_us(event_time), evidence, to_state "
+        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq").fetchall()
+    groups: dict[tuple[int, str], list[tuple[int, int, dict[str, object]]]] = {}
+    lines: list[str] = []
+    for seq, series, at_us, text, state in rows:
+        evidence = json.loads(text)
+        if not follows(state, evidence):
+            lines.append(f"alert {seq} ({series}): {state} does not follow from {text}")
+        groups.setdefault((int(evidence["epoch"]), series), []).append((seq, at_us, evidence))
+    db.execute("CREATE OR REPLACE TABLE whole_log AS SELECT * FROM element")
+    db.execute("CREATE OR REPLACE TABLE told AS SELECT DISTINCT source, message_id, channel, "
+               "coalesce(carrier, '') AS carrier FROM canonical")
+    for (epoch, series), transitions in groups.items():
+        channel, carrier = (part.split("=", 1)[1] for part in series.split(","))
+        # One event may tell the carrier and another the channel; without a carrier it is the channel.
+        what, value = ("carrier", carrier) if carrier else ("channel", channel)
+        db.execute(
+            "CREATE OR REPLACE TABLE element AS SELECT w.* FROM whole_log AS w JOIN (SELECT topic, "
+            "partition, max(end_offset) AS read FROM parquet_ledger WHERE epoch <= ? GROUP BY ALL) "
+            "USING (topic, partition) SEMI JOIN (SELECT source, message_id FROM told WHERE "
+            f'{what} = ?) USING (source, message_id) WHERE w."offset" < read', [epoch, value])
+        for name in ("events.sql", "messages.sql"):
+            oracle.run_file(db, name)
+        for seq, at_us, evidence in transitions:
+            lines += evidence_differences(db, seq, (channel, carrier), at_us, evidence)
+    db.execute("CREATE OR REPLACE TABLE element AS SELECT * FROM whole_log")
+    oracle.expect(db, sendtally.watermark_us(data))
+    print(f"the evidence of all {len(rows)} transitions was counted again", flush=True)
+    return lines
+
+
+def evidence_differences(
+    db: oracle.duckdb.DuckDBPyConnection, seq: int, series: tuple[str, str], at_us: int,
+    evidence: dict[str, object],
+) -> list[str]:
+    """Counts of the two windows of a transition."""
+    lines = []
+    for name in ("short", "long"):
+        window = evidence[name]
+        assert isinstance(window, dict)
+        counted = db.execute(
+            "SELECT count(*) FILTER (outcome IN ('delivered', 'read')), count(*) FILTER (is_final "
+            "AND outcome NOT IN ('delivered', 'read', 'canceled')), count(*) FILTER (NOT is_final) "
+            "FROM message WHERE channel = ? AND coalesce(carrier, '') = ? AND cohort_us >= ? "
+            "AND cohort_us < ?",
+            [*series, at_us - int(window["window_s"]) * 1_000_000, at_us]).fetchone()
+        told = tuple(window[kind] for kind in ("good", "bad", "pending"))
+        if counted != told:
+            lines.append(f"alert {seq} ({series}, {name}): says {told}, the log says {counted}")
+    return lines
+
+
+def follows(state: str, evidence: dict[str, object]) -> bool:
+    """Whether a state follows from its counts, by the rule of DESIGN.md and nothing of ours."""
+    budget = 1 - float(str(evidence["target"]))
+
+    def burn(name: str) -> float | None:
+        window = evidence[name]
+        assert isinstance(window, dict)
+        settled = window["good"] + window["bad"]
+        return window["bad"] / settled / budget if settled else None
+
+    short, long = burn("short"), burn("long")
+    limit, low = (float(str(evidence[name])) for name in ("burn_threshold", "resolve_burn"))
+    if state in ("pending", "firing"):
+        return short is not None and long is not None and min(short, long) >= limit * (1 - 1e-9)
+    if state == "resolved":
+        return short is None or short < low * (1 + 1e-9)
+    # Back to inactive: too slow, or too few messages to be sure.
+    return state == "inactive"
+
+
+def unnamed(data: Path) -> list[str]:
+    """Files that no manifest names."""
+    named: set[str] = set()
+    for path in (data / "chains").glob("*/*.json"):
+        try:
+            manifest = json.loads(path.read_text())
+        except FileNotFoundError:
+            continue  # collected meanwhile
+        named |= {entry["path"] for entry in manifest["segments"] + manifest["files"]}
+        named |= {entry["file"]["path"] for entry in manifest["state"]}
+    present = {str(path.relative_to(data)) for place in ("segments", "state", "lake")
+               for path in (data / place).rglob("*") if path.is_file()}
+    left = sorted(present - named)
+    return [f"{len(left)} orphans stay, e.g. {left[:3]}"] if left else []
+
+
+def account(traffic: Traffic) -> dict[str, int]:
+    """Elements of the log, those that the ledger lacks, and events that are stored twice."""
+    asked = traffic.expected.execute(
+        "SELECT (SELECT count(*) FROM element), (SELECT sum(elements) FROM parquet_ledger), "
+        "(SELECT count(*) FROM parquet_events), (SELECT count(*) FROM (SELECT DISTINCT topic, "
+        'partition, "offset", element FROM parquet_events))').fetchone()
+    assert asked is not None
+    elements, entered, stored, distinct = (int(count) for count in asked)
+    return {"elements": elements, "lost": elements - entered, "doubled": stored - distinct}
