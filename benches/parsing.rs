@@ -54,8 +54,11 @@ fn normalize_ns(payload: &Payload) -> f64 {
         account: None,
         signatures: SignatureRule::default(),
     }];
-    let mut normalizer =
-        Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default() });
+    let mut normalizer = Normalizer::new(Settings {
+        keyring: Keyring::demo(),
+        signatures: Arc::default(),
+        regional: Arc::default(),
+    });
     best_ns(|| {
         let done = match normalizer.batch(black_box(&raw), &inputs) {
             Ok(done) => done,

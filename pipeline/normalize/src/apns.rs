@@ -146,10 +146,7 @@ fn outcome(status: i64, out: &mut Emitter<'_>) -> Outcome {
         400 | 413 => Outcome::settled(Status::Rejected),
         403..=405 | 429 | 500..=599 => Outcome::settled(Status::Failed),
         410 => Outcome::settled(Status::Undelivered),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

@@ -205,8 +205,7 @@ fn reading<'r>(
         return Reading { outcome, class, word: status };
     }
     let Some((outcome, class)) = aws::status(word) else {
-        out.counters.unknown_statuses += 1;
-        let outcome = Outcome::open(Status::Unknown);
+        let outcome = out.unknown_status();
         return Reading { outcome, class: None, word: event_type };
     };
     Reading { outcome, class, word: event_type }

@@ -194,12 +194,13 @@ fn reading(
     match (by_type(typed), told, record_status) {
         (Some(_), Some(told), _) => return told,
         (Some(by_type), None, None) => return (by_type, None),
-        _ => out.counters.unknown_statuses += 1,
+        _ => {}
     }
+    let unknown = out.unknown_status();
     // Of a word that nobody knows the type still says that it is a failure.
     let is_failure = typed == "FAILURE";
     let failed = is_failure.then_some(Outcome::settled(Status::Failed));
-    (failed.unwrap_or(Outcome::open(Status::Unknown)), None)
+    (failed.unwrap_or(unknown), None)
 }
 
 fn by_type(typed: &str) -> Option<Outcome> {

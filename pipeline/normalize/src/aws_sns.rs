@@ -199,10 +199,7 @@ fn reading(
                 known.map_or((Status::Failed, None), |(_, status, class)| (*status, Some(*class)));
             (Outcome::settled(status), class)
         }
-        _ => {
-            out.counters.unknown_statuses += 1;
-            (Outcome::open(Status::Unknown), None)
-        }
+        _ => (out.unknown_status(), None),
     }
 }
 

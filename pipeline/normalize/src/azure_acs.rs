@@ -371,8 +371,7 @@ fn email_outcome(word: &str, out: &mut Emitter<'_>) -> (Outcome, Option<ErrorCla
 }
 
 fn unknown(out: &mut Emitter<'_>) -> Outcome {
-    out.counters.unknown_statuses += 1;
-    Outcome::open(Status::Unknown)
+    out.unknown_status()
 }
 
 /// Parts of the last attempt, whatever became of each.

@@ -313,8 +313,7 @@ fn row_outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> Outcome
 }
 
 fn unknown(out: &mut Emitter<'_>) -> Outcome {
-    out.counters.unknown_statuses += 1;
-    Outcome::open(Status::Unknown)
+    out.unknown_status()
 }
 
 const WEBHOOK: &[(&str, &str)] = &[

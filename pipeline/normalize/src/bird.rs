@@ -354,10 +354,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "expired" => Outcome::settled(Status::Expired),
         "rejected" => Outcome::settled(Status::Rejected),
         "canceled" => Outcome::settled(Status::Canceled),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

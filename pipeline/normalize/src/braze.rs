@@ -343,10 +343,7 @@ fn meaning(
         "inboundreceive" => return Meaning::Other("inbound"),
         "unsubscribe" => return Meaning::Other("subscription"),
         "markasspam" => return Meaning::Other("complaint"),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     })
 }
 

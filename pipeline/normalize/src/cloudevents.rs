@@ -248,8 +248,5 @@ fn known_outcome(word: &str) -> Option<Outcome> {
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
-    known_outcome(word).unwrap_or_else(|| {
-        out.counters.unknown_statuses += 1;
-        Outcome::open(Status::Unknown)
-    })
+    known_outcome(word).unwrap_or_else(|| out.unknown_status())
 }

@@ -38,6 +38,16 @@ fn zone_us(zone: &str) -> Option<i64> {
     Some(sign * (value / 100 * 60 + value % 100) * MINUTE_US)
 }
 
+/// Reads RFC 3339 and its relatives with a zone, or without one as if it were UTC.
+pub(crate) fn parse_zoned_or_local(text: &str) -> Option<i64> {
+    time::parse_rfc3339(text).or_else(|| time::parse_local(text))
+}
+
+/// Whether a time of that spelling tells no zone.
+pub(crate) fn is_local(text: Option<&str>) -> bool {
+    text.and_then(time::parse_local).is_some()
+}
+
 /// Reads `yyMMddHHmm` without a zone, as if it were UTC.
 pub(crate) fn parse_compact_minutes(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();

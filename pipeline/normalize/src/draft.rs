@@ -26,8 +26,12 @@ pub(crate) struct Draft<'a> {
     /// Class of the code, where the vendor's table has one.
     pub(crate) error_class: Option<ErrorClass>,
     pub(crate) event_time_us: Option<i64>,
-    /// The event time's zone was assumed.
+    /// The event time tells no zone: it is the local time as if it were UTC.
     pub(crate) is_local_time: bool,
+    /// So is the submit time.
+    pub(crate) is_local_submit: bool,
+    /// What local times of this vendor are ahead of UTC, where no zone is configured.
+    pub(crate) assumed_offset_us: i64,
     /// Time of an HTTP `Date` header, for vendors whose payload has none.
     pub(crate) header_time_us: Option<i64>,
     pub(crate) submit_time_us: Option<i64>,
@@ -66,6 +70,8 @@ impl<'a> Draft<'a> {
             error_class: None,
             event_time_us: None,
             is_local_time: false,
+            is_local_submit: false,
+            assumed_offset_us: 0,
             header_time_us: None,
             submit_time_us: None,
             recipient: None,

@@ -10,13 +10,15 @@ use model::event::{EventBatchBuilder, EventRow};
 use model::keys::{Id16, Keyring};
 use model::money::{self, Nanos};
 use model::time::MINUTE_US;
-use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, TimeSource};
+use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, Status, TimeSource};
 
 use crate::counters::Counters;
-use crate::draft::{Dead, Draft, error_class, receipt_class, security};
+use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::json::Scalar;
 use crate::normalizer::Tally;
+use crate::operators;
 use crate::phone::{self, Number};
+use crate::regional::Regional;
 use crate::signature::Verdict;
 use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_id, private_wamid};
 
@@ -45,6 +47,7 @@ pub(crate) struct Origin<'a> {
 pub(crate) struct Emitter<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) keyring: &'a Keyring,
+    pub(crate) regional: &'a Regional,
     pub(crate) builder: &'a mut EventBatchBuilder,
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
@@ -158,6 +161,12 @@ impl Emitter<'_> {
         parts.filter(|parts| *parts > 0)
     }
 
+    /// A status that no table knows: the event is `unknown` and not final, its word is kept.
+    pub(crate) fn unknown_status(&mut self) -> Outcome {
+        *self.counters.unknown_statuses.entry(self.origin.source).or_default() += 1;
+        Outcome::open(Status::Unknown)
+    }
+
     /// A price, made positive.
     pub(crate) fn price(&mut self, field: &Scalar<'_>) -> Option<Nanos> {
         let text = self.text(field)?;
@@ -176,8 +185,12 @@ impl Emitter<'_> {
         let source = self.origin.source;
         let recipient =
             draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
-        let (event_time_us, event_time_source) = self.event_time(draft);
-        let submit_time_us = self.submit_time(draft);
+        let (event_time_us, submit_time_us) = self.instants(draft);
+        let (event_time_us, event_time_source) = self.event_time(draft, event_time_us);
+        let submit_time_us = self.submit_time(submit_time_us);
+        let is_local = event_time_source == Some(TimeSource::VendorLocal);
+        self.counters.negative_local_latencies +=
+            u64::from(is_local && submit_time_us.is_some() && event_time_us < submit_time_us);
         let message_key = self.message_key(draft);
         let mut upper = [0; 3];
         let mut network = [0; 7];
@@ -185,7 +198,13 @@ impl Emitter<'_> {
         let mut iso = [0; 2];
         let told = draft.country.and_then(|country| upper_case(country, &mut iso));
         let region = || number.and_then(Number::region);
-        let country = told.or_else(region).or(draft.mcc.and_then(phone::mcc_country));
+        let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
+        let of_network = || operator.and_then(|operator| operator.country);
+        let of_code = || draft.mcc.and_then(operators::country);
+        let country = told.or_else(region).or_else(of_network).or_else(of_code);
+        let carriers = &self.regional.carriers;
+        let told_carrier = draft.carrier.and_then(|name| carriers.canonical(name, country));
+        let of_operator = || operator.as_ref().map(|operator| carriers.of_network(operator));
         let mut row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
@@ -210,7 +229,9 @@ impl Emitter<'_> {
             country,
             mcc: draft.mcc,
             mnc: draft.mnc,
-            carrier: draft.carrier.or_else(|| network_name(draft, &mut network)),
+            carrier: told_carrier
+                .or_else(of_operator)
+                .or_else(|| network_name(draft, &mut network)),
             sender: draft.sender,
             traffic_class: draft.traffic_class,
             campaign: draft.campaign,
@@ -262,11 +283,34 @@ impl Emitter<'_> {
         self.keyring.message.hash(&parts[..2 + used])
     }
 
+    /// Event and submit time with local times read by the zone of their account. Identities hold
+    /// the times as the vendor writes them: they do not depend on what is configured.
+    fn instants(&self, draft: &Draft<'_>) -> (Option<i64>, Option<i64>) {
+        if !draft.is_local_time && !draft.is_local_submit {
+            return (draft.event_time_us, draft.submit_time_us);
+        }
+        let account = draft.account.or(self.origin.account);
+        let zone = self.regional.zones.of(self.origin.source, account);
+        let instant = |local: i64| match zone {
+            Some(zone) => zone.instant(local),
+            None => local - draft.assumed_offset_us,
+        };
+        let told = |time: Option<i64>, is_local| if is_local { time.map(instant) } else { time };
+        (
+            told(draft.event_time_us, draft.is_local_time),
+            told(draft.submit_time_us, draft.is_local_submit),
+        )
+    }
+
     /// The vendor's time, else a header's, else the ingest time; never far ahead of the latter.
-    fn event_time(&mut self, draft: &Draft<'_>) -> (Option<i64>, Option<TimeSource>) {
+    fn event_time(
+        &mut self,
+        draft: &Draft<'_>,
+        vendor_us: Option<i64>,
+    ) -> (Option<i64>, Option<TimeSource>) {
         let vendor = if draft.is_local_time { TimeSource::VendorLocal } else { TimeSource::Vendor };
         let ingest = self.origin.ingest_time_us;
-        let told = match (draft.event_time_us, draft.header_time_us) {
+        let told = match (vendor_us, draft.header_time_us) {
             (Some(time), _) => Some((time, vendor)),
             (None, Some(time)) => Some((time, TimeSource::Header)),
             (None, None) => None,
@@ -282,8 +326,8 @@ impl Emitter<'_> {
         }
     }
 
-    fn submit_time(&mut self, draft: &Draft<'_>) -> Option<i64> {
-        let submit = draft.submit_time_us?;
+    fn submit_time(&mut self, told_us: Option<i64>) -> Option<i64> {
+        let submit = told_us?;
         match self.origin.ingest_time_us {
             Some(ingest) if submit > ingest.saturating_add(AHEAD_MAX_US) => {
                 self.counters.dropped_submit_times += 1;

@@ -150,8 +150,6 @@ const TWILIO_STREAM: Columns = &[
     ("error_code", "data.errorCode"),
     ("event_time", "data.timestamp, else data.dateUpdated, else time"),
     ("recipient_token", "data.to"),
-    ("mcc", "data.mcc"),
-    ("mnc", "data.mnc"),
     ("sender", "data.from, else data.messagingServiceSid"),
     ("segments", "data.numberOfSegments"),
 ];

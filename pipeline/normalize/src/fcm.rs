@@ -402,8 +402,7 @@ fn row_outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
 }
 
 fn unknown(out: &mut Emitter<'_>) -> Outcome {
-    out.counters.unknown_statuses += 1;
-    Outcome::open(Status::Unknown)
+    out.unknown_status()
 }
 
 fn class_of_word(word: &str) -> Option<ErrorClass> {

@@ -273,9 +273,6 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "READ" => Outcome::settled(Status::Read),
         "TTL_EXPIRATION_REVOKED" => Outcome::settled(Status::Expired),
         "TTL_EXPIRATION_REVOKE_FAILED" => Outcome::open(Status::Sent),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }

@@ -290,10 +290,7 @@ fn outcome(word: &str, is_oma: bool, out: &mut Emitter<'_>) -> (Outcome, Channel
         "deliveryuncertain" | "deliverynotificationnotsupported" => {
             rcs(Outcome::open(Status::Unknown))
         }
-        _ => {
-            out.counters.unknown_statuses += 1;
-            rcs(Outcome::open(Status::Unknown))
-        }
+        _ => rcs(out.unknown_status()),
     }
 }
 

@@ -321,8 +321,7 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
 }
 
 fn unknown(out: &mut Emitter<'_>) -> Outcome {
-    out.counters.unknown_statuses += 1;
-    Outcome::open(Status::Unknown)
+    out.unknown_status()
 }
 
 const SMS: &[(&str, &str)] = &[

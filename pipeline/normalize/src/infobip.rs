@@ -390,10 +390,7 @@ fn outcome(status: &Group<'_>, out: &mut Emitter<'_>) -> Outcome {
         (Some(4), Some(87)) => Outcome::settled(Status::Rejected),
         (Some(4), _) => Outcome::settled(Status::Expired),
         (Some(5), _) => Outcome::settled(Status::Rejected),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

@@ -98,10 +98,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "delivered" => Outcome::settled(Status::Delivered),
         "read" => Outcome::settled(Status::Read),
         "0" | "failed" => Outcome::settled(Status::Failed),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

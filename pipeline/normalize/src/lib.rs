@@ -12,7 +12,7 @@
 //! `elements = events + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided in one
 //! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
-//! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
+//! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`, `zones`, `draft`, `emit`, `record`,
 //! `normalizer`, `signature`), then one module a vendor, then `text` (JSON lines) and `explain`.
 
 mod json;
@@ -22,6 +22,14 @@ mod form;
 mod date;
 
 mod phone;
+
+mod operators;
+
+mod carriers;
+
+mod zones;
+
+mod regional;
 
 mod words;
 
@@ -99,5 +107,8 @@ pub mod text;
 
 pub mod explain;
 
+pub use carriers::Carriers;
 pub use counters::Counters;
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
+pub use regional::Regional;
+pub use zones::{Zone, ZoneRule, Zones};

@@ -349,10 +349,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "delivered" => Outcome::settled(Status::Delivered),
         "expired" => Outcome::settled(Status::Expired),
         "delivery_failed" => Outcome::settled(Status::Undelivered),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

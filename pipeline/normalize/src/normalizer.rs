@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::emit::{Emitter, Origin};
 use crate::form::Form;
+use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
 use crate::{
     apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
@@ -34,6 +35,8 @@ pub struct Settings {
     pub keyring: Keyring,
     /// Keys of the vendors' signatures.
     pub signatures: Arc<Signatures>,
+    /// Zones of accounts and names of carriers.
+    pub regional: Arc<Regional>,
 }
 
 /// Turns raw batches into canonical ones; keeps scratch buffers and counts between batches.
@@ -141,6 +144,11 @@ impl Normalizer {
         &self.counters
     }
 
+    /// Counts since the last call; they begin anew.
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
     /// One batch of raw records: canonical columns, dead letters and a tally per input.
     ///
     /// # Errors
@@ -204,6 +212,7 @@ impl Normalizer {
         let mut emitter = Emitter {
             origin,
             keyring: &self.settings.keyring,
+            regional: &self.settings.regional,
             builder: &mut self.builder,
             dead,
             counters: &mut self.counters,

@@ -280,10 +280,7 @@ fn meaning(action: &str, out: &mut Emitter<'_>) -> Meaning {
         }
         "page_displayed" | "pagedisplayed" => return Meaning::Other("page"),
         "dismissed" => return Meaning::Other("dismiss"),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     })
 }
 

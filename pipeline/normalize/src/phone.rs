@@ -1,8 +1,8 @@
 //! Recipients' numbers: their digits, region and prefix. Nothing here ever stores one.
 //!
-//! Tables: `phone/regions.txt` (longest prefix → region) and `phone/mcc.txt` (MCC → country), each
-//! with its origin in its first lines. The lookup walks digits through a trie of ten children a
-//! node; it allocates nothing.
+//! Table: `schemas/regions.csv` (longest prefix → region), made from a library's metadata, with its
+//! origin in its first lines; a test compares it with that library. The lookup walks digits through
+//! a trie of ten children a node; it allocates nothing.
 
 use std::sync::LazyLock;
 
@@ -69,13 +69,8 @@ impl Number {
     }
 }
 
-/// Country of a mobile country code.
-pub(crate) fn mcc_country(mcc: &str) -> Option<&'static str> {
-    if mcc.len() == 3 { MCCS.longest(mcc.as_bytes()) } else { None }
-}
-
-static REGIONS: LazyLock<Trie> = LazyLock::new(|| Trie::read(include_str!("phone/regions.txt")));
-static MCCS: LazyLock<Trie> = LazyLock::new(|| Trie::read(include_str!("phone/mcc.txt")));
+static REGIONS: LazyLock<Trie> =
+    LazyLock::new(|| Trie::read(include_str!("../../../schemas/regions.csv")));
 
 /// Prefixes of digits and what they stand for.
 #[derive(Debug)]
@@ -88,10 +83,9 @@ struct Trie {
 impl Trie {
     fn read(table: &'static str) -> Self {
         let mut trie = Self { children: vec![[0; 10]], regions: vec![None] };
-        for line in table.lines().filter(|line| !line.starts_with('#')) {
-            if let Some((prefix, region)) = line.split_once(' ') {
-                trie.insert(prefix.as_bytes(), region);
-            }
+        let is_row = |line: &&str| line.starts_with(|first: char| first.is_ascii_digit());
+        for (prefix, region) in table.lines().filter(is_row).filter_map(|row| row.split_once(',')) {
+            trie.insert(prefix.as_bytes(), region);
         }
         trie
     }
@@ -158,6 +152,12 @@ mod tests {
         assert_eq!(region("+18765550123"), Some("JM"));
         assert_eq!(region("+447700900123"), Some("GB"));
         assert_eq!(region("+441481960194"), Some("GG"));
+        assert_eq!(region("+447797712345"), Some("JE"));
+        assert_eq!(region("+447624312345"), Some("IM"));
+        assert_eq!(region("+12425550123"), Some("BS"));
+        assert_eq!(region("+17875550123"), Some("PR"));
+        assert_eq!(region("+390669812345"), Some("VA"));
+        assert_eq!(region("+881612345678"), None, "a network of the world has no country");
         assert_eq!(region("+79161234567"), Some("RU"));
         assert_eq!(region("+77011234567"), Some("KZ"));
         assert_eq!(
@@ -173,7 +173,5 @@ mod tests {
         let prefix = |text| Number::parse(text).and_then(|n| n.prefix().map(str::to_owned));
         assert_eq!(prefix("41793026727").as_deref(), Some("+4179302"));
         assert_eq!(prefix("1234567"), None);
-        assert_eq!(mcc_country("219"), Some("HR"));
-        assert_eq!(mcc_country("999"), None);
     }
 }

@@ -19,9 +19,9 @@
 //!
 //! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
 
-use model::time::{parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
 
+use crate::date;
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, network_digits};
 use crate::explain::{self, Explanation};
@@ -201,8 +201,10 @@ fn emit_callback(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
         _ => &item.reported,
     };
     set_time(&mut draft, field, out);
-    let submit = out.time(&item.initiated, stamp);
-    draft.submit_time_us = submit.or_else(|| out.time(&item.queued, stamp));
+    let submit = out.time(&item.initiated, date::parse_zoned_or_local);
+    let told = if submit.is_some() { &item.initiated } else { &item.queued };
+    draft.submit_time_us = submit.or_else(|| out.time(told, date::parse_zoned_or_local));
+    draft.is_local_submit = date::is_local(told.text());
     out.event(&draft);
 }
 
@@ -228,7 +230,8 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
         item.amount.text().unwrap_or("").as_bytes(),
     ];
     draft.event_parts = &event_parts;
-    draft.submit_time_us = out.time(&item.initiated, stamp);
+    draft.submit_time_us = out.time(&item.initiated, date::parse_zoned_or_local);
+    draft.is_local_submit = date::is_local(item.initiated.text());
     // `/v1/Account/{auth id}/Message/{uuid}/`
     draft.account = out.text(&item.uri).and_then(|uri| {
         let (_, rest) = uri.split_once("/Account/")?;
@@ -237,14 +240,9 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     out.event(&draft);
 }
 
-/// With its zone, else as if it were UTC.
-fn stamp(text: &str) -> Option<i64> {
-    parse_rfc3339(text).or_else(|| parse_local(text))
-}
-
 fn set_time(draft: &mut Draft<'_>, field: &Scalar<'_>, out: &mut Emitter<'_>) {
-    draft.event_time_us = out.time(field, stamp);
-    draft.is_local_time = field.text().and_then(parse_local).is_some();
+    draft.event_time_us = out.time(field, date::parse_zoned_or_local);
+    draft.is_local_time = date::is_local(field.text());
 }
 
 fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'_>) -> Draft<'i> {
@@ -278,10 +276,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "undelivered" => Outcome::settled(Status::Undelivered),
         "failed" => Outcome::settled(Status::Failed),
         "rejected" => Outcome::settled(Status::Rejected),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

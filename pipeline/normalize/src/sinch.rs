@@ -334,10 +334,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "deleted" | "failed" => Outcome::settled(Status::Undelivered),
         "expired" => Outcome::settled(Status::Expired),
         "unknown" => Outcome::settled(Status::Unknown),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

@@ -222,7 +222,8 @@ fn emit(
     draft.error_class = Folded::new(word).as_str().eq("blocked").then_some(ErrorClass::Blocked);
     let done = time(receipt.done, out);
     (draft.event_time_us, draft.is_local_time) = (done.map(|time| time.0), is_local(done));
-    draft.submit_time_us = time(receipt.submit, out).map(|time| time.0);
+    let submit = time(receipt.submit, out);
+    (draft.submit_time_us, draft.is_local_submit) = (submit.map(|time| time.0), is_local(submit));
     (draft.recipient, draft.sender) = addresses(pdu, out);
     if let Some(sub) = receipt.sub {
         let parts = sub.parse::<u16>().ok();
@@ -277,8 +278,7 @@ fn outcome(pdu: &Pdu<'_>, receipt: &Receipt<'_>, word: &str, out: &mut Emitter<'
         out.counters.contradictions += u64::from(told != state);
     }
     let Some(outcome) = told.or(state) else {
-        out.counters.unknown_statuses += 1;
-        return Outcome::open(Status::Unknown);
+        return out.unknown_status();
     };
     let esm_type = pdu.esm_class.text().and_then(esm_class).map(|class| class & ESM_TYPE);
     if esm_type == Some(ESM_INTERMEDIATE) && !outcome.0.is_delivered() {

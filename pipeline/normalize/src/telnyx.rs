@@ -327,10 +327,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "gw_reject" => Outcome::settled(Status::Rejected),
         "expired" => Outcome::settled(Status::Expired),
         "cancelled" | "canceled" => Outcome::settled(Status::Canceled),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

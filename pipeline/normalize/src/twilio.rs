@@ -199,10 +199,7 @@ fn known_outcome(word: &str) -> Option<Outcome> {
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
-    known_outcome(word).unwrap_or_else(|| {
-        out.counters.unknown_statuses += 1;
-        Outcome::open(Status::Unknown)
-    })
+    known_outcome(word).unwrap_or_else(|| out.unknown_status())
 }
 
 /// Classes of the main code families (<https://www.twilio.com/docs/api/errors>); 30008 is Twilio's

@@ -296,10 +296,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "rejected" => Outcome::settled(Status::Rejected),
         "expired" => Outcome::settled(Status::Expired),
         "unknown" => Outcome::open(Status::Unknown),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

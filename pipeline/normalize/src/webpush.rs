@@ -257,10 +257,7 @@ fn outcome(status: i64, is_receipt: bool, out: &mut Emitter<'_>) -> Outcome {
         (400 | 413, false) => Outcome::settled(Status::Rejected),
         (404 | 410, false) => Outcome::settled(Status::Undelivered),
         (401 | 403 | 429 | 500..=599, false) => Outcome::settled(Status::Failed),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

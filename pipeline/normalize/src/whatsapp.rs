@@ -424,11 +424,8 @@ pub(crate) fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> 
             Some(131_026) => Status::Undelivered,
             _ => Status::Failed,
         }),
-        _ => {
-            let is_known = matches!(word, "deleted" | "warning");
-            out.counters.unknown_statuses += u64::from(!is_known);
-            Outcome::open(Status::Unknown)
-        }
+        "deleted" | "warning" => Outcome::open(Status::Unknown),
+        _ => out.unknown_status(),
     }
 }
 

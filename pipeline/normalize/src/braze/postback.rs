@@ -33,10 +33,7 @@ pub(super) fn emit(
         "delivered" => ("delivered_at", Outcome::settled(Status::Delivered)),
         "bounced" => ("bounced_at", Outcome::settled(Status::Undelivered)),
         "aborted" => ("aborted_at", Outcome::settled(Status::Canceled)),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            ("", Outcome::open(Status::Unknown))
-        }
+        _ => ("", out.unknown_status()),
     };
     let metadata = event.metadata.unwrap_or("null");
     let [logical, campaign] =

@@ -8,13 +8,15 @@
 //! | SEND_FAIL, SEND_FAILED | | failed, final |
 //! | anything else | | unknown |
 //!
-//! Traps: times are China's (UTC+8) without saying so, hence `vendor_local`; numbers may lack the
+//! Traps: times are China's (UTC+8) without saying so, hence `vendor_local` (a
+//! zone of the account stands before it); numbers may lack the
 //! calling code 86; `err_code` says DELIVERED where there is no error; `rcs_size` is not explained
 //! as billable parts, so it is not taken for them.
 
-use model::time::{HOUR_US, parse_local, parse_rfc3339};
+use model::time::HOUR_US;
 use model::vocabulary::{Channel, DeadReason, Status};
 
+use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
@@ -75,19 +77,18 @@ pub(super) fn emit(
         ("SEND_SUCCESS", None) => Outcome::settled(Status::Delivered),
         ("SEND_SUCCESS", Some(_)) => Outcome::open(Status::Sent),
         ("SEND_FAIL" | "SEND_FAILED", _) => Outcome::settled(Status::Failed),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     };
     let number = out.text(&report.number);
     scratch.bytes.clear();
     let mut draft = Draft::new(id, Channel::Rcs, outcome);
     draft.vendor_status = Some(word);
     draft.error_code = code;
-    draft.event_time_us = out.time(&report.reported, china_time);
-    draft.is_local_time = true;
-    draft.submit_time_us = out.time(&report.sent, china_time);
+    draft.assumed_offset_us = CHINA_US;
+    draft.event_time_us = out.time(&report.reported, date::parse_zoned_or_local);
+    draft.is_local_time = date::is_local(report.reported.text());
+    draft.submit_time_us = out.time(&report.sent, date::parse_zoned_or_local);
+    draft.is_local_submit = date::is_local(report.sent.text());
     draft.recipient = number.map(|number| international(number, &mut scratch.bytes));
     draft.campaign = out.text(&report.template);
     out.event(&draft);
@@ -103,10 +104,6 @@ fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
     bytes.extend_from_slice(b"+86");
     bytes.extend_from_slice(number.as_bytes());
     std::str::from_utf8(bytes).unwrap_or(number)
-}
-
-fn china_time(text: &str) -> Option<i64> {
-    parse_local(text).map(|local| local - CHINA_US).or_else(|| parse_rfc3339(text))
 }
 
 pub(super) const REPORT: &[(&str, &str)] = &[

@@ -268,10 +268,7 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "read" => Outcome::settled(Status::Read),
         "failed" => Outcome::settled(Status::Failed),
         "switching_channel" => Outcome::open(Status::Failed),
-        _ => {
-            out.counters.unknown_statuses += 1;
-            Outcome::open(Status::Unknown)
-        }
+        _ => out.unknown_status(),
     }
 }
 

@@ -5,7 +5,7 @@ use model::vocabulary::{DeadReason, PriceUnit};
 
 use crate::date;
 use crate::draft::{Dead, Draft, Elements, Place};
-use crate::emit::{Emitter, network_digits};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, objects};
 use crate::words;
@@ -34,8 +34,6 @@ struct Item<'a> {
     sent: Scalar<'a>,
     updated: Scalar<'a>,
     timestamp: Scalar<'a>,
-    mcc: Scalar<'a>,
-    mnc: Scalar<'a>,
     event_type: Scalar<'a>,
     event_id: Scalar<'a>,
     envelope_time: Scalar<'a>,
@@ -140,8 +138,6 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "numberOfSegments" => &mut item.segments,
         "timestamp" => &mut item.timestamp,
         "dateUpdated" => &mut item.updated,
-        "mcc" => &mut item.mcc,
-        "mnc" => &mut item.mnc,
         _ => return cursor.skip(),
     };
     *slot = cursor.scalar()?;
@@ -248,7 +244,5 @@ fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         draft.event_parts = &event_parts;
     }
     draft.event_time_us = time;
-    draft.mcc = out.text(&item.mcc).and_then(|code| network_digits(code, 3));
-    draft.mnc = out.text(&item.mnc).and_then(|code| network_digits(code, 3));
     out.event(&draft);
 }

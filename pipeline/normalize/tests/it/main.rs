@@ -20,3 +20,4 @@ mod relays;
 mod rules;
 mod samples;
 mod signatures;
+mod unknown;

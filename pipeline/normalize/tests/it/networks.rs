@@ -91,7 +91,7 @@ fn an_smpp_receipt_that_contradicts_its_state_is_counted() {
     assert_eq!(counters(Source::Smpp, pdu(5)).contradictions, 1);
     assert_eq!(one(Source::Smpp, pdu(5))["status"], "delivered", "the word decides");
     let unknown = counters(Source::Smpp, "id:7 stat:NEWWORD");
-    assert_eq!(unknown.unknown_statuses, 1);
+    assert_eq!(unknown.unknown_statuses.get(&Source::Smpp), Some(&1));
 }
 
 #[test]

@@ -301,6 +301,7 @@ fn keys_that_cannot_be_used_are_refused_without_being_shown() {
     let settings = Settings {
         keyring: Keyring::demo(),
         signatures: Arc::new(Signatures::new(std::slice::from_ref(&set)).unwrap()),
+        regional: Arc::default(),
     };
     let shown = format!("{set:?} {settings:?} {:?}", Normalizer::new(settings.clone()));
     // As bytes, "hunter2" would begin so.
@@ -324,7 +325,11 @@ fn policies_and_algorithms_have_words() {
 fn policed(policy: SignaturePolicy, check_again: bool, case: &Case) -> Normalized {
     let signatures = set(Source::Twilio, &Scheme::Documented, &["key-a"]);
     let signatures = Arc::new(Signatures::new(&[signatures]).unwrap());
-    let mut normalizer = Normalizer::new(Settings { keyring: Keyring::demo(), signatures });
+    let mut normalizer = Normalizer::new(Settings {
+        keyring: Keyring::demo(),
+        signatures,
+        regional: Arc::default(),
+    });
     let signatures = SignatureRule { policy, check_again };
     let input = Input { signatures, ..input(Some(Source::Twilio)) };
     normalizer.batch(&batch(std::slice::from_ref(case)), &[input]).unwrap()
@@ -408,7 +413,11 @@ fn signed_fixtures_give_their_expected_lines() {
     names.sort();
     assert_eq!(names.len(), 7);
     for path in names {
-        let settings = Settings { keyring: Keyring::demo(), signatures: Arc::clone(&signatures) };
+        let settings = Settings {
+            keyring: Keyring::demo(),
+            signatures: Arc::clone(&signatures),
+            regional: Arc::default(),
+        };
         let raw = batch(&[Case::file(&path)]);
         let normalized = Normalizer::new(settings).batch(&raw, &[input(None)]).unwrap();
         let actual = crate::fixtures::text(&normalized);
@@ -435,7 +444,11 @@ fn what_a_check_costs() {
     let raw = batch(&vec![case; RECORDS]);
     let cost = |policy, secrets: &[&str]| {
         let signatures = Arc::new(keys(row, secrets));
-        let mut normalizer = Normalizer::new(Settings { keyring: Keyring::demo(), signatures });
+        let mut normalizer = Normalizer::new(Settings {
+            keyring: Keyring::demo(),
+            signatures,
+            regional: Arc::default(),
+        });
         let rule = SignatureRule { policy, check_again: false };
         let inputs = [Input { signatures: rule, ..input(Some(row.source)) }];
         let mut best = f64::INFINITY;

@@ -1,0 +1,338 @@
+//! Names of carriers: `schemas/carriers.csv`, a file of the user's in the same form, and the names
+//! in the registry of operators.
+//!
+//! ```text
+//! "T-MOBILE USA, INC."  US ─► TMOBILEUSA ─► user's rows ─► our rows ─► the registry's names of US
+//! ```
+//! The first row that fits decides: in each table those of the country before those of all, a whole
+//! name before the longest beginning. What fits nowhere stays as the vendor writes it, trimmed.
+//! Lookups allocate nothing.
+
+use std::sync::{Arc, LazyLock};
+
+use hashbrown::HashMap;
+
+use crate::operators::{self, Operator, fields};
+
+const TABLE: &str = include_str!("../../../schemas/carriers.csv");
+/// Longest name that is looked up, in bytes without punctuation.
+const NAME_MAX: usize = 96;
+/// Forms of companies, without punctuation.
+const FORMS: [&str; 28] = [
+    "INC",
+    "LLC",
+    "LTD",
+    "LIMITED",
+    "LP",
+    "CORP",
+    "CORPORATION",
+    "CO",
+    "COMPANY",
+    "PLC",
+    "GMBH",
+    "AG",
+    "KG",
+    "SE",
+    "SA",
+    "SAS",
+    "SPA",
+    "SRL",
+    "SL",
+    "SLU",
+    "BV",
+    "NV",
+    "AB",
+    "AS",
+    "OY",
+    "DOO",
+    "PTY",
+    "PJSC",
+];
+/// Rows of all countries.
+const EVERYWHERE: [u8; 2] = [0; 2];
+
+static BUILT_IN: LazyLock<Arc<Carriers>> =
+    LazyLock::new(|| Arc::new(Carriers { own: None, networks: Vec::new() }));
+static OURS: LazyLock<Table> = LazyLock::new(|| Table::read(TABLE).unwrap_or_default());
+static REGISTRY: LazyLock<Table> = LazyLock::new(registry);
+
+/// What carriers are called here.
+#[derive(Debug)]
+pub struct Carriers {
+    /// The user's rows.
+    own: Option<Table>,
+    /// What they make of the registry's names, by position there.
+    networks: Vec<Option<Box<str>>>,
+}
+
+impl Carriers {
+    /// Ours and the registry's.
+    #[must_use]
+    pub fn built_in() -> Arc<Self> {
+        Arc::clone(&BUILT_IN)
+    }
+
+    /// With rows of the user's before ours.
+    ///
+    /// # Errors
+    /// The line that is no row, and why.
+    pub fn with(text: &str) -> Result<Self, String> {
+        let own = Table::read(text)?;
+        let renamed = |operator: &Operator| {
+            let country = operator.country.unwrap_or("");
+            own.find(&Folded::new(operator.name)?, country).map(Into::into)
+        };
+        let networks = operators::all().iter().map(renamed).collect();
+        Ok(Self { own: Some(own), networks })
+    }
+
+    /// The name of a network.
+    pub(crate) fn of_network(&self, operator: &Operator) -> &str {
+        let renamed = self.networks.get(operator.at).and_then(Option::as_deref);
+        renamed.unwrap_or(operator.name)
+    }
+
+    /// The one name of a carrier that an event names; `None` where the name says nothing.
+    pub(crate) fn canonical<'n>(&'n self, told: &'n str, country: Option<&str>) -> Option<&'n str> {
+        let told = told.trim();
+        let country = country.unwrap_or("");
+        let found = Folded::new(told).and_then(|name| {
+            let own = self.own.as_ref().and_then(|own| own.find(&name, country));
+            own.or_else(|| OURS.find(&name, country)).or_else(|| REGISTRY.find(&name, country))
+        });
+        Some(found.unwrap_or(told)).filter(|name| !name.is_empty())
+    }
+}
+
+/// Rows of one table.
+#[derive(Debug, Default)]
+struct Table {
+    whole: HashMap<([u8; 2], Box<[u8]>), Box<str>>,
+    /// Beginnings, the longest first.
+    beginnings: Vec<([u8; 2], Box<[u8]>, Box<str>)>,
+}
+
+impl Table {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut table = Self::default();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') || line == "name,country,carrier" {
+                continue;
+            }
+            let no_row = |why: &str| format!("line {}: {why}", at + 1);
+            let [name, country, carrier] =
+                fields(line).ok_or_else(|| no_row("it has to be name,country,carrier"))?;
+            let Some(country) = country_key(country.trim()) else {
+                return Err(no_row("the country has to be two capital letters, or empty"));
+            };
+            let (name, is_beginning) =
+                name.strip_suffix('*').map_or((name, false), |name| (name, true));
+            let key = Folded::new(name).filter(|key| !key.bytes().is_empty());
+            let key = key.ok_or_else(|| no_row("its name has no letter, or too many"))?;
+            let (key, carrier) = (key.bytes().into(), carrier.trim().into());
+            if is_beginning {
+                table.beginnings.push((country, key, carrier));
+            } else {
+                table.whole.insert((country, key), carrier);
+            }
+        }
+        table.beginnings.sort_by_key(|(_, name, _)| std::cmp::Reverse(name.len()));
+        Ok(table)
+    }
+
+    /// The carrier of a name: of the country, else of all.
+    fn find(&self, name: &Folded, country: &str) -> Option<&str> {
+        let of_country = country_key(country).filter(|key| *key != EVERYWHERE);
+        let mut keys = of_country.into_iter().chain([EVERYWHERE]);
+        keys.find_map(|country| self.find_in(name.bytes(), country))
+    }
+
+    fn find_in(&self, name: &[u8], country: [u8; 2]) -> Option<&str> {
+        if let Some(carrier) = self.whole.get(&Lookup(country, name)) {
+            return Some(carrier);
+        }
+        let fits =
+            |row: &&([u8; 2], Box<[u8]>, Box<str>)| row.0 == country && name.starts_with(&row.1);
+        self.beginnings.iter().find(fits).map(|(_, _, carrier)| &**carrier)
+    }
+}
+
+/// A key of [`Table::whole`] that owns nothing.
+#[derive(Hash)]
+struct Lookup<'n>([u8; 2], &'n [u8]);
+
+impl hashbrown::Equivalent<([u8; 2], Box<[u8]>)> for Lookup<'_> {
+    fn equivalent(&self, key: &([u8; 2], Box<[u8]>)) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
+fn country_key(country: &str) -> Option<[u8; 2]> {
+    match *country.as_bytes() {
+        [] => Some(EVERYWHERE),
+        [first, second] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => {
+            Some([first, second])
+        }
+        _ => None,
+    }
+}
+
+/// The registry's names and companies in each country; a company of two names has none.
+fn registry() -> Table {
+    let mut table = Table::default();
+    let mut put = |operator: &Operator, name: &str, is_company: bool| {
+        let country = operator.country.and_then(country_key);
+        let key = Folded::new(name).filter(|key| !key.bytes().is_empty());
+        let Some((country, key)) = country.zip(key) else { return };
+        let known = table.whole.entry((country, key.bytes().into()));
+        let known = known.or_insert_with(|| operator.name.into());
+        if is_company && **known != *operator.name {
+            *known = name.trim().into();
+        }
+    };
+    operators::all().iter().for_each(|operator| put(operator, operator.name, false));
+    let names: Vec<_> =
+        operators::all().iter().filter(|operator| !operator.company.is_empty()).collect();
+    names.iter().for_each(|operator| put(operator, operator.company, true));
+    table
+}
+
+/// A name as names are compared: letters and digits in upper case, without the form of the company.
+struct Folded {
+    bytes: [u8; NAME_MAX],
+    len: usize,
+}
+
+impl Folded {
+    /// `None` where it is too long.
+    fn new(name: &str) -> Option<Self> {
+        let mut folded = Self { bytes: [0; NAME_MAX], len: 0 };
+        // Where the name ends without the forms at its end, and where the last word began.
+        let (mut kept, mut word) = (0, 0);
+        for char in name.chars() {
+            match char {
+                // `S.p.A.` and `S.A.` are one word.
+                '.' | '\'' => {}
+                _ if char.is_alphanumeric() => folded.push(char)?,
+                _ if folded.len > word => {
+                    kept = folded.end_of(word, kept);
+                    word = folded.len;
+                }
+                _ => {}
+            }
+        }
+        folded.len = folded.end_of(word, kept);
+        Some(folded)
+    }
+
+    fn push(&mut self, char: char) -> Option<()> {
+        let char = char.to_ascii_uppercase();
+        let end = self.len + char.len_utf8();
+        char.encode_utf8(self.bytes.get_mut(self.len..end)?);
+        self.len = end;
+        Some(())
+    }
+
+    /// Where the name ends after a word: behind it, unless it is a form that is not all of it.
+    fn end_of(&self, word: usize, kept: usize) -> usize {
+        let text = self.bytes.get(word..self.len).unwrap_or(&[]);
+        let is_form = FORMS.iter().any(|form| form.as_bytes() == text);
+        if kept > 0 && (text.is_empty() || is_form) { kept } else { self.len }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(name: &str, country: &str) -> Option<String> {
+        Carriers::built_in().canonical(name, Some(country)).map(str::to_owned)
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read_and_names_a_carrier_of_the_registry() {
+        let table = Table::read(TABLE).unwrap();
+        assert!(table.whole.len() > 15 && table.beginnings.len() > 30);
+        let rows = table.whole.iter().map(|((country, _), carrier)| (country, carrier));
+        let rows =
+            rows.chain(table.beginnings.iter().map(|(country, _, carrier)| (country, carrier)));
+        for (country, carrier) in rows.filter(|(_, carrier)| !carrier.is_empty()) {
+            let is_known = operators::all().iter().any(|operator| {
+                operator.country.and_then(country_key) == Some(*country)
+                    && *operator.name == **carrier
+            });
+            assert!(is_known, "{carrier} has no network in {country:?}");
+        }
+    }
+
+    #[test]
+    fn telnyxs_spellings_of_one_carrier_are_one() {
+        for name in
+            ["T-MOBILE USA, INC.", "T-Mobile USA, Inc.", " t-mobile ", "Sprint Spectrum L.P."]
+        {
+            assert_eq!(canonical(name, "US").as_deref(), Some("T-Mobile"), "{name}");
+        }
+        for name in ["NEW CINGULAR WIRELESS PCS, LLC - DC", "AT&T Mobility", "AT&T"] {
+            assert_eq!(canonical(name, "US").as_deref(), Some("AT&T"), "{name}");
+        }
+        let verizon = canonical("CELLCO PARTNERSHIP DBA VERIZON WIRELESS - FL", "US");
+        assert_eq!(verizon.as_deref(), Some("Verizon"));
+    }
+
+    #[test]
+    fn a_name_means_its_countrys_carrier() {
+        assert_eq!(canonical("T-Mobile", "DE").as_deref(), Some("Telekom"));
+        assert_eq!(canonical("vodafone", "GB").as_deref(), Some("Vodafone UK"));
+        // From the registry: its brands, and the companies behind them.
+        assert_eq!(canonical("COSMOTE", "GR").as_deref(), Some("Cosmote"));
+        assert_eq!(canonical("A1 Hrvatska d.o.o.", "HR").as_deref(), Some("A1 HR"));
+    }
+
+    #[test]
+    fn an_unknown_name_stays_as_it_is_and_a_word_that_says_nothing_is_none() {
+        assert_eq!(canonical(" Example Mobile ", "US").as_deref(), Some("Example Mobile"));
+        assert_eq!(canonical("other", "US").as_deref(), Some("other"));
+        assert_eq!(canonical(&"x".repeat(200), "US"), Some("x".repeat(200)));
+        for name in ["", "  ", "Unknown", "N/A", "unknown carrier"] {
+            assert_eq!(canonical(name, "US"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_form_of_a_company_is_no_part_of_its_name() {
+        let folded = |name| String::from_utf8(Folded::new(name).unwrap().bytes().to_vec()).unwrap();
+        assert_eq!(folded("Orange S.A."), "ORANGE");
+        assert_eq!(folded("East Kentucky Network, LLC"), "EASTKENTUCKYNETWORK");
+        assert_eq!(folded("Telekom Deutschland GmbH & Co. KG"), "TELEKOMDEUTSCHLAND");
+        assert_eq!(folded("Co"), "CO", "something has to stay");
+        assert_eq!(folded("SA Telecom"), "SATELECOM");
+        assert_eq!(folded("Telefônica"), "TELEFôNICA");
+        assert_eq!(folded("-"), "");
+    }
+
+    #[test]
+    fn rows_of_the_user_stand_before_ours_and_rename_networks() {
+        let text =
+            "# mine\nname,country,carrier\nT-Mobile*,US,Magenta\nExample*,,\"Example, all\"\n";
+        let carriers = Carriers::with(text).unwrap();
+        assert_eq!(carriers.canonical("T-MOBILE USA, INC.", Some("US")), Some("Magenta"));
+        assert_eq!(carriers.canonical("example mobile", None), Some("Example, all"));
+        assert_eq!(carriers.canonical("AT&T Wireless", Some("US")), Some("AT&T"), "ours");
+        let network = |mcc, mnc| operators::find(mcc, mnc).unwrap();
+        assert_eq!(carriers.of_network(&network("310", "260")), "Magenta");
+        assert_eq!(carriers.of_network(&network("310", "410")), "AT&T");
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_is_told() {
+        let told = |text| Carriers::with(text).map(|_| ()).unwrap_err();
+        assert!(told("a,US\n").starts_with("line 1: "), "{}", told("a,US\n"));
+        assert!(told("# x\na,usa,b\n").contains("line 2: the country"));
+        assert!(told("*,US,b\n").contains("no letter"));
+    }
+}
