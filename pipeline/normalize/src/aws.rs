@@ -12,11 +12,15 @@
 //! ```
 //!
 //! Each may hold another; bare events and arrays of them are read as well. CloudWatch compresses
-//! what it sends to a subscription (gzip): nothing here unpacks that, so it is a dead letter that
-//! says so. Whoever forwards it has to unpack it.
+//! what it sends to a subscription (gzip); it is unpacked to [`UNPACKED_FACTOR`] times its text at
+//! most, so that a small record cannot take much memory: each log event has an id and numbers, so real
+//! batches shrink to a tenth.
+
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use model::vocabulary::{DeadReason, ErrorClass, Status};
 
 use crate::answer::member;
@@ -29,6 +33,12 @@ const DEPTH_MAX: usize = 8;
 /// What gzip begins with, and how base64 spells it.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const GZIP_BASE64: &str = "H4sI";
+/// Unpacked text is at most so many times the packed one in base64, and [`UNPACKED_MIN`].
+const UNPACKED_FACTOR: usize = 32;
+/// A text of this size is always unpacked.
+const UNPACKED_MIN: usize = 16 << 10;
+/// No text is longer, like no record.
+const UNPACKED_MAX: usize = 16 << 20;
 
 /// Where an event stands in its envelopes, spelled only for a dead letter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,7 +131,7 @@ fn unwrap(
         return Err(Dead::new(DeadReason::Envelope, item.trail.to_string()));
     }
     if text.starts_with(GZIP_BASE64) {
-        return Err(compressed(&item));
+        return decode(Unwrapped { text, ..item }, out, read);
     }
     let mut cursor = Cursor::new(text);
     match cursor.kind() {
@@ -145,10 +155,22 @@ fn syntax(item: &Unwrapped<'_>, syntax: Syntax) -> Dead {
     }
 }
 
-fn compressed(item: &Unwrapped<'_>) -> Dead {
+/// Bytes of a gzip file; its end says how many they will be.
+fn unpack(item: &Unwrapped<'_>, bytes: &[u8]) -> Result<Vec<u8>, Dead> {
     let place = item.trail.to_string();
     let place = if place.is_empty() { "/" } else { place.as_str() };
-    Dead::new(DeadReason::BadEncoding, format!("{place}: gzip is not unpacked"))
+    let max = item.text.len().saturating_mul(UNPACKED_FACTOR).clamp(UNPACKED_MIN, UNPACKED_MAX);
+    let told = bytes.last_chunk().map_or(0, |end| u32::from_le_bytes(*end) as usize);
+    let mut unpacked = Vec::with_capacity(told.min(max) + 1);
+    let mut packed = GzDecoder::new(bytes).take(max as u64 + 1);
+    if packed.read_to_end(&mut unpacked).is_err() {
+        return Err(Dead::new(DeadReason::BadEncoding, format!("{place}: gzip")));
+    }
+    if unpacked.len() > max {
+        let detail = format!("{place}: gzip of more than {max} bytes");
+        return Err(Dead::new(DeadReason::TooLarge, detail));
+    }
+    Ok(unpacked)
 }
 
 /// A line of a log export begins with its time.
@@ -280,9 +302,9 @@ fn decode(
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
     let undecodable = || Dead::new(DeadReason::BadEncoding, item.trail.to_string());
-    let bytes = STANDARD.decode(item.text.as_bytes()).map_err(|_| undecodable())?;
+    let mut bytes = STANDARD.decode(item.text.as_bytes()).map_err(|_| undecodable())?;
     if bytes.starts_with(&GZIP) {
-        return Err(compressed(&item));
+        bytes = unpack(&item, &bytes)?;
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| undecodable())?;
     unwrap(Unwrapped { text, ..item }, out, read)

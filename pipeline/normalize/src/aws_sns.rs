@@ -15,13 +15,15 @@
 //! | FAILURE | Unknown error attempting to reach phone; anything else | failed |
 //!
 //! All failures are final. Traps: SUCCESS alone says no more than that a carrier took it; times are
-//! UTC without saying so, and are those of the publication; `mcc` and `mnc` are numbers, so an MNC
-//! has lost its leading zeros and 0 is unknown; logs of successes may be a sample; the documented
+//! UTC without saying so, and are those of the publication, so they are submit times, and the event
+//! is later by `dwellTimeMs`, a delivery by `dwellTimeMsUntilDeviceAck`; `mcc` and `mnc` are numbers,
+//! so an MNC has lost its leading zeros (it gets them back where only one network can be meant) and
+//! 0 is unknown; logs of successes may be a sample; the documented
 //! sample is no JSON; the log event's id, where an envelope holds it, is the event's. The usage
 //! report (CSV, a row a part) is billing and ignored row by row, also where each line is a record.
 //! `priceInUSD` is the price of the whole message. Logs of other protocols are ignored.
 
-use model::time::{parse_local, parse_rfc3339};
+use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::aws::{self, Unwrapped};
@@ -30,9 +32,12 @@ use crate::emit::{Emitter, network_digits};
 use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
+use crate::operators;
 
 /// Columns of a usage report.
 const USAGE_COLUMNS: usize = 8;
+/// Longest dwell time.
+const DWELL_MAX_US: i64 = 35 * DAY_US;
 
 #[derive(Debug, Default)]
 struct Log<'a> {
@@ -47,6 +52,8 @@ struct Log<'a> {
     mcc: Scalar<'a>,
     mnc: Scalar<'a>,
     parts: Scalar<'a>,
+    dwell: Scalar<'a>,
+    dwell_until_ack: Scalar<'a>,
     /// A delivery to an application, queue or address: SMS logs have none of these fields.
     is_other_protocol: bool,
     /// `notification` or `delivery` was no object.
@@ -136,6 +143,8 @@ fn delivery<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result
         "mcc" => &mut log.mcc,
         "mnc" => &mut log.mnc,
         "numberOfMessageParts" => &mut log.parts,
+        "dwellTimeMs" => &mut log.dwell,
+        "dwellTimeMsUntilDeviceAck" => &mut log.dwell_until_ack,
         "statusCode" | "token" | "deliveryId" => {
             log.is_other_protocol = true;
             return cursor.skip();
@@ -151,6 +160,12 @@ fn time(text: &str) -> Option<i64> {
     parse_local(text).or_else(|| parse_rfc3339(text))
 }
 
+/// A dwell time; none is longer than a message is kept.
+fn dwell(text: &str) -> Option<i64> {
+    let dwell_us = text.parse::<i64>().ok()?.checked_mul(MILLI_US)?;
+    (0..=DWELL_MAX_US).contains(&dwell_us).then_some(dwell_us)
+}
+
 fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitter<'_>) {
     let (id, word) = told;
     out.counters.unreadable_fields += log.unreadable;
@@ -164,10 +179,16 @@ fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitt
     draft.account = item.account;
     draft.vendor_status = Some(response.unwrap_or(word));
     draft.error_class = class;
-    draft.event_time_us = out.time(&log.timestamp, time);
+    let published = out.time(&log.timestamp, time);
+    draft.submit_time_us = published;
+    let until_ack = out.time(&log.dwell_until_ack, dwell).filter(|_| outcome.0.is_delivered());
+    let dwelt = until_ack.or_else(|| out.time(&log.dwell, dwell));
+    draft.event_time_us = published.map(|published| published + dwelt.unwrap_or(0));
     draft.recipient = out.text(&log.destination);
     draft.mcc = out.text(&log.mcc).and_then(|code| network_digits(code, 3));
-    draft.mnc = out.text(&log.mnc).and_then(|code| network_digits(code, 3));
+    let number = out.text(&log.mnc).and_then(|code| network_digits(code, 3));
+    let operator = draft.mcc.zip(number).and_then(|(mcc, mnc)| operators::find_number(mcc, mnc));
+    draft.mnc = operator.map(|operator| operator.mnc).or(number);
     draft.carrier = out.text(&log.carrier);
     draft.traffic_class = match out.text(&log.sms_type) {
         Some("Transactional") => TrafficClass::Transactional,
@@ -235,10 +256,11 @@ const LOG: &[(&str, &str)] = &[
     ("channel", "always sms"),
     ("status", "status and delivery.providerResponse"),
     ("vendor_status", "delivery.providerResponse, else status"),
-    ("event_time", "notification.timestamp, UTC"),
+    ("event_time", "notification.timestamp, UTC, plus delivery.dwellTimeMs (UntilDeviceAck)"),
+    ("submit_time", "notification.timestamp, UTC"),
     ("recipient_token", "delivery.destination"),
     ("mcc", "delivery.mcc"),
-    ("mnc", "delivery.mnc, which has lost its leading zeros"),
+    ("mnc", "delivery.mnc, with leading zeros where the registry of operators tells them"),
     ("carrier", "delivery.phoneCarrier"),
     ("traffic_class", "delivery.smsType"),
     ("segments", "delivery.numberOfMessageParts"),

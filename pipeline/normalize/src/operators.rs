@@ -19,6 +19,8 @@ const THREE_DIGITS: u16 = 1000;
 pub(crate) struct Operator {
     /// Position in the table.
     pub(crate) at: usize,
+    /// Network code.
+    pub(crate) mnc: &'static str,
     /// ISO 3166; `None` for networks of the world.
     pub(crate) country: Option<&'static str>,
     /// What the network is known as, one spelling a country.
@@ -32,6 +34,11 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::read(TABLE));
 /// The network of these codes.
 pub(crate) fn find(mcc: &str, mnc: &str) -> Option<Operator> {
     REGISTRY.find(mcc, mnc)
+}
+
+/// The network of a code that was a number and may have lost its leading zeros.
+pub(crate) fn find_number(mcc: &str, mnc: &str) -> Option<Operator> {
+    REGISTRY.find_number(mcc, mnc)
 }
 
 /// The country with most networks of a mobile country code.
@@ -72,7 +79,7 @@ impl Registry {
             let country = (!country.is_empty()).then_some(country);
             registry.operators.push(Operator {
                 at: registry.codes.len() - 1,
-                country,
+                mnc, country,
                 name,
                 company,
             });
@@ -87,6 +94,19 @@ impl Registry {
         }
         registry.starts.resize(MCCS + 1, registry.operators.len());
         registry
+    }
+
+    fn find_number(&self, mcc: &str, mnc: &str) -> Option<Operator> {
+        let mcc = mcc_number(mcc)?;
+        let number = mnc.parse::<u16>().ok().filter(|number| *number < THREE_DIGITS)?;
+        let start = *self.starts.get(mcc)?;
+        let codes = self.codes.get(start..*self.starts.get(mcc + 1)?)?;
+        let short = if number < 100 { codes.binary_search(&number).ok() } else { None };
+        let long = codes.binary_search(&(number + THREE_DIGITS)).ok();
+        match (short, long) {
+            (Some(at), None) | (None, Some(at)) => self.operators.get(start + at).copied(),
+            _ => None,
+        }
     }
 
     fn find(&self, mcc: &str, mnc: &str) -> Option<Operator> {
@@ -201,6 +221,20 @@ mod tests {
         assert!(name("262", "1").is_some());
         for (mcc, mnc) in [("234", ""), ("234", "1x"), ("23", "10"), ("2341", "0"), ("999", "77")] {
             assert_eq!(name(mcc, mnc), None, "{mcc}-{mnc}");
+        }
+    }
+
+    #[test]
+    fn a_number_gets_its_zeros_back_where_only_one_network_can_be_meant() {
+        let mnc = |mcc, number| find_number(mcc, number).map(|operator| operator.mnc);
+        assert_eq!(mnc("310", "4"), Some("004"));
+        assert_eq!(mnc("262", "1"), Some("01"));
+        assert_eq!(mnc("234", "15"), Some("15"));
+        assert_eq!(mnc("338", "50"), Some("050"), "there is no 338-50");
+        assert_eq!(mnc("338", "5"), Some("05"));
+        assert_eq!(mnc("001", "1"), None, "01 and 001 would both do");
+        for (mcc, number) in [("310", ""), ("310", "x"), ("310", "99999"), ("1", "1")] {
+            assert_eq!(mnc(mcc, number), None, "{mcc}-{number}");
         }
     }
 

@@ -179,6 +179,130 @@ fn an_sns_success_is_a_delivery_only_by_its_response() {
 }
 
 #[test]
+fn an_sns_log_is_dated_by_its_publication_and_how_long_it_dwelt() {
+    let log = |response: &str, ack: Value| {
+        let log = json!({"notification": {"messageId": "s", "timestamp": "2026-11-20 12:00:00.482"},
+            "delivery": {"providerResponse": response, "dwellTimeMs": 100,
+            "dwellTimeMsUntilDeviceAck": ack}, "status": "SUCCESS"});
+        let line = one(Source::AwsSns, log);
+        assert_eq!(line["submit_time"], "2026-11-20T12:00:00.482000Z");
+        line["event_time"].as_str().unwrap().to_owned()
+    };
+    let phone = "Message has been accepted by phone";
+    assert_eq!(log(phone, json!(4000)), "2026-11-20T12:00:04.482000Z");
+    assert_eq!(log(phone, Value::Null), "2026-11-20T12:00:00.582000Z");
+    let carrier = "Message has been accepted by phone carrier";
+    assert_eq!(log(carrier, json!(4000)), "2026-11-20T12:00:00.582000Z", "no phone yet");
+    assert_eq!(log(phone, json!(-1)), "2026-11-20T12:00:00.582000Z");
+}
+
+#[test]
+fn an_sns_logs_network_gets_its_zeros_back_and_names_the_carrier() {
+    let log = |mcc: u16, mnc: u16, carrier: Value| {
+        let delivery = json!({"mcc": mcc, "mnc": mnc, "phoneCarrier": carrier,
+            "destination": "+12025550143", "providerResponse": "Delivered"});
+        let log = json!({"notification": {"messageId": "s", "timestamp": "2026-11-20 12:00:00"},
+            "delivery": delivery, "status": "SUCCESS"});
+        let line = one(Source::AwsSns, log);
+        [line["mcc"].clone(), line["mnc"].clone(), line["carrier"].clone()]
+    };
+    assert_eq!(log(310, 4, Value::Null), [json!("310"), json!("004"), json!("Verizon")]);
+    assert_eq!(log(310, 4, json!("AT&T")), [json!("310"), json!("004"), json!("AT&T")]);
+    assert_eq!(log(310, 999, Value::Null), [json!("310"), json!("999"), json!("310-999")]);
+    assert_eq!(log(0, 0, json!(" ")), [Value::Null, Value::Null, Value::Null]);
+}
+
+#[test]
+fn an_amazon_batch_is_unpacked_and_a_bomb_is_a_dead_letter() {
+    let log = |id: usize| {
+        let log = json!({"notification": {"messageId": format!("s-{id}"),
+            "timestamp": "2026-11-20 12:00:00"}, "delivery": {"destination": "+12025550143",
+            "providerResponse": "Delivered"}, "status": "SUCCESS"});
+        json!({"id": format!("0123456789{id}"), "message": log.to_string()})
+    };
+    let events: Vec<Value> = (0..20).map(log).collect();
+    let batch_text = json!({"messageType": "DATA_MESSAGE", "owner": "123456789012",
+        "logGroup": "sns/us-east-1/1/DirectPublishToPhoneNumber", "logEvents": events});
+    let packed = packed(batch_text.to_string().as_bytes());
+    let found = all(Source::AwsSns, json!({"awslogs": {"data": packed}}));
+    assert_eq!(found.len(), 20);
+    assert_eq!(found[19]["message_id"], "s-19");
+    assert_eq!(found[0]["account"], "123456789012");
+    // As Firehose hands it on, and as Kinesis.
+    let firehose = json!({"records": [{"recordId": "1", "data": packed}]});
+    assert_eq!(all(Source::AwsSns, firehose).len(), 20);
+    let kinesis = json!({"Records": [{"kinesis": {"data": packed}}]});
+    assert_eq!(all(Source::AwsSns, kinesis).len(), 20);
+    let reason = |data: String| {
+        let payload = json!({"awslogs": {"data": data}}).to_string();
+        let mut normalizer = normalizer();
+        let raw = batch(&[Case::value(payload)]);
+        let mut normalized = normalizer.batch(&raw, &[input(Some(Source::AwsSns))]).unwrap();
+        assert_eq!(normalized.dead.len(), 1);
+        let dead = normalized.dead.remove(0);
+        (dead.reason.as_str(), dead.detail)
+    };
+    let bomb = self::packed(&vec![b' '; 1 << 20]);
+    assert_eq!(reason(bomb).0, "too_large");
+    let torn = packed.get(..packed.len() - 40).unwrap().to_owned();
+    assert_eq!(reason(torn), ("bad_encoding", "/awslogs/data: gzip".to_owned()));
+}
+
+/// Gzip in base64.
+fn packed(text: &[u8]) -> String {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(text).unwrap();
+    base64::engine::general_purpose::STANDARD.encode(gzip.finish().unwrap())
+}
+
+#[test]
+fn vonages_and_sinchs_operator_codes_name_the_network() {
+    let receipt = "messageId=0B&msisdn=447700900143&status=delivered&network-code=23415";
+    let line = one(Source::Vonage, receipt);
+    assert_eq!((&line["mcc"], &line["mnc"]), (&json!("234"), &json!("15")));
+    assert_eq!(line["carrier"], "Vodafone UK");
+    let report = json!({"type": "recipient_delivery_report_sms", "batch_id": "b",
+        "recipient": "14415550143", "status": "Delivered", "operator": "35000"});
+    let line = one(Source::Sinch, &report);
+    let told = [&line["mcc"], &line["mnc"], &line["carrier"], &line["country"]];
+    assert_eq!(told, [&json!("350"), &json!("00"), &json!("One"), &json!("BM")]);
+    let mut named = report;
+    named["operator"] = json!("Vodafone");
+    named["recipient"] = json!("447700900143");
+    let line = one(Source::Sinch, named);
+    assert_eq!((&line["mcc"], &line["carrier"]), (&Value::Null, &json!("Vodafone UK")));
+}
+
+#[test]
+fn infobips_network_is_split_as_long_as_it_is_text_or_number() {
+    let line = |network: Value| {
+        let report = json!({"messageId": "m", "mccMnc": network,
+            "status": {"groupId": 3, "id": 5, "name": "DELIVERED_TO_HANDSET"}});
+        let line = one(Source::Infobip, json!({"results": [report]}));
+        ["mcc", "mnc", "carrier", "country"].map(|column| line[column].clone())
+    };
+    let croatia = [json!("219"), json!("10"), json!("A1 HR"), json!("HR")];
+    assert_eq!(line(json!("21910")), croatia);
+    assert_eq!(line(json!(21910)), croatia);
+    assert_eq!(line(json!(310090)), [json!("310"), json!("090"), json!("AT&T"), json!("US")]);
+    assert_eq!(line(json!("00000")), [Value::Null, Value::Null, Value::Null, Value::Null]);
+}
+
+#[test]
+fn twilios_mcc_and_mnc_are_the_senders_and_fill_nothing() {
+    let event = json!([{"specversion": "1.0", "id": "e", "source": "/x", "time":
+        "2026-11-20T12:00:00Z", "type": "com.twilio.messaging.message.delivered", "data":
+        {"messageSid": "SM1", "to": "+447700900143", "from": "+12025550100", "mcc": "310",
+        "mnc": "090", "messageStatus": "DELIVERED"}}]);
+    let line = one(Source::Twilio, event);
+    let told = ["mcc", "mnc", "carrier"].map(|column| line[column].clone());
+    assert_eq!(told, [Value::Null, Value::Null, Value::Null]);
+    assert_eq!(line["country"], "GB", "the recipient's");
+}
+
+#[test]
 fn one_gsma_id_sent_to_two_people_is_two_messages() {
     let info = |address: &str| json!({"address": address, "deliveryStatus": "DeliveredToTerminal"});
     let notice = json!({"deliveryInfoNotification": {"deliveryInfo":
