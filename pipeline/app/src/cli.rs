@@ -104,12 +104,25 @@ pub(crate) struct Shape {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Assumptions {
+    /// Zone of times that are told without one, a name such as Europe/Berlin; without it UTC, or
+    /// what the vendor documents.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+    /// Rows name,country,carrier that stand before the built-in names of carriers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) carriers: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct NormalizeArgs {
     /// Source of records that name none.
     #[arg(long)]
     pub(crate) source: Option<String>,
     #[command(flatten)]
     pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) assumptions: Assumptions,
     /// Exit 1 where there was a dead letter.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -136,6 +149,8 @@ pub(crate) struct LoadArgs {
     pub(crate) source: Option<String>,
     #[command(flatten)]
     pub(crate) shape: Shape,
+    #[command(flatten)]
+    pub(crate) assumptions: Assumptions,
     #[command(flatten)]
     pub(crate) place: Place,
     /// Files.

@@ -1,5 +1,7 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+pub(crate) mod regional;
+
 mod signatures;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,7 @@ use ingest::{KafkaSettings, Protocol, Sasl};
 use model::keys::{Keyring, unhex};
 use model::record::SignatureRule;
 use model::vocabulary::Source;
+use normalize::Regional;
 use normalize::signature::Signatures;
 use regex::Regex;
 use serde::Deserialize;
@@ -38,6 +41,12 @@ struct Raw {
     /// Vendors' keys, by which records are verified.
     #[serde(default)]
     signatures: Vec<signatures::RawSignatures>,
+    /// Zones in which accounts tell local times.
+    #[serde(default)]
+    accounts: Vec<regional::RawAccount>,
+    /// What carriers are called.
+    #[serde(default)]
+    carriers: regional::RawCarriers,
     /// When epochs close.
     #[serde(default)]
     commit: RawCommit,
@@ -269,6 +278,7 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) signatures: Arc<Signatures>,
+    pub(crate) regional: Arc<Regional>,
     pub(crate) epoch_ms: u64,
     pub(crate) min_free_bytes: u64,
     pub(crate) track_memory_bytes: usize,
@@ -311,6 +321,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         store: store(raw.data)?,
         first_start,
         signatures: signatures::read(raw.signatures, &topics)?,
+        regional: regional::read(&raw.accounts, &raw.carriers)?,
         topics,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
@@ -346,17 +357,17 @@ fn topic(raw: &RawTopic) -> Outcome<TopicEntry> {
     };
     let pattern = Regex::new(&pattern)
         .map_err(|error| Failure::usage(format!("[[topics]] pattern `{pattern}`: {error}")))?;
-    let source = match &raw.source {
-        None => None,
-        Some(word) => Some(Source::parse(word).ok_or_else(|| {
-            Failure::usage(format!(
-                "[[topics]] source `{word}` is unknown; known: {}",
-                Source::WORDS.join(", ")
-            ))
-        })?),
-    };
+    let source = raw.source.as_deref().map(|word| known_source("[[topics]]", word)).transpose()?;
     let signatures = signatures::rule(raw.signatures.as_deref(), raw.check_signatures_again)?;
     Ok(TopicEntry { pattern, name, source, account: raw.account.clone(), signatures })
+}
+
+/// A source by its word in a section.
+fn known_source(section: &str, word: &str) -> Outcome<Source> {
+    Source::parse(word).ok_or_else(|| {
+        let known = Source::WORDS.join(", ");
+        Failure::usage(format!("{section} source `{word}` is unknown; known: {known}"))
+    })
 }
 
 fn store(raw: RawData) -> Outcome<Option<StoreSettings>> {
@@ -532,6 +543,19 @@ mod tests {
         assert!(told(&format!("{keys}{files}scheme=\"rot13\"\n")).contains("`rot13`"));
         assert!(told(&format!("{keys}{files}scheme=\"body_hmac\"\n")).contains("`header`"));
         assert!(told(&format!("{keys}secret_files=[]\n")).contains("twilio"));
+    }
+
+    #[test]
+    fn an_account_has_one_zone_of_the_database_and_carriers_a_readable_table() {
+        let head = "data_dir=\"x\"\n[kafka]\nbrokers=\"b\"\n[[topics]]\nname=\"t\"\n\
+            [keys]\nsecret_file=\"/dev/null\"\n";
+        let told = |text: &str| message(&format!("{head}{text}"));
+        let entry = |zone: &str| format!("[[accounts]]\nsource=\"smpp\"\nzone=\"{zone}\"\n");
+        assert!(told(&entry("Europe/Atlantis")).contains("`Europe/Atlantis`"));
+        let twice = format!("{}{}", entry("Europe/Berlin"), entry("Asia/Tokyo"));
+        assert!(told(&twice).contains("any account of smpp twice"), "{}", told(&twice));
+        assert!(told("[[accounts]]\nsource=\"smp\"\nzone=\"UTC\"\n").contains("`smp`"));
+        assert!(told("[carriers]\nfile=\"/nowhere.csv\"\n").contains("/nowhere.csv"));
     }
 
     #[test]

@@ -106,8 +106,11 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     };
     let normalizers = (0..threads)
         .map(|_| {
-            let signatures = Arc::clone(&settings.signatures);
-            Normalizer::new(normalize::Settings { keyring: settings.keyring, signatures })
+            Normalizer::new(normalize::Settings {
+                keyring: settings.keyring,
+                signatures: Arc::clone(&settings.signatures),
+                regional: Arc::clone(&settings.regional),
+            })
         })
         .collect();
     if let Some(watch) = mode.watch {

@@ -105,15 +105,42 @@ fn snapshot(counts: &Counts, uptime_us: i64) -> MetricsSnapshot {
     }
 }
 
+/// What `normalize` noticed, by source where it is counted so.
+fn noticed(counters: &normalize::Counters) -> [Family; 3] {
+    let family = |name: &str, help: &str, samples: Vec<Sample>| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: FamilyKind::Counter,
+        samples,
+    };
+    let unknown = counters.unknown_statuses.iter();
+    let unknown = unknown.map(|(source, count)| sample(&[("source", source.as_str())], *count));
+    let ignored = counters.ignored.iter().map(|((source, kind), count)| {
+        let source = source.map_or("unknown", model::vocabulary::Source::as_str);
+        sample(&[("source", source), ("kind", kind)], *count)
+    });
+    let plain = counters.plain().map(|(what, count)| sample(&[("what", what)], count));
+    [
+        family("unknown_statuses_total", "Statuses that no table knows.", unknown.collect()),
+        family("noticed_total", "What was noticed in payloads and settled.", plain.to_vec()),
+        family("ignored_total", "Recognised elements that are no delivery.", ignored.collect()),
+    ]
+}
+
 #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+fn sample(labels: &[(&str, &str)], value: u64) -> Sample {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Sample { labels: labels.collect(), value: value as f64 }
+}
+
 fn more(counts: &Counts) -> Vec<Family> {
     let gauge = |name: &str, help: &str, value: u64| Family {
         name: name.to_owned(),
         help: help.to_owned(),
         kind: FamilyKind::Gauge,
-        samples: vec![Sample { labels: Vec::new(), value: value as f64 }],
+        samples: vec![sample(&[], value)],
     };
-    vec![
+    let mut more = vec![
         gauge("tracked_messages", "Messages held in state.", counts.state.n_messages),
         gauge("hot_messages", "Those of them in memory.", counts.state.n_hot),
         gauge("state_bytes", "Bytes of the message tables in memory.", counts.state.n_bytes),
@@ -133,5 +160,7 @@ fn more(counts: &Counts) -> Vec<Family> {
             u64::from(counts.clickhouse.trouble.is_some()),
         ),
         gauge("ingested_bytes", "Bytes of values and headers read.", counts.bytes),
-    ]
+    ];
+    more.extend(noticed(&counts.noticed));
+    more
 }

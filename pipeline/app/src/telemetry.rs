@@ -39,6 +39,8 @@ pub(crate) struct Counts {
     /// Ingest pauses at the disk limit.
     pub(crate) held: Option<String>,
     pub(crate) clickhouse: ClickHouseState,
+    /// What `normalize` noticed.
+    pub(crate) noticed: normalize::Counters,
 }
 
 /// State of the ClickHouse loader.

@@ -79,7 +79,8 @@ impl Registry {
             let country = (!country.is_empty()).then_some(country);
             registry.operators.push(Operator {
                 at: registry.codes.len() - 1,
-                mnc, country,
+                mnc,
+                country,
                 name,
                 company,
             });

@@ -61,6 +61,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         signatures: Arc::default(),
+        regional: Arc::default(),
         epoch_ms: 1000,
         min_free_bytes: MIN_FREE_MB << 20,
         track_memory_bytes: TRACK_MEMORY_BYTES,

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = source(args.source.as_deref())?;
     needs_source(source, &args.shape)?;
+    let regional = config::regional::of_files(&args.assumptions)?;
     for file in &args.files {
         if !file.is_file() {
             return Err(Failure::usage(format!("{} is no file", file.display())));
@@ -62,10 +63,19 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
         telemetry,
         stop,
     };
-    let normalizer = Normalizer::new(Settings { keyring, signatures: Arc::default() });
+    let settings = Settings { keyring, signatures: Arc::default(), regional };
+    let normalizer = Normalizer::new(settings.clone());
     let before = core.watermark_us;
-    let mut loader =
-        Loader { core, committer, normalizer, clock, before, newest: None, counts: [0; 3] };
+    let mut loader = Loader {
+        core,
+        committer,
+        settings,
+        normalizer,
+        clock,
+        before,
+        newest: None,
+        counts: [0; 3],
+    };
     for file in &args.files {
         loader.file(file, shape(&args.shape), source)?;
     }
@@ -103,6 +113,7 @@ pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
 struct Loader {
     core: Core,
     committer: Committer,
+    settings: Settings,
     normalizer: Normalizer,
     clock: Arc<dyn Clock>,
     /// Watermark before this load.
@@ -151,20 +162,15 @@ impl Loader {
     fn newest_time(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<Option<i64>> {
         let (mut received, mut vendor) = (None, None);
         let inputs = Arc::clone(&self.core.inputs.shared);
-        let mut settings_normalizer = std::mem::replace(
-            &mut self.normalizer,
-            Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default() }),
-        );
-        let result = read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
-            let normalized = settings_normalizer.batch(&batch, &inputs)?;
+        let mut looking = Normalizer::new(self.settings.clone());
+        read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
+            let normalized = looking.batch(&batch, &inputs)?;
             for tally in &normalized.tallies {
                 received = received.max(tally.newest_ingest_us);
             }
             vendor = vendor.max(newest_event(&normalized));
             Ok(())
-        });
-        self.normalizer = settings_normalizer;
-        result?;
+        })?;
         Ok(received.or(vendor))
     }
 

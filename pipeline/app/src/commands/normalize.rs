@@ -35,7 +35,9 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     } else {
         Keyring::demo()
     };
-    let mut normalizer = Normalizer::new(Settings { keyring, signatures: Arc::default() });
+    let regional = config::regional::of_files(&args.assumptions)?;
+    let mut normalizer =
+        Normalizer::new(Settings { keyring, signatures: Arc::default(), regional });
     let mut totals = Totals::default();
     let mut charged: Vec<RecordBatch> = Vec::new();
     needs_source(source, &args.shape)?;
@@ -142,16 +144,20 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
             (format!("{source}/{kind}"), json!(count))
         })
         .collect();
-    json!({
-        "unknown_statuses": counters.unknown_statuses,
-        "unreadable_fields": counters.unreadable_fields,
-        "rounded_prices": counters.rounded_prices,
-        "replaced_event_times": counters.replaced_event_times,
-        "dropped_submit_times": counters.dropped_submit_times,
-        "contradictions": counters.contradictions,
-        "scrubbed_texts": counters.scrubbed_texts,
-        "ignored": ignored,
-    })
+    let unknown: serde_json::Map<String, serde_json::Value> = counters
+        .unknown_statuses
+        .iter()
+        .map(|(source, count)| (source.as_str().to_owned(), json!(count)))
+        .collect();
+    let mut told = json!({
+        "unknown_statuses": counters.unknown_statuses.values().sum::<u64>(),
+        "unknown_statuses_by_source": unknown,
+    });
+    for (name, count) in counters.plain() {
+        told[name] = json!(count);
+    }
+    told["ignored"] = ignored.into();
+    told
 }
 
 /// The charges that these events make, as the pipeline would count them.

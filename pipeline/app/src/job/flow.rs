@@ -178,7 +178,7 @@ fn normalize_each(
             oldest_us: times.min(),
             ended: ingested.ended,
         };
-        count(&done, shared);
+        count(&done, &normalizer.take_counters(), shared);
         if output.send(done).is_err() {
             return Ok(());
         }
@@ -186,8 +186,9 @@ fn normalize_each(
     Ok(())
 }
 
-fn count(done: &Done, shared: &Shared) {
+fn count(done: &Done, noticed: &normalize::Counters, shared: &Shared) {
     let mut counts = shared.telemetry.lock();
+    counts.noticed.add(noticed);
     counts.bytes += done.bytes as u64;
     for tally in &done.normalized.tallies {
         counts.records += tally.records.unsigned_abs();

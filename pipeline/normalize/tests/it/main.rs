@@ -20,4 +20,5 @@ mod relays;
 mod rules;
 mod samples;
 mod signatures;
+mod times;
 mod unknown;
