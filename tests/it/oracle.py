@@ -18,6 +18,7 @@ DIMENSIONS = ["source", "channel", "carrier", "country", "traffic_class"]
 TABLES = ["events", "messages", "charges", "slo_windows", "cost_windows", "dead_letters", "ledger"]
 POSITION = ["topic", "partition", "offset", "element"]
 SHOWN = 5
+OPERATORS = SQL.parent.parent / "schemas" / "operators.csv"
 
 LOG_TYPES = {
     "row_id": "BIGINT", "partition": "INTEGER", "offset": "BIGINT", "element": "BIGINT",
@@ -64,6 +65,8 @@ def load(connection: duckdb.DuckDBPyConnection, log: Path, categories: Path | No
     """Reads log.csv, and WhatsApp's pricing categories (topic,partition,offset,element,category)
     where they are given."""
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in log_columns(log).items())
+    connection.execute(f"CREATE OR REPLACE TABLE operator AS SELECT * FROM "
+                       f"read_csv('{OPERATORS}', all_varchar = true, comment = '#')")
     connection.execute(
         f"CREATE OR REPLACE TABLE element AS SELECT * FROM read_csv('{log}', header = true, "
         f"quote = '\"', escape = '\"', nullstr = '', auto_detect = false, "

@@ -174,7 +174,7 @@ def test_more_carriers_than_series_are_kept_fold_into_one_and_no_message_is_lost
 ) -> None:
     file, data = tmp_path / "many.jsonl", tmp_path / "data"
     carrier = '"messageCount":1,"mccMnc":"%d%02d",'
-    networks = [(mcc, mnc) for mcc in range(300, 322) for mnc in range(100)]
+    networks = [(mcc, mnc) for mcc in range(800, 822) for mnc in range(100)]
     file.write_text("".join(SMS.replace('"messageCount":1,', carrier % network) % number
                             for number, network in enumerate(networks)))
     sendtally.call("load", "--source", "infobip", file, "--data", data).expect(0)

@@ -1,7 +1,8 @@
 -- From the simulator's log (table `element`, one row an element) to distinct delivery events.
 --
 -- Written from DESIGN.md and the vendors' tables only; it shares nothing with our own code.
--- Inputs: element (log.csv), category (WhatsApp's pricing category by position, from the wire).
+-- Inputs: element (log.csv), category (WhatsApp's pricing category by position, from the wire),
+-- operator (schemas/operators.csv).
 --
 -- Where DESIGN.md leaves a choice, this file reads it so:
 --   * a Twilio RawDlrDoneDate has no zone: read as UTC, `vendor_local`, by no vendor's clock when
@@ -118,7 +119,8 @@ SELECT
         WHEN m.source = 'cloudevents' THEN 'in_app'
         ELSE 'unknown'
     END AS channel,
-    m.mcc || '-' || m.mnc AS carrier,
+    -- Twilio's network is the sender's.
+    CASE WHEN m.source <> 'twilio' THEN coalesce(o.name, m.mcc || '-' || m.mnc) END AS carrier,
     m.country,
     CASE c.category
         WHEN 'authentication' THEN 'otp'
@@ -139,7 +141,8 @@ SELECT
     CASE WHEN m.price IS NOT NULL THEN upper(m.currency) END AS currency
 FROM mapped AS m
 LEFT JOIN status_rank AS r USING (status)
-LEFT JOIN category AS c USING (topic, partition, "offset", element);
+LEFT JOIN category AS c USING (topic, partition, "offset", element)
+LEFT JOIN operator AS o ON m.mcc = o.mcc AND m.mnc = o.mnc;
 
 -- Redeliveries fall together by what the vendors document as identifying an event.
 CREATE OR REPLACE TABLE event AS

@@ -217,7 +217,7 @@ fn table(rows: &[WindowRow]) -> String {
         }
     }
     let mut text = format!(
-        "\n{}  last two minutes\n{:<10} {:<12} {:>7} {:>9} {:>7} {:>8}\n",
+        "\n{}  last two minutes\n{:<10} {:<16} {:>7} {:>9} {:>7} {:>8}\n",
         format_us(newest),
         "channel",
         "carrier",
@@ -228,7 +228,7 @@ fn table(rows: &[WindowRow]) -> String {
     );
     for ((channel, carrier), [total, delivered, failed, pending]) in sums {
         text.push_str(&format!(
-            "{channel:<10} {carrier:<12} {total:>7} {delivered:>9} {failed:>7} {pending:>8}\n"
+            "{channel:<10} {carrier:<16} {total:>7} {delivered:>9} {failed:>7} {pending:>8}\n"
         ));
     }
     text

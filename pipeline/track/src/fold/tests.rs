@@ -1,9 +1,12 @@
 //! Property tests: the outcome is a function of the set of events.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use model::vocabulary::{ReceiptClass, Source};
 use proptest::prelude::*;
 
 use super::*;
+use crate::deltas::{Changes, Contribution};
 use crate::facet::Facet;
 
 fn facet(words: &mut Interner, carrier: Option<&str>) -> u32 {
@@ -94,4 +97,35 @@ proptest! {
 #[test]
 fn no_events_have_no_outcome() {
     assert_eq!(fold(&mut [], true, &Interner::default()), None);
+}
+
+#[test]
+fn a_negative_latency_of_a_local_time_is_counted_and_in_no_bucket() {
+    let mut words = Interner::default();
+    let facet = facet(&mut words, None);
+    let event = |id, time_us, submit_us, status, flags| Event {
+        id,
+        time_us,
+        submit_us,
+        facet,
+        price: 0,
+        segments: 0,
+        status,
+        flags,
+    };
+    let hour = model::time::HOUR_US;
+    let mut events = [
+        event(1, 10 * hour, 10 * hour, Status::Sent, FLAG_VENDOR_CLOCK),
+        event(2, 9 * hour, NO_TIME, Status::Delivered, FLAG_FINAL | FLAG_VENDOR_LOCAL),
+    ];
+    let outcome = fold(&mut events, false, &words).unwrap();
+    assert_eq!(outcome.latency, Latency::Broker(-3_600_000));
+    let mut changes = Changes::default();
+    changes.replace(None, &Contribution::of(&outcome));
+    let pane = changes.take_slo(&words).unwrap();
+    let long = |name: &str| pane.column_by_name(name).unwrap().as_primitive::<Int64Type>().value(0);
+    let told = (long("delivered"), long("latency_negative"), long("latency_broker_n"));
+    assert_eq!(told, (1, 1, 0), "it is counted");
+    let sketch = pane.column_by_name("latency").unwrap().as_binary::<i32>().value(0).to_vec();
+    assert_eq!(sketch, model::sketch::Sketch::default().to_bytes(), "in no bucket");
 }
