@@ -117,7 +117,7 @@ const TWILIO_CALLBACK: Columns = &[
     ("status", "MessageStatus, else SmsStatus"),
     ("vendor_status", "MessageStatus, else SmsStatus"),
     ("error_code", "ErrorCode"),
-    ("event_time", "RawDlrDoneDate taken as UTC, else the ingest time"),
+    ("event_time", "RawDlrDoneDate in the account's zone, else the ingest time"),
     ("recipient_token", "To, else ChannelToAddress, else ExternalUserId"),
     ("sender", "From, else MessagingServiceSid"),
     ("segments", "NumSegments"),

@@ -11,8 +11,8 @@
 //! | rejected | rejected, final |
 //!
 //! Traps: callbacks come in any order and `Sequence` orders them, so it is part of the event's id;
-//! their times have no zone, and which of them is the event's its status tells: taken as UTC and
-//! marked `vendor_local`; records have a zone, and fractions of five digits; `Status` may be
+//! their times have no zone, and which of them is the event's its status tells: by the account's
+//! zone and marked `vendor_local`; records have a zone, and fractions of five digits; `Status` may be
 //! spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and `PartInfo`
 //! are reserved and ignored; a record is read again when its state or price changes, so both are
 //! part of its event id. No field tells the currency: Plivo's prices are in US dollars.
@@ -320,7 +320,10 @@ const CALLBACK: &[(&str, &str)] = &[
     ("status", "Status"),
     ("vendor_status", "Status"),
     ("error_code", "ErrorCode"),
-    ("event_time", "queued: QueuedTime, sent: SentTime, else DeliveryReportTime; taken as UTC"),
+    (
+        "event_time",
+        "queued: QueuedTime, sent: SentTime, else DeliveryReportTime; in the account's zone",
+    ),
     ("submit_time", "MessageTime, else QueuedTime"),
     ("recipient_token", "To"),
     ("mcc", "MCC"),

@@ -10,8 +10,9 @@
 //! | undelivered, failed, canceled | the same; final |
 //! | receiving, received | inbound: ignored |
 //!
-//! Traps: a callback has no time but `RawDlrDoneDate`, minutes in an unknown zone: taken as UTC
-//! and marked `vendor_local`; codes may stay on a status that is no failure; `num_segments` is 0
+//! Traps: a callback has no time but `RawDlrDoneDate`, minutes in an unknown zone: by
+//! the account's, marked `vendor_local`; `mcc` and `mnc` of Event Streams are the sender's, so they
+//! fill nothing; codes may stay on a status that is no failure; `num_segments` is 0
 //! until known; prices are negative texts and never come in a callback; the documented Event
 //! Streams sample says QUEUED in a `…delivered` event, so the event's type decides and the
 //! contradiction is counted; a resource is polled again when its price is known, so the price

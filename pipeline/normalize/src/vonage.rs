@@ -324,7 +324,7 @@ const RECEIPT: &[(&str, &str)] = &[
     ("status", "status"),
     ("vendor_status", "status"),
     ("error_code", "err-code"),
-    ("event_time", "message-timestamp, else timestamp, else scts taken as UTC"),
+    ("event_time", "message-timestamp, else timestamp, else scts in the account's zone"),
     ("recipient_token", "msisdn"),
     ("mcc", "network-code, first three digits"),
     ("mnc", "network-code, the rest"),

@@ -113,8 +113,8 @@ pub(super) const REPORT: &[(&str, &str)] = &[
     ("status", "send_status and err_code"),
     ("vendor_status", "send_status"),
     ("error_code", "err_code, where it is not DELIVERED"),
-    ("event_time", "report_time, taken as UTC+8"),
-    ("submit_time", "send_time, taken as UTC+8"),
+    ("event_time", "report_time, China's unless the account has a zone"),
+    ("submit_time", "send_time, likewise"),
     ("recipient_token", "phone_number, with 86 where it lacks its calling code"),
     ("campaign", "rcs_template_code"),
 ];
