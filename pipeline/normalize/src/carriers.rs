@@ -104,12 +104,15 @@ impl Carriers {
     }
 }
 
+/// A country and a folded name.
+type Name = ([u8; 2], Box<[u8]>);
+
 /// Rows of one table.
 #[derive(Debug, Default)]
 struct Table {
-    whole: HashMap<([u8; 2], Box<[u8]>), Box<str>>,
+    whole: HashMap<Name, Box<str>>,
     /// Beginnings, the longest first.
-    beginnings: Vec<([u8; 2], Box<[u8]>, Box<str>)>,
+    beginnings: Vec<(Name, Box<str>)>,
 }
 
 impl Table {
@@ -132,12 +135,12 @@ impl Table {
             let key = key.ok_or_else(|| no_row("its name has no letter, or too many"))?;
             let (key, carrier) = (key.bytes().into(), carrier.trim().into());
             if is_beginning {
-                table.beginnings.push((country, key, carrier));
+                table.beginnings.push(((country, key), carrier));
             } else {
                 table.whole.insert((country, key), carrier);
             }
         }
-        table.beginnings.sort_by_key(|(_, name, _)| std::cmp::Reverse(name.len()));
+        table.beginnings.sort_by_key(|((_, name), _)| std::cmp::Reverse(name.len()));
         Ok(table)
     }
 
@@ -152,9 +155,10 @@ impl Table {
         if let Some(carrier) = self.whole.get(&Lookup(country, name)) {
             return Some(carrier);
         }
-        let fits =
-            |row: &&([u8; 2], Box<[u8]>, Box<str>)| row.0 == country && name.starts_with(&row.1);
-        self.beginnings.iter().find(fits).map(|(_, _, carrier)| &**carrier)
+        let fits = |((of, beginning), _): &&(Name, Box<str>)| {
+            *of == country && name.starts_with(beginning)
+        };
+        self.beginnings.iter().find(fits).map(|(_, carrier)| &**carrier)
     }
 }
 
@@ -162,8 +166,8 @@ impl Table {
 #[derive(Hash)]
 struct Lookup<'n>([u8; 2], &'n [u8]);
 
-impl hashbrown::Equivalent<([u8; 2], Box<[u8]>)> for Lookup<'_> {
-    fn equivalent(&self, key: &([u8; 2], Box<[u8]>)) -> bool {
+impl hashbrown::Equivalent<Name> for Lookup<'_> {
+    fn equivalent(&self, key: &Name) -> bool {
         self.0 == key.0 && *self.1 == *key.1
     }
 }
@@ -260,7 +264,7 @@ mod tests {
         assert!(table.whole.len() > 15 && table.beginnings.len() > 30);
         let rows = table.whole.iter().map(|((country, _), carrier)| (country, carrier));
         let rows =
-            rows.chain(table.beginnings.iter().map(|(country, _, carrier)| (country, carrier)));
+            rows.chain(table.beginnings.iter().map(|((country, _), carrier)| (country, carrier)));
         for (country, carrier) in rows.filter(|(_, carrier)| !carrier.is_empty()) {
             let is_known = operators::all().iter().any(|operator| {
                 operator.country.and_then(country_key) == Some(*country)

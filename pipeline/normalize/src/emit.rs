@@ -12,11 +12,12 @@ use model::money::{self, Nanos};
 use model::time::MINUTE_US;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, Status, TimeSource};
 
+use crate::carriers::Carriers;
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::json::Scalar;
 use crate::normalizer::Tally;
-use crate::operators;
+use crate::operators::{self, Operator};
 use crate::phone::{self, Number};
 use crate::regional::Regional;
 use crate::signature::Verdict;
@@ -185,12 +186,7 @@ impl Emitter<'_> {
         let source = self.origin.source;
         let recipient =
             draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
-        let (event_time_us, submit_time_us) = self.instants(draft);
-        let (event_time_us, event_time_source) = self.event_time(draft, event_time_us);
-        let submit_time_us = self.submit_time(submit_time_us);
-        let is_local = event_time_source == Some(TimeSource::VendorLocal);
-        self.counters.negative_local_latencies +=
-            u64::from(is_local && submit_time_us.is_some() && event_time_us < submit_time_us);
+        let (event_time_us, event_time_source, submit_time_us) = self.times(draft);
         let message_key = self.message_key(draft);
         let mut upper = [0; 3];
         let mut network = [0; 7];
@@ -202,9 +198,7 @@ impl Emitter<'_> {
         let of_network = || operator.and_then(|operator| operator.country);
         let of_code = || draft.mcc.and_then(operators::country);
         let country = told.or_else(region).or_else(of_network).or_else(of_code);
-        let carriers = &self.regional.carriers;
-        let told_carrier = draft.carrier.and_then(|name| carriers.canonical(name, country));
-        let of_operator = || operator.as_ref().map(|operator| carriers.of_network(operator));
+        let carrier = carrier(&self.regional.carriers, draft, operator.as_ref(), country);
         let mut row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
@@ -229,9 +223,7 @@ impl Emitter<'_> {
             country,
             mcc: draft.mcc,
             mnc: draft.mnc,
-            carrier: told_carrier
-                .or_else(of_operator)
-                .or_else(|| network_name(draft, &mut network)),
+            carrier: carrier.or_else(|| network_name(draft, &mut network)),
             sender: draft.sender,
             traffic_class: draft.traffic_class,
             campaign: draft.campaign,
@@ -281,6 +273,17 @@ impl Emitter<'_> {
         let used = draft.event_parts.len().min(6);
         parts[2..2 + used].copy_from_slice(&draft.event_parts[..used]);
         self.keyring.message.hash(&parts[..2 + used])
+    }
+
+    /// Event time, where it comes from, and submit time.
+    fn times(&mut self, draft: &Draft<'_>) -> (Option<i64>, Option<TimeSource>, Option<i64>) {
+        let (event_us, submit_us) = self.instants(draft);
+        let (event_us, source) = self.event_time(draft, event_us);
+        let submit_us = self.submit_time(submit_us);
+        let is_local = source == Some(TimeSource::VendorLocal);
+        let is_negative = submit_us.is_some_and(|submit| event_us < Some(submit));
+        self.counters.negative_local_latencies += u64::from(is_local && is_negative);
+        (event_us, source, submit_us)
     }
 
     /// Event and submit time with local times read by the zone of their account. Identities hold
@@ -410,6 +413,17 @@ fn find(text: &str, needle: &str) -> Option<usize> {
         return None;
     }
     memchr::memmem::find(text.as_bytes(), needle.as_bytes())
+}
+
+/// The carrier that the event names, else the one of its network.
+fn carrier<'n>(
+    carriers: &'n Carriers,
+    draft: &'n Draft<'_>,
+    operator: Option<&Operator>,
+    country: Option<&str>,
+) -> Option<&'n str> {
+    let told = draft.carrier.and_then(|name| carriers.canonical(name, country));
+    told.or_else(|| operator.map(|operator| carriers.of_network(operator)))
 }
 
 /// `219-10` from MCC and MNC: what the event says where it names no carrier.
