@@ -13,8 +13,8 @@
 //!
 //! Each may hold another; bare events and arrays of them are read as well. CloudWatch compresses
 //! what it sends to a subscription (gzip); it is unpacked to [`UNPACKED_FACTOR`] times its text at
-//! most, so that a small record cannot take much memory: each log event has an id and numbers, so real
-//! batches shrink to a tenth.
+//! most, so that a small record cannot take much memory: each log event has an id and numbers, so
+//! real batches shrink to a tenth.
 
 use std::io::Read as _;
 

@@ -16,12 +16,12 @@
 //!
 //! All failures are final. Traps: SUCCESS alone says no more than that a carrier took it; times are
 //! UTC without saying so, and are those of the publication, so they are submit times, and the event
-//! is later by `dwellTimeMs`, a delivery by `dwellTimeMsUntilDeviceAck`; `mcc` and `mnc` are numbers,
-//! so an MNC has lost its leading zeros (it gets them back where only one network can be meant) and
-//! 0 is unknown; logs of successes may be a sample; the documented
-//! sample is no JSON; the log event's id, where an envelope holds it, is the event's. The usage
-//! report (CSV, a row a part) is billing and ignored row by row, also where each line is a record.
-//! `priceInUSD` is the price of the whole message. Logs of other protocols are ignored.
+//! is later by `dwellTimeMs`, a delivery by `dwellTimeMsUntilDeviceAck`; `mcc` and `mnc` are
+//! numbers, so an MNC has lost its leading zeros (it gets them back where only one network can be
+//! meant) and 0 is unknown; logs of successes may be a sample; the documented sample is no JSON;
+//! the log event's id, where an envelope holds it, is the event's. The usage report (CSV, a row a
+//! part) is billing and ignored row by row, also where each line is a record. `priceInUSD` is the
+//! price of the whole message. Logs of other protocols are ignored.
 
 use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};

@@ -12,8 +12,9 @@
 //! `elements = events + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided in one
 //! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
-//! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`, `zones`, `draft`, `emit`, `record`,
-//! `normalizer`, `signature`), then one module a vendor, then `text` (JSON lines) and `explain`.
+//! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
+//! `zones`, `draft`, `emit`, `record`, `normalizer`, `signature`), then one module a vendor, then
+//! `text` (JSON lines) and `explain`.
 
 mod json;
 

@@ -3,8 +3,8 @@
 //!
 //! MNC 01 and 001 are two networks, so a code is compared with its digits. Only where a country's
 //! networks all have as many digits a code of another length can still be told: `010` for `10`
-//! (Twilio pads), `1` for `01` (numbers lose their zeros). Nothing here allocates after the table is
-//! read.
+//! (Twilio pads), `1` for `01` (numbers lose their zeros). Nothing here allocates after the table
+//! is read.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -12,10 +12,11 @@
 //!
 //! Traps: callbacks come in any order and `Sequence` orders them, so it is part of the event's id;
 //! their times have no zone, and which of them is the event's its status tells: by the account's
-//! zone and marked `vendor_local`; records have a zone, and fractions of five digits; `Status` may be
-//! spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and `PartInfo`
-//! are reserved and ignored; a record is read again when its state or price changes, so both are
-//! part of its event id. No field tells the currency: Plivo's prices are in US dollars.
+//! zone and marked `vendor_local`; records have a zone, and fractions of five digits; `Status`
+//! may be spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and
+//! `PartInfo` are reserved and ignored; a record is read again when its state or price changes,
+//! so both are part of its event id. No field tells the currency: Plivo's prices are in US
+//! dollars.
 //!
 //! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
 
