@@ -11,6 +11,8 @@ pub(crate) mod committer;
 
 pub(crate) mod core;
 
+pub(crate) mod dead;
+
 pub(crate) mod flow;
 
 pub(crate) mod heartbeat;
