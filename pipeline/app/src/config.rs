@@ -1,5 +1,7 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+pub(crate) mod dead_letters;
+
 mod signatures;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use model::keys::{Keyring, unhex};
 use model::record::SignatureRule;
 use model::vocabulary::Source;
 use normalize::signature::Signatures;
+use normalize::vault::Vault;
 use regex::Regex;
 use serde::Deserialize;
 use sink::clickhouse::{Endpoint, Layout};
@@ -38,6 +41,9 @@ struct Raw {
     /// Vendors' keys, by which records are verified.
     #[serde(default)]
     signatures: Vec<signatures::RawSignatures>,
+    /// Under which key records of dead letters are kept.
+    #[serde(default)]
+    dead_letters: dead_letters::RawDeadLetters,
     /// When epochs close.
     #[serde(default)]
     commit: RawCommit,
@@ -269,6 +275,8 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) signatures: Arc<Signatures>,
+    /// Keeps the records of dead letters; without it nothing of them is kept.
+    pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) epoch_ms: u64,
     pub(crate) min_free_bytes: u64,
     pub(crate) track_memory_bytes: usize,
@@ -312,6 +320,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         first_start,
         signatures: signatures::read(raw.signatures, &topics)?,
         topics,
+        vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),

@@ -108,6 +108,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
         .map(|_| {
             let signatures = Arc::clone(&settings.signatures);
             Normalizer::new(normalize::Settings { keyring: settings.keyring, signatures })
+                .keeping(settings.vault.clone())
         })
         .collect();
     if let Some(watch) = mode.watch {

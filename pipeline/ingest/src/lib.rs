@@ -18,7 +18,7 @@ mod producer;
 mod broker;
 
 pub use broker::EmbeddedBroker;
-pub use file::{FileShape, read_bytes, read_file};
+pub use file::{FileShape, read_bytes, read_file, record_value};
 pub use producer::{OutRecord, Producer};
 pub use settings::{KafkaSettings, Protocol, Sasl};
 pub use source::{Found, KafkaSource, Polled, Start};

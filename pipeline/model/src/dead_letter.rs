@@ -49,21 +49,28 @@ impl std::fmt::Debug for KeyId {
     }
 }
 
-/// A record with dead letters, encrypted.
+/// A record with dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptRecord {
-    /// Which input the record came from.
+pub struct DeadRecord {
+    /// Which input it came from.
     pub input: u32,
-    /// Offset of the record.
+    /// Its offset.
     pub offset: i64,
-    /// Leaf elements of the record, dead or not, when it was read.
+    /// Its leaf elements, dead or not, when it was read.
     pub elements: u32,
+    /// The record itself, where there is a key.
+    pub sealed: Option<Sealed>,
+    /// Broker's timestamp.
+    pub ingest_time_us: Option<i64>,
+}
+
+/// An encrypted record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
     /// Key that opens it.
     pub key_id: KeyId,
     /// Nonce, ciphertext and tag.
-    pub sealed: Vec<u8>,
-    /// Broker's timestamp of the record.
-    pub ingest_time_us: Option<i64>,
+    pub bytes: Vec<u8>,
 }
 
 impl DeadReason {

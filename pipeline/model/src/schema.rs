@@ -238,8 +238,8 @@ tables! {
 tables! {
     /// The inner tables.
     inner;
-    /// Records of dead letters, encrypted.
-    DEAD_PAYLOADS => "dead_payloads.toml",
+    /// Records of dead letters, encrypted where there is a key.
+    DEAD_RECORDS => "dead_records.toml",
     /// Dead letters that were replayed.
     DEAD_REPLAYS => "dead_replays.toml",
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use model::dead_letter::{DeadLetter, KeptRecord};
+use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
 use model::keys::Keyring;
@@ -80,8 +80,8 @@ pub struct Normalized {
     pub events: RecordBatch,
     /// What could not be read.
     pub dead: Vec<DeadLetter>,
-    /// The records of that, encrypted, where there is a key.
-    pub kept: Vec<KeptRecord>,
+    /// The records of that.
+    pub dead_records: Vec<DeadRecord>,
     /// One row an input that occurs, in the order of their first record.
     pub tallies: Vec<Tally>,
 }
@@ -164,7 +164,7 @@ impl Normalizer {
         raw: &RawBatch,
         inputs: &[Input],
     ) -> Result<Normalized, NormalizeError> {
-        let (mut dead, mut kept) = (Vec::new(), Vec::new());
+        let (mut dead, mut records) = (Vec::new(), Vec::new());
         let mut tallies: Vec<Tally> = Vec::new();
         let mut rows = vec![usize::MAX; inputs.len()];
         for record in &raw.records {
@@ -172,13 +172,36 @@ impl Normalizer {
             let Some(tally) = tallies.get_mut(at) else { continue };
             let (n_dead, n_elements) = (dead.len(), tally.elements);
             self.record(raw.view(record), inputs, tally, &mut dead);
-            if let Some(vault) = self.vault.as_ref().filter(|_| dead.len() > n_dead) {
+            if dead.len() > n_dead {
                 let elements = tally.elements - n_elements;
-                kept.push(keep(vault, &raw.view(record), inputs, elements)?);
+                records.push(self.dead_record(&raw.view(record), inputs, elements)?);
             }
         }
         let events = self.builder.finish(inputs)?;
-        Ok(Normalized { events, dead, kept, tallies })
+        Ok(Normalized { events, dead, dead_records: records, tallies })
+    }
+
+    /// What is kept of a record with dead letters.
+    fn dead_record(
+        &self,
+        record: &RecordView<'_>,
+        inputs: &[Input],
+        elements: i64,
+    ) -> Result<DeadRecord, VaultError> {
+        let input = inputs.get(record.input as usize);
+        let at = Position {
+            topic: input.map_or("", |input| &input.topic),
+            partition: input.map_or(0, |input| input.partition),
+            offset: record.offset,
+        };
+        let sealed = self.vault.as_ref().map(|vault| vault.seal(&at, record, input));
+        Ok(DeadRecord {
+            input: record.input,
+            offset: record.offset,
+            elements: u32::try_from(elements).unwrap_or(u32::MAX),
+            sealed: sealed.transpose()?,
+            ingest_time_us: record.ingest_time_us,
+        })
     }
 
     fn record(
@@ -241,30 +264,6 @@ impl Normalizer {
             emitter.dead(dead);
         }
     }
-}
-
-/// The record of a dead letter, encrypted.
-fn keep(
-    vault: &Vault,
-    record: &RecordView<'_>,
-    inputs: &[Input],
-    elements: i64,
-) -> Result<KeptRecord, VaultError> {
-    let input = inputs.get(record.input as usize);
-    let at = Position {
-        topic: input.map_or("", |input| &input.topic),
-        partition: input.map_or(0, |input| input.partition),
-        offset: record.offset,
-    };
-    let (key_id, sealed) = vault.seal(&at, record, input)?;
-    Ok(KeptRecord {
-        input: record.input,
-        offset: record.offset,
-        elements: u32::try_from(elements).unwrap_or(u32::MAX),
-        key_id,
-        sealed,
-        ingest_time_us: record.ingest_time_us,
-    })
 }
 
 /// Reads one record with its vendor's adapter. An error means that nothing was emitted.

@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use model::dead_letter::KeyId;
+use model::dead_letter::{KeyId, Sealed};
 use model::record::{Input, RawBatch, RawRecord, RecordView, SignaturePolicy, SignatureRule};
 use model::vocabulary::Source;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -81,9 +81,11 @@ impl fmt::Debug for Vault {
 impl Key {
     fn new(secret: &[u8; 32]) -> Result<Self, VaultError> {
         let key = UnboundKey::new(&AES_256_GCM, secret).map_err(|_| VaultError::Seal)?;
-        let digest: [u8; 32] =
-            Sha256::new().chain_update(b"sendtally dead letter key").chain_update(secret).finalize()
-                .into();
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(b"sendtally dead letter key")
+            .chain_update(secret)
+            .finalize()
+            .into();
         let mut id = [0; 8];
         id.copy_from_slice(&digest[..8]);
         Ok(Self { id: KeyId(id), aead: LessSafeKey::new(key) })
@@ -115,7 +117,7 @@ impl Vault {
         at: &Position<'_>,
         record: &RecordView<'_>,
         input: Option<&Input>,
-    ) -> Result<(KeyId, Vec<u8>), VaultError> {
+    ) -> Result<Sealed, VaultError> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| VaultError::Seal)?;
         let mut sealed = Vec::with_capacity(record.value.len() + 512);
@@ -125,22 +127,18 @@ impl Vault {
         let text = sealed.get_mut(NONCE_LEN..).ok_or(VaultError::Seal)?;
         let tag = self.first.aead.seal_in_place_separate_tag(nonce, aad, text);
         sealed.extend_from_slice(tag.map_err(|_| VaultError::Seal)?.as_ref());
-        Ok((self.first.id, sealed))
+        Ok(Sealed { key_id: self.first.id, bytes: sealed })
     }
 
-    /// Opens what was sealed at this position under the key with this id.
+    /// Opens what was sealed at this position.
     ///
     /// # Errors
     /// Where no key has the id, or the ciphertext is another.
-    pub fn open(
-        &self,
-        at: &Position<'_>,
-        key_id: KeyId,
-        sealed: &[u8],
-    ) -> Result<Opened, VaultError> {
+    pub fn open(&self, at: &Position<'_>, sealed: &Sealed) -> Result<Opened, VaultError> {
+        let key_id = sealed.key_id;
         let mut keys = std::iter::once(&self.first).chain(&self.older);
         let key = keys.find(|key| key.id == key_id).ok_or(VaultError::UnknownKey(key_id))?;
-        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(VaultError::Damaged)?;
+        let (nonce, text) = sealed.bytes.split_at_checked(NONCE_LEN).ok_or(VaultError::Damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Damaged)?;
         let mut text = text.to_vec();
         let opened = key.aead.open_in_place(nonce, Aad::from(at.associated()), &mut text);
@@ -249,7 +247,8 @@ fn decode(bytes: &[u8]) -> Option<Opened> {
 
 fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, after) = rest.split_first_chunk::<4>()?;
-    let (bytes, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    let (bytes, after) =
+        after.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
     *rest = after;
     Some(bytes)
 }

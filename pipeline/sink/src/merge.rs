@@ -91,10 +91,7 @@ fn converter(table: &Table) -> Result<RowConverter, ArrowError> {
 }
 
 /// A reader of a file, and how many rows it has.
-fn open(
-    path: &Path,
-    read_rows: usize,
-) -> Result<(ParquetRecordBatchReader, u64), SinkError> {
+fn open(path: &Path, read_rows: usize) -> Result<(ParquetRecordBatchReader, u64), SinkError> {
     let file = File::open(path).map_err(SinkError::io("open", path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(SinkError::read(path))?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);

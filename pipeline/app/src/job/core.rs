@@ -18,7 +18,7 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
-use model::dead_letter::{DeadLetter, KeptRecord};
+use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::with_stored_columns;
 use model::manifest::InputRange;
 use model::schema;
@@ -80,7 +80,7 @@ pub(crate) struct Core {
     pub(crate) next_slice: u8,
     tables: BTreeMap<&'static str, Vec<RecordBatch>>,
     dead: Vec<DeadLetter>,
-    kept: Vec<KeptRecord>,
+    dead_records: Vec<DeadRecord>,
     appended: Vec<(i64, u64)>,
     bytes: usize,
     rows: usize,
@@ -98,7 +98,7 @@ impl Core {
             next_slice: 0,
             tables: BTreeMap::new(),
             dead: Vec::new(),
-            kept: Vec::new(),
+            dead_records: Vec::new(),
             appended: Vec::new(),
             bytes: 0,
             rows: 0,
@@ -127,7 +127,7 @@ impl Core {
         }
         self.bytes += raw_bytes;
         self.dead.extend(normalized.dead);
-        self.kept.extend(normalized.kept);
+        self.dead_records.extend(normalized.dead_records);
         if normalized.events.num_rows() == 0 {
             return Ok(());
         }
@@ -217,10 +217,10 @@ impl Core {
         }
         let inputs = self.inputs.take_ranges();
         let dead = std::mem::take(&mut self.dead);
-        let kept = std::mem::take(&mut self.kept);
+        let records = std::mem::take(&mut self.dead_records);
         for (table, rows) in [
             ("dead_letters", dead::letters(&dead, &self.inputs, self.epoch)?),
-            ("dead_payloads", dead::payloads(&kept, &self.inputs, self.epoch, now_us)?),
+            ("dead_records", dead::records(&records, &self.inputs, self.epoch, now_us)?),
         ] {
             if rows.num_rows() > 0 {
                 tables.entry(table).or_default().push(rows);

@@ -1,5 +1,5 @@
-//! Rows of the tables about dead letters: what could not be read, the encrypted records of that,
-//! and which letters were replayed.
+//! Rows of the tables about dead letters: what could not be read, the records of that, and which
+//! letters were replayed.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow_array::builder::{
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
-use model::dead_letter::{DeadLetter, KeptRecord};
+use model::dead_letter::{DeadLetter, DeadRecord};
 use model::schema;
 
 use super::inputs::Inputs;
@@ -66,10 +66,9 @@ pub(super) fn letters(
     RecordBatch::try_new(schema::DEAD_LETTERS.arrow(), columns)
 }
 
-
-/// Rows of `dead_payloads`.
-pub(super) fn payloads(
-    kept: &[KeptRecord],
+/// Rows of `dead_records`.
+pub(super) fn records(
+    dead: &[DeadRecord],
     inputs: &Inputs,
     epoch: u64,
     now_us: i64,
@@ -83,15 +82,16 @@ pub(super) fn payloads(
     let mut sealed = BinaryBuilder::new();
     let mut time = TimestampMicrosecondBuilder::new();
     let mut epochs = UInt64Builder::new();
-    for record in kept {
+    for record in dead {
         let (name, number) = position(inputs, record.input);
         topic.append_value(name);
         partition.append_value(number);
         offset.append_value(record.offset);
         elements.append_value(record.elements);
-        key_id.append_value(record.key_id.to_string());
-        bytes.append_value(u32::try_from(record.sealed.len()).unwrap_or(u32::MAX));
-        sealed.append_value(&record.sealed);
+        let text = record.sealed.as_ref();
+        key_id.append_option(text.map(|text| text.key_id.to_string()));
+        bytes.append_option(text.and_then(|text| u32::try_from(text.bytes.len()).ok()));
+        sealed.append_option(text.map(|text| &text.bytes));
         time.append_value(record.ingest_time_us.unwrap_or(now_us));
         epochs.append_value(epoch);
     }
@@ -106,7 +106,7 @@ pub(super) fn payloads(
         Arc::new(time.finish().with_timezone("UTC")),
         Arc::new(epochs.finish()),
     ];
-    RecordBatch::try_new(schema::DEAD_PAYLOADS.arrow(), columns)
+    RecordBatch::try_new(schema::DEAD_RECORDS.arrow(), columns)
 }
 
 /// A dead letter that was replayed.
@@ -118,7 +118,7 @@ pub(crate) struct Replayed {
     pub(crate) element: u32,
     /// Offset in the input `dead:<topic>`.
     pub(crate) replay_offset: i64,
-    /// As in `dead_payloads`.
+    /// As in `dead_records`.
     pub(crate) time_us: i64,
 }
 

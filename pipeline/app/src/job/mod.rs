@@ -7,6 +7,8 @@
 //!                                                                       aggregate, lake (readers)
 //! ```
 
+pub(crate) mod alone;
+
 pub(crate) mod committer;
 
 pub(crate) mod core;

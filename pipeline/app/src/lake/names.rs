@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_file_of_an_inner_table_is_never_public() {
-        let compacted = FileRef { table: "dead_payloads".to_owned(), ..file(&compacted(8, 2, "a")) };
+        let compacted = FileRef { table: "dead_records".to_owned(), ..file(&compacted(8, 2, "a")) };
         assert_eq!((epoch_of(&compacted), public_path(&compacted)), (Some(8), None));
     }
 

@@ -186,9 +186,9 @@ mod tests {
     fn records_of_dead_letters_go_with_their_letters() {
         let kept = Retention::new(BTreeMap::from([("dead_letters".to_owned(), 9)])).unwrap();
         let days: BTreeMap<&str, u32> = kept.days().collect();
-        let all = ["dead_letters", "dead_payloads", "dead_replays"];
+        let all = ["dead_letters", "dead_records", "dead_replays"];
         assert_eq!(days, all.map(|table| (table, 9)).into());
-        assert!(refused("dead_payloads", 9).contains("no table"));
+        assert!(refused("dead_records", 9).contains("no table"));
     }
 
     #[test]
