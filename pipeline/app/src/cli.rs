@@ -241,6 +241,9 @@ pub(crate) struct ReplayArgs {
     pub(crate) place: LettersPlace,
     #[command(flatten)]
     pub(crate) filter: LetterFilter,
+    /// Also letters whose record was not kept: from Kafka, as long as it has them.
+    #[arg(long, requires = "config")]
+    pub(crate) from_kafka: bool,
     /// Only tell what would be replayed.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -172,6 +172,20 @@ impl fmt::Debug for Opened {
 }
 
 impl Opened {
+    /// A record that was found again otherwise, of an input as it is configured now.
+    #[must_use]
+    pub fn of(record: &RecordView<'_>, input: &Input) -> Self {
+        Self {
+            value: record.value.to_vec(),
+            tombstone: record.tombstone,
+            headers: record.headers.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect(),
+            ingest_time_us: record.ingest_time_us,
+            source: input.source,
+            account: input.account.as_deref().map(str::to_owned),
+            signatures: input.signatures,
+        }
+    }
+
     /// The record alone in a batch, at a position of its own.
     #[must_use]
     pub fn batch(&self, input: u32, offset: i64) -> RawBatch {

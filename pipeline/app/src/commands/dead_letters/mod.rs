@@ -8,6 +8,8 @@ mod letters;
 
 mod take;
 
+mod tale;
+
 mod replay;
 
 use std::io::Write;

@@ -14,20 +14,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ingest::Picker;
 use model::clock::SystemClock;
-use model::dead_letter::KeyId;
+use model::dead_letter::{KeyId, Sealed};
 use model::keys::Keyring;
 use model::record::Input;
-use normalize::vault::{Opened, Vault, VaultError};
+use normalize::vault::{Opened, Vault};
 use normalize::{Normalizer, Settings as NormalizerSettings};
-use serde_json::{Map, json};
+use sha2::{Digest, Sha256};
 use window::Session;
 
 use super::letters::{self, Letter, Which};
 use super::take::{self, Taken, Then, decide, restrict};
+use super::tale::{
+    ALREADY_REPLAYED, DAMAGED, GONE, NOT_KEPT, OTHER_KEY, RENUMBERED, STILL_DEAD, Tale,
+};
 use super::{Site, no_key};
 use crate::cli::ReplayArgs;
-use crate::commands::{load, note};
+use crate::commands::load;
 use crate::config::{self, Settings};
 use crate::failure::Outcome;
 use crate::job::alone::{Alone, Claimed, EPOCH_BYTES};
@@ -39,8 +43,6 @@ use crate::place;
 const EPOCH_RECORDS: usize = 4096;
 /// Ciphertext that is in memory at once, about.
 const FETCH_BYTES: u64 = 16 << 20;
-/// Letters named of each kind that was not replayed.
-const NAMED: usize = 20;
 
 pub(super) fn run(args: &ReplayArgs) -> Outcome<()> {
     let which = Which::of(&args.filter)?;
@@ -57,11 +59,12 @@ pub(super) fn run(args: &ReplayArgs) -> Outcome<()> {
     }
     let session = letters::open(&dir)?;
     let mut tale = Tale::default();
-    let records = open_records(letters::read(&session, &which)?, vault.as_deref(), &mut tale)?;
-    let Some(vault) = vault.filter(|_| !records.is_empty()) else {
+    let letters = letters::read(&session, &which)?;
+    let records = open_records(letters, vault.as_deref(), args.from_kafka, &mut tale)?;
+    if records.is_empty() {
         tale.tell(args.dry_run);
         return Ok(());
-    };
+    }
     let settings = site.settings.as_ref();
     let keyring = match (settings, &claimed) {
         (Some(settings), _) => settings.keyring,
@@ -69,14 +72,16 @@ pub(super) fn run(args: &ReplayArgs) -> Outcome<()> {
         // Only counted: no id is written.
         (None, None) => Keyring::demo(),
     };
+    let kafka = settings.filter(|_| args.from_kafka).map(|told| Picker::connect(&told.kafka));
     let memory = settings.map_or(config::TRACK_MEMORY_BYTES, |told| told.track_memory_bytes);
     let job = claimed.map(|claimed| claimed.recover(&keyring, memory)).transpose()?;
     let signatures = settings.map(|settings| Arc::clone(&settings.signatures)).unwrap_or_default();
-    let normalizer = Normalizer::new(NormalizerSettings { keyring, signatures })
-        .keeping(Some(Arc::clone(&vault)));
+    let normalizer =
+        Normalizer::new(NormalizerSettings { keyring, signatures }).keeping(vault.clone());
     let mut replay = Replay {
         settings,
-        vault: &vault,
+        vault: vault.as_deref(),
+        kafka: kafka.transpose()?,
         normalizer,
         job,
         counting: Inputs::default(),
@@ -99,6 +104,7 @@ struct Record {
 fn open_records(
     letters: Vec<Letter>,
     vault: Option<&Vault>,
+    from_kafka: bool,
     tale: &mut Tale,
 ) -> Outcome<Vec<Record>> {
     let known = vault.map(Vault::ids).unwrap_or_default();
@@ -106,20 +112,21 @@ fn open_records(
     let mut records: Vec<Record> = Vec::new();
     for letter in letters {
         tale.letters += 1;
-        let (Some((key_id, _)), Some(elements)) = (letter.kept, letter.elements) else {
-            let what = if letter.replay_offset.is_some() { ALREADY_REPLAYED } else { NOT_KEPT };
-            tale.leave(what, &letter, letter.element);
+        let left = match letter.kept {
+            _ if letter.replay_offset.is_some() => Some(ALREADY_REPLAYED),
+            // No topic of Kafka has a colon: what was loaded or replayed is not there.
+            None if !from_kafka || letter.topic.contains(':') => Some(NOT_KEPT),
+            Some((key_id, _)) if !known.contains(&key_id) => {
+                others.insert(key_id);
+                Some(OTHER_KEY)
+            }
+            _ => None,
+        };
+        // Letters of builds that did not count a record's elements have none.
+        let (None, Some(elements)) = (left, letter.elements) else {
+            tale.leave(left.unwrap_or(NOT_KEPT), &letter, letter.element);
             continue;
         };
-        if letter.replay_offset.is_some() {
-            tale.leave(ALREADY_REPLAYED, &letter, letter.element);
-            continue;
-        }
-        if !known.contains(&key_id) {
-            others.insert(key_id);
-            tale.leave(OTHER_KEY, &letter, letter.element);
-            continue;
-        }
         match records.last_mut().filter(|record| record.letter.place() == letter.place()) {
             Some(record) => {
                 record.then.open.insert(letter.element);
@@ -140,7 +147,9 @@ fn open_records(
 /// A replay on its way; without a job it only counts.
 struct Replay<'a> {
     settings: Option<&'a Settings>,
-    vault: &'a Vault,
+    vault: Option<&'a Vault>,
+    /// Where records are that were not kept.
+    kafka: Option<Picker>,
     normalizer: Normalizer,
     job: Option<Alone>,
     /// Inputs where there is no job.
@@ -157,15 +166,37 @@ impl Replay<'_> {
             let (Some(first), Some(last)) = (chunk.first(), chunk.last()) else { continue };
             let mut found = letters::sealed_between(session, &first.letter, &last.letter)?;
             for record in chunk {
-                let sealed = found.remove(&record.letter.offset);
-                let opened = sealed.ok_or(VaultError::Damaged);
-                match opened.and_then(|sealed| self.vault.open(&record.letter.place(), &sealed)) {
+                match self.opened(&record.letter, &mut found)? {
                     Ok(opened) => self.record(record, &opened)?,
-                    Err(_) => self.leave(DAMAGED, record, &record.then.open),
+                    Err(what) => self.leave(what, record, &record.then.open),
                 }
             }
         }
         self.commit()
+    }
+
+    /// The record of a letter: decrypted, or read from Kafka once more; or why there is none.
+    fn opened(
+        &self,
+        letter: &Letter,
+        found: &mut BTreeMap<i64, Sealed>,
+    ) -> Outcome<Result<Opened, &'static str>> {
+        if letter.kept.is_some() {
+            let sealed = found.remove(&letter.offset);
+            let opened = self.vault.zip(sealed).map(|(vault, it)| vault.open(&letter.place(), &it));
+            return Ok(opened.and_then(Result::ok).ok_or(DAMAGED));
+        }
+        let (Some(kafka), Some(input)) = (&self.kafka, self.configured(letter)) else {
+            return Ok(Err(NOT_KEPT));
+        };
+        let Some(batch) = kafka.record(&letter.topic, letter.partition, letter.offset)? else {
+            return Ok(Err(GONE));
+        };
+        let opened = batch.records.first().map(|record| Opened::of(&batch.view(record), &input));
+        let is_same = |opened: &Opened| {
+            <[u8; 32]>::from(Sha256::digest(&opened.value)) == letter.payload_sha256
+        };
+        Ok(opened.filter(is_same).ok_or(GONE))
     }
 
     fn leave(&mut self, what: &'static str, record: &Record, elements: &BTreeSet<u32>) {
@@ -219,19 +250,25 @@ impl Replay<'_> {
     /// The input under which a letter's record is read again: as its topic is configured now; where
     /// no configuration names it, as it was then.
     fn input(&self, letter: &Letter, opened: &Opened) -> Input {
+        self.configured(letter).unwrap_or_else(|| Input {
+            topic: Arc::from(take::input_of(&letter.topic)),
+            partition: letter.partition,
+            source: opened.source,
+            account: opened.account.as_deref().map(Arc::from),
+            signatures: opened.signatures,
+        })
+    }
+
+    fn configured(&self, letter: &Letter) -> Option<Input> {
         let topic = take::topic_of(&letter.topic);
-        let topics = self.settings.map(|settings| settings.topics.as_slice()).unwrap_or_default();
-        let entry = topics.iter().find(|entry| entry.pattern.is_match(topic));
-        let then = (opened.source, opened.account.clone(), opened.signatures);
-        let (source, account, signatures) =
-            entry.map_or(then, |entry| (entry.source, entry.account.clone(), entry.signatures));
-        Input {
+        let entry = self.settings?.topics.iter().find(|entry| entry.pattern.is_match(topic))?;
+        Some(Input {
             topic: Arc::from(take::input_of(topic)),
             partition: letter.partition,
-            source,
-            account: account.map(Arc::from),
-            signatures,
-        }
+            source: entry.source,
+            account: entry.account.as_deref().map(Arc::from),
+            signatures: entry.signatures,
+        })
     }
 
     fn inputs(&mut self) -> &mut Inputs {
@@ -292,97 +329,4 @@ fn chunks(records: &[Record]) -> Vec<&[Record]> {
     }
     chunks.push(&records[from..]);
     chunks
-}
-
-const ALREADY_REPLAYED: &str = "already_replayed";
-const STILL_DEAD: &str = "still_dead";
-const NOT_KEPT: &str = "not_kept";
-const OTHER_KEY: &str = "other_key";
-const RENUMBERED: &str = "renumbered";
-const DAMAGED: &str = "damaged";
-
-/// What is told of each kind that was not replayed.
-const LEFT: [(&str, &str); 6] = [
-    (ALREADY_REPLAYED, "were replayed before: nothing to do"),
-    (STILL_DEAD, "are dead by today's code and configuration too"),
-    (NOT_KEPT, "have no kept payload: no [dead_letters] key_file was configured then"),
-    (OTHER_KEY, "are encrypted under another key than those configured"),
-    (RENUMBERED, "are in records that today's code splits otherwise, and whose others counted"),
-    (DAMAGED, "have a payload that is not as it was written"),
-];
-
-/// What became of the letters.
-#[derive(Default)]
-struct Tale {
-    letters: usize,
-    replayed: usize,
-    records: i64,
-    /// Elements of what was taken.
-    events: i64,
-    ignored: i64,
-    new_dead: i64,
-    /// By the ledger.
-    accepted: i64,
-    duplicate: i64,
-    late: i64,
-    left: BTreeMap<&'static str, (usize, Vec<String>)>,
-}
-
-impl Tale {
-    fn leave(&mut self, what: &'static str, letter: &Letter, element: u32) {
-        let (count, named) = self.left.entry(what).or_default();
-        *count += 1;
-        if named.len() < NAMED {
-            named.push(format!("{} element {element}", letter.position()));
-        }
-    }
-
-    fn count(&mut self, letters: usize, tallies: &[normalize::Tally]) {
-        self.replayed += letters;
-        for tally in tallies {
-            self.records += tally.records;
-            self.events += tally.events;
-            self.ignored += tally.ignored;
-            self.new_dead += tally.dead;
-        }
-    }
-
-    fn enter(&mut self, line: &model::manifest::InputRange) {
-        self.accepted += line.accepted;
-        self.duplicate += line.duplicate;
-        self.late += line.late;
-    }
-
-    /// Says it for people, then for programs.
-    fn tell(&self, dry_run: bool) {
-        for (what, text) in LEFT {
-            let Some((count, named)) = self.left.get(what) else { continue };
-            note(&format!("{count} letters {text}"));
-            if what != ALREADY_REPLAYED {
-                named.iter().for_each(|name| note(&format!("  {name}")));
-            }
-        }
-        let verb = if dry_run { "would be replayed" } else { "were replayed" };
-        note(&format!("{} of {} letters {verb}", self.replayed, self.letters));
-        let mut summary = Map::new();
-        let numbers = [
-            ("letters", json!(self.letters)),
-            ("replayed", json!(self.replayed)),
-            ("records", json!(self.records)),
-            ("events", json!(self.events)),
-            ("ignored", json!(self.ignored)),
-            ("new_dead", json!(self.new_dead)),
-        ];
-        summary.extend(numbers.map(|(name, number)| (name.to_owned(), number)));
-        if !dry_run {
-            let ledger =
-                [("accepted", self.accepted), ("duplicate", self.duplicate), ("late", self.late)];
-            summary.extend(ledger.map(|(name, count)| (name.to_owned(), json!(count))));
-        }
-        for (what, _) in LEFT {
-            let count = self.left.get(what).map_or(0, |(count, _)| *count);
-            summary.insert(what.to_owned(), json!(count));
-        }
-        note(&json!({"summary": summary}).to_string());
-    }
 }
