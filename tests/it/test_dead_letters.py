@@ -411,7 +411,8 @@ def test_what_was_not_kept_is_read_from_kafka_as_long_as_it_is_there(
         0, "--from-kafka", "messaging.sms/0/0"))
     assert (told["not_kept"], told["replayed"]) == (30, 0)
     letters("replay", "--data", data, "--from-kafka").expect(2, "--config")
-    [deleted] = node.admin().delete_records([TopicPartition("messaging.sms", 0, 10)]).values()
+    admin = node.admin()
+    [deleted] = admin.delete_records([TopicPartition("messaging.sms", 0, 10)]).values()
     assert deleted.result(30).low_watermark == 10
     arguments = ["replay", "--from-kafka", "--config", right]
     told = summary(sendtally.call("dead-letters", *arguments).expect(0, "in Kafka no more"))

@@ -41,7 +41,7 @@ impl Picker {
         let consumer = self.0.consumer.as_ref();
         let wrong = |error: &KafkaError| {
             let reason = format!("{topic}/{partition}/{offset}: {error}");
-            IngestError::Consume { reason }
+            IngestError::Unreachable { brokers: self.0.brokers.clone(), reason }
         };
         let (low, high) = match consumer.fetch_watermarks(topic, partition, ANSWER) {
             Err(error) if is_gone(&error) => return Ok(None),
@@ -54,7 +54,7 @@ impl Picker {
         list.add_partition_offset(topic, partition, Offset::Offset(offset))
             .and_then(|()| consumer.assign(&list))
             .map_err(|error| wrong(&error))?;
-        let found = wait(consumer, (topic, partition, offset), &wrong);
+        let found = wait(consumer, (topic, partition, offset)).map_err(|error| wrong(&error));
         consumer.unassign().map_err(|error| wrong(&error))?;
         found
     }
@@ -63,10 +63,9 @@ impl Picker {
 fn wait(
     consumer: &BaseConsumer<Context>,
     (topic, partition, offset): (&str, i32, i64),
-    wrong: &dyn Fn(&KafkaError) -> IngestError,
-) -> Result<Option<RawBatch>, IngestError> {
+) -> Result<Option<RawBatch>, KafkaError> {
     let deadline = Instant::now() + ANSWER;
-    let mut told = None;
+    let mut told = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
     while Instant::now() < deadline {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
@@ -84,12 +83,11 @@ fn wait(
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
             Some(Err(error)) if is_gone(&error) => return Ok(None),
-            Some(Err(error)) => told = Some(error),
+            Some(Err(error)) => told = error,
             None => {}
         }
     }
-    let reason = format!("no answer for {topic}/{partition}/{offset} in {} s", ANSWER.as_secs());
-    Err(told.map_or(IngestError::Consume { reason }, |error| wrong(&error)))
+    Err(told)
 }
 
 /// There is no such topic, partition or offset.

@@ -135,7 +135,7 @@ struct Assigned {
 /// A consumer of all partitions of the job.
 pub struct KafkaSource {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
-    brokers: String,
+    pub(crate) brokers: String,
     is_embedded: bool,
     assigned: Vec<Assigned>,
     turn: usize,

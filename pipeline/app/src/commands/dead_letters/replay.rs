@@ -330,3 +330,6 @@ fn chunks(records: &[Record]) -> Vec<&[Record]> {
     chunks.push(&records[from..]);
     chunks
 }
+
+#[cfg(test)]
+mod tests;
