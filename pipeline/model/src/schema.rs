@@ -270,8 +270,8 @@ pub fn documentation() -> String {
         page.push('\n');
     }
     page.push_str(
-        "# Inner tables\n\nIn the data directory only: in no public file, no SQL, no ClickHouse. They \
-         are kept as long as the table that they belong to.\n\n",
+        "# Inner tables\n\nIn the data directory only: in no public file, no SQL, no ClickHouse. \
+         They are kept as long as the table that they belong to.\n\n",
     );
     for table in inner() {
         page.push_str(&table.markdown());

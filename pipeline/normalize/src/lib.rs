@@ -14,7 +14,8 @@
 //! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `draft`, `emit`, `record`,
-//! `normalizer`, `signature`, `vault`), then one module a vendor, then `text` (JSON lines) and `explain`.
+//! `normalizer`, `signature`, `vault`), then one module a vendor, then `text` (JSON lines) and
+//! `explain`.
 
 mod json;
 

@@ -174,7 +174,10 @@ impl Normalizer {
             self.record(raw.view(record), inputs, tally, &mut dead);
             if dead.len() > n_dead {
                 let elements = tally.elements - n_elements;
-                records.push(self.dead_record(&raw.view(record), inputs, elements)?);
+                let mut kept = self.dead_record(&raw.view(record), inputs, elements)?;
+                // As its letters have it: a record goes with them.
+                kept.ingest_time_us = dead.last().and_then(|letter| letter.ingest_time_us);
+                records.push(kept);
             }
         }
         let events = self.builder.finish(inputs)?;

@@ -49,8 +49,8 @@ fn name(file: &FileRef) -> &str {
     file.path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Under which name a file is public; `None` where it is only rolled, or of an inner table. Files of
-/// before compaction have no part: `<lake epoch>-<attempt>.parquet`.
+/// Under which name a file is public; `None` where it is only rolled, or of an inner table. Files
+/// of before compaction have no part: `<lake epoch>-<attempt>.parquet`.
 pub(super) fn public_file(file: &FileRef) -> Option<PublicFile> {
     epoch_of(file)?;
     if schema::inner().iter().any(|inner| inner.name == file.table) {

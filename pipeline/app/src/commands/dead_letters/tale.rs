@@ -22,17 +22,17 @@ pub(super) const DAMAGED: &str = "damaged";
 
 /// What is told of each kind that was not replayed.
 const LEFT: [(&str, &str); 7] = [
-    (ALREADY_REPLAYED, "were replayed before: nothing to do"),
-    (STILL_DEAD, "are dead by today's code and configuration too"),
+    (ALREADY_REPLAYED, "replayed before: nothing to do"),
+    (STILL_DEAD, "dead by today's code and configuration too"),
     (
         NOT_KEPT,
-        "have no kept payload, for no [dead_letters] key_file was configured then; those of a topic \
-         that Kafka still has: --config FILE --from-kafka",
+        "with no kept payload, for no [dead_letters] key_file was configured then; those that \
+         Kafka still has: --config FILE --from-kafka",
     ),
-    (GONE, "are in Kafka no more, or another record is in their place"),
-    (OTHER_KEY, "are encrypted under another key than those configured"),
-    (RENUMBERED, "are in records that today's code splits otherwise, and whose others counted"),
-    (DAMAGED, "have a payload that is not as it was written"),
+    (GONE, "in Kafka no more, or another record is in their place"),
+    (OTHER_KEY, "encrypted under another key than those configured"),
+    (RENUMBERED, "in records that today's code splits otherwise, and whose others counted"),
+    (DAMAGED, "with a payload that is not as it was written"),
 ];
 
 /// What became of the letters.
@@ -81,13 +81,13 @@ impl Tale {
     pub(super) fn tell(&self, dry_run: bool) {
         for (what, text) in LEFT {
             let Some((count, named)) = self.left.get(what) else { continue };
-            note(&format!("{count} letters {text}"));
+            note(&format!("{}, {text}", counted(*count)));
             if what != ALREADY_REPLAYED {
                 named.iter().for_each(|name| note(&format!("  {name}")));
             }
         }
-        let verb = if dry_run { "would be replayed" } else { "were replayed" };
-        note(&format!("{} of {} letters {verb}", self.replayed, self.letters));
+        let verb = if dry_run { "would be replayed" } else { "replayed" };
+        note(&format!("{} of {} {verb}", self.replayed, counted(self.letters)));
         let mut summary = Map::new();
         let numbers = [
             ("letters", json!(self.letters)),
@@ -109,4 +109,8 @@ impl Tale {
         }
         note(&json!({"summary": summary}).to_string());
     }
+}
+
+fn counted(letters: usize) -> String {
+    if letters == 1 { "1 letter".to_owned() } else { format!("{letters} letters") }
 }
