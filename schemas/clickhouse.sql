@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS `sendtally`.`events`
     `payload_sha256` FixedString(32) COMMENT 'SHA-256 of the record''s raw bytes.' CODEC(NONE),
     `verified` Nullable(Bool) COMMENT 'Signature check; null = not checked.',
     `verified_reason` LowCardinality(Nullable(String)) COMMENT 'Why verified has its value: valid, valid_old_key, header, mismatch, body_mismatch, url_mismatch, outside_tolerance, foreign_certificate, malformed, missing_header, missing_field, missing_url, missing_time, no_key, no_scheme.',
-    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>.',
+    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>, or dead:<topic> for dead letters read again.',
     `partition` Int32 COMMENT 'Kafka partition.' CODEC(T64, ZSTD(1)),
     `offset` Int64 COMMENT 'Kafka offset, or 0-based record of a file.' CODEC(T64, ZSTD(1)),
     `element` UInt32 COMMENT '0-based leaf element inside the record.' CODEC(T64, ZSTD(1)),
@@ -213,7 +213,7 @@ COMMENT 'Every transition of every alert, once, in order.';
 CREATE TABLE IF NOT EXISTS `sendtally`.`dead_letters`
 (
     `source` LowCardinality(String) COMMENT 'Vendor, or unknown where the record names none.',
-    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>.',
+    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>, or dead:<topic> for dead letters read again.',
     `partition` Int32 COMMENT 'Kafka partition.' CODEC(T64, ZSTD(1)),
     `offset` Int64 COMMENT 'Kafka offset.' CODEC(T64, ZSTD(1)),
     `element` UInt32 COMMENT '0-based leaf element inside the record.' CODEC(T64, ZSTD(1)),
@@ -232,7 +232,7 @@ COMMENT 'Elements that gave neither an event nor a charge because they could not
 CREATE TABLE IF NOT EXISTS `sendtally`.`ledger`
 (
     `epoch` UInt64 COMMENT 'Epoch of the job.' CODEC(T64, ZSTD(1)),
-    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>.',
+    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>, or dead:<topic> for dead letters read again.',
     `partition` Int32 COMMENT 'Kafka partition.' CODEC(T64, ZSTD(1)),
     `start_offset` Int64 COMMENT 'First offset of the epoch.' CODEC(T64, ZSTD(1)),
     `end_offset` Int64 COMMENT 'Offset after the last of the epoch.' CODEC(T64, ZSTD(1)),

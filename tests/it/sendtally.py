@@ -29,7 +29,8 @@ def binary() -> Path:
 
 def environment(**extra: str) -> dict[str, str]:
     """This environment without Sendtally's own variables."""
-    clean = {k: v for k, v in os.environ.items() if k not in ("SENDTALLY_KEY", "SENDTALLY_DATA")}
+    own = ("SENDTALLY_KEY", "SENDTALLY_DATA", "SENDTALLY_DEAD_LETTER_KEY")
+    clean = {k: v for k, v in os.environ.items() if k not in own}
     return {**clean, **extra}
 
 

@@ -30,6 +30,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example: sendtally sql \"SELECT channel, sum(total) FROM slo_windows \
                             WHERE window_s = 60 GROUP BY channel\" --data DIR")]
     Sql(SqlArgs),
+    /// What could not be read: why, where, how many; and again after a fix.
+    #[command(after_help = "Example: sendtally dead-letters list --reason unverified --data DIR")]
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Online anomaly scores of a CSV series, each from the past only.
     #[command(after_help = "Example: sendtally score --time-column time --value-column cost a.csv")]
     Score(ScoreArgs),
@@ -175,6 +179,89 @@ pub(crate) enum SqlFormat {
     Csv,
     Json,
     Arrow,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// Counts by reason, and the letters.
+    #[command(after_help = "Example: sendtally dead-letters list --source infobip --data DIR")]
+    List(ListArgs),
+    /// Everything of the letters of one record.
+    #[command(after_help = "Example: sendtally dead-letters show messaging.sms/3/41 --data DIR")]
+    Show(ShowArgs),
+    /// Reads the kept records again, by today's code and configuration: each letter once.
+    #[command(after_help = "Example: sendtally dead-letters replay --reason unverified --config \
+                            sendtally.toml")]
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LettersPlace {
+    /// Data directory.
+    #[arg(long, required_unless_present = "config")]
+    pub(crate) data: Option<PathBuf>,
+    /// Object store that holds the data; --data is then a cache of it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Configuration of `run`: its directory, keys, topics and signatures. Without it the keys of
+    /// SENDTALLY_DEAD_LETTER_KEY and SENDTALLY_KEY.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LetterFilter {
+    /// Only of this source; `unknown` where none is named.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Only for this reason.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Only of this topic.
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// Only ingested since this time, RFC 3339 or YYYY-MM-DD.
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) place: LettersPlace,
+    #[command(flatten)]
+    pub(crate) filter: LetterFilter,
+    /// Letters shown, the newest first; the counts are of all.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u64,
+    /// Output. With `table` the counts stand above, else on standard error.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: SqlFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The record, TOPIC/PARTITION/OFFSET.
+    pub(crate) position: String,
+    /// Also the record itself, decrypted: personal data.
+    #[arg(long)]
+    pub(crate) payload: bool,
+    #[command(flatten)]
+    pub(crate) place: LettersPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) place: LettersPlace,
+    #[command(flatten)]
+    pub(crate) filter: LetterFilter,
+    /// Also letters whose record was not kept: from Kafka, as long as it has them.
+    #[arg(long, requires = "config")]
+    pub(crate) from_kafka: bool,
+    /// Only tell what would be replayed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
+pub(crate) mod dead_letters;
 pub(crate) mod regional;
 
 mod signatures;
@@ -15,6 +16,7 @@ use model::record::SignatureRule;
 use model::vocabulary::Source;
 use normalize::Regional;
 use normalize::signature::Signatures;
+use normalize::vault::Vault;
 use regex::Regex;
 use serde::Deserialize;
 use sink::clickhouse::{Endpoint, Layout};
@@ -47,6 +49,9 @@ struct Raw {
     /// What carriers are called.
     #[serde(default)]
     carriers: regional::RawCarriers,
+    /// Under which key records of dead letters are kept.
+    #[serde(default)]
+    dead_letters: dead_letters::RawDeadLetters,
     /// When epochs close.
     #[serde(default)]
     commit: RawCommit,
@@ -279,6 +284,8 @@ pub(crate) struct Settings {
     pub(crate) keyring: Keyring,
     pub(crate) signatures: Arc<Signatures>,
     pub(crate) regional: Arc<Regional>,
+    /// Keeps the records of dead letters; without it nothing of them is kept.
+    pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) epoch_ms: u64,
     pub(crate) min_free_bytes: u64,
     pub(crate) track_memory_bytes: usize,
@@ -323,6 +330,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         signatures: signatures::read(raw.signatures, &topics)?,
         regional: regional::read(&raw.accounts, &raw.carriers)?,
         topics,
+        vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
         kafka: kafka(raw.kafka)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),

@@ -112,8 +112,7 @@ fn mend(path: &Path) -> String {
 
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
-        let mut failure =
-            Self::with(&error, error.domain()).for_lack_of_space(error.is_full());
+        let mut failure = Self::with(&error, error.domain()).for_lack_of_space(error.is_full());
         if let CommitError::Damaged { path, .. } = &error {
             failure.message += &mend(path);
         }

@@ -106,11 +106,12 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     };
     let normalizers = (0..threads)
         .map(|_| {
-            Normalizer::new(normalize::Settings {
+            let made = Normalizer::new(normalize::Settings {
                 keyring: settings.keyring,
                 signatures: Arc::clone(&settings.signatures),
                 regional: Arc::clone(&settings.regional),
-            })
+            });
+            made.keeping(settings.vault.clone())
         })
         .collect();
     if let Some(watch) = mode.watch {

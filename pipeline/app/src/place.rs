@@ -23,17 +23,21 @@ pub(crate) fn open_named(place: &Place) -> Outcome<DataDir> {
 
 /// What the command line names, to read what is there.
 pub(crate) fn read_named(place: &Place) -> Outcome<DataDir> {
-    if let Some(url) = &place.store {
-        let remote = Remote::new(&StoreSettings::at(url))?;
-        return Ok(DataDir::open_on(&place.data, remote, Access::Read)?);
+    read(&place.data, place.store.as_deref().map(StoreSettings::at).as_ref())
+}
+
+/// A directory of which this process reads what is there.
+pub(crate) fn read(data: &Path, store: Option<&StoreSettings>) -> Outcome<DataDir> {
+    if let Some(store) = store {
+        return Ok(DataDir::open_on(data, Remote::new(store)?, Access::Read)?);
     }
-    if !place.data.join("FORMAT").exists() {
+    if !data.join("FORMAT").exists() {
         return Err(Failure::usage(format!(
             "{} is no data directory; give the one of `run`, `load` or `demo`",
-            place.data.display()
+            data.display()
         )));
     }
-    Ok(DataDir::open(&place.data)?)
+    Ok(DataDir::open(data)?)
 }
 
 /// From here on a store that is away is waited for, as a full disk is, and that is said.

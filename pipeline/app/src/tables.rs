@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use commit::{Chain, CommitError, DataDir, read_segment};
 use model::manifest::{FileRef, Manifest};
-use model::schema;
+use model::schema::{self, Table};
 use window::TableSource;
 
 use crate::failure::Outcome;
@@ -70,10 +70,23 @@ pub(crate) struct Snapshot {
 /// The tables for which `wanted` is true, as of now; the others have no rows. Starts over where the
 /// lake moved meanwhile: what it took in may be collected under the reader's hands.
 pub(crate) fn snapshot(dir: &DataDir, wanted: impl Fn(&str) -> bool) -> Outcome<Snapshot> {
+    snapshot_of(dir, &schema::tables(), &wanted)
+}
+
+/// The same with the inner tables: for what an operator asks of dead letters.
+pub(crate) fn snapshot_inside(dir: &DataDir, wanted: impl Fn(&str) -> bool) -> Outcome<Snapshot> {
+    snapshot_of(dir, &schema::stored(), &wanted)
+}
+
+fn snapshot_of(
+    dir: &DataDir,
+    tables: &[&Table],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Outcome<Snapshot> {
     let mut tries = 0;
     loop {
         let lake = reader(dir, LAKE)?;
-        let found = look(dir, &lake, &wanted);
+        let found = look(dir, &lake, tables, wanted);
         tries += 1;
         if tries == TRIES || reader(dir, LAKE)?.epoch() == lake.epoch() {
             return found;
@@ -81,7 +94,12 @@ pub(crate) fn snapshot(dir: &DataDir, wanted: impl Fn(&str) -> bool) -> Outcome<
     }
 }
 
-fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<Snapshot> {
+fn look(
+    dir: &DataDir,
+    lake: &Chain,
+    tables: &[&Table],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Outcome<Snapshot> {
     let head = lake.head().cloned().unwrap_or_default();
     let mut files: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
     let mut heads = Vec::new();
@@ -95,7 +113,7 @@ fn look(dir: &DataDir, lake: &Chain, wanted: &dyn Fn(&str) -> bool) -> Outcome<S
     }
     let mut sources = Vec::new();
     let [job, aggregate] = [heads.swap_remove(0), heads.swap_remove(0)];
-    for table in schema::tables() {
+    for table in tables {
         let mut source = TableSource {
             name: table.name.clone(),
             schema: table.arrow(),

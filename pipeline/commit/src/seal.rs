@@ -26,9 +26,8 @@ pub(crate) fn seal(mut object: Vec<u8>) -> Vec<u8> {
 /// Whether the checksum is there and right.
 pub(crate) fn is_whole(sealed: &[u8]) -> bool {
     let split = || {
-        let (object, rest) = sealed.split_at_checked(
-            sealed.len().checked_sub(HEAD.len() + DIGITS + TAIL.len())?,
-        )?;
+        let (object, rest) =
+            sealed.split_at_checked(sealed.len().checked_sub(HEAD.len() + DIGITS + TAIL.len())?)?;
         Some((object, rest.strip_prefix(HEAD)?.strip_suffix(TAIL)?))
     };
     split().is_some_and(|(object, sum)| {

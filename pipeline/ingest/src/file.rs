@@ -9,7 +9,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::record::{RawBatch, RawRecord};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::IngestError;
 
@@ -124,6 +124,24 @@ fn push_record(batch: &mut RawBatch, line: &[u8]) -> Option<()> {
     Some(())
 }
 
+/// A record as a line of [`FileShape::Records`]; of headers with one name the first.
+#[must_use]
+pub fn record_value(value: Option<&[u8]>, headers: &[(Vec<u8>, Vec<u8>)]) -> Value {
+    let mut named = Map::new();
+    for (name, content) in headers {
+        let name = String::from_utf8_lossy(name).into_owned();
+        named.entry(name).or_insert_with(|| json!(String::from_utf8_lossy(content)));
+    }
+    match value.map(std::str::from_utf8) {
+        None => json!({"headers": named, "value": null}),
+        Some(Ok(text)) => json!({"headers": named, "value": text}),
+        Some(Err(_)) => {
+            let encoded = STANDARD.encode(value.unwrap_or_default());
+            json!({"headers": named, "value_base64": encoded})
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +185,18 @@ mod tests {
             let values: Vec<&[u8]> =
                 batches[0].records.iter().map(|record| batches[0].view(record).value).collect();
             assert_eq!(values, [&b"a"[..], wrong.as_bytes(), &b"b"[..]]);
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_written_reads_as_it_was() {
+        let headers = vec![(b"source".to_vec(), b"fcm".to_vec()), (b"source".to_vec(), vec![])];
+        for value in [None, Some(&b"a\"b"[..]), Some(&[255][..])] {
+            let text = record_value(value, &headers).to_string();
+            let batches = read(&text, FileShape::Records).unwrap();
+            let view = batches[0].view(&batches[0].records[0]);
+            assert_eq!((view.value, view.tombstone), (value.unwrap_or_default(), value.is_none()));
+            assert_eq!(view.headers.get("source"), Some("fcm"));
         }
     }
 

@@ -9,6 +9,8 @@ mod source;
 
 mod topic_id;
 
+mod pick;
+
 mod tail;
 
 mod file;
@@ -18,7 +20,8 @@ mod producer;
 mod broker;
 
 pub use broker::EmbeddedBroker;
-pub use file::{FileShape, read_bytes, read_file};
+pub use file::{FileShape, read_bytes, read_file, record_value};
+pub use pick::Picker;
 pub use producer::{OutRecord, Producer};
 pub use settings::{KafkaSettings, Protocol, Sasl};
 pub use source::{Found, KafkaSource, Polled, Start};

@@ -135,7 +135,7 @@ struct Assigned {
 /// A consumer of all partitions of the job.
 pub struct KafkaSource {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
-    brokers: String,
+    pub(crate) brokers: String,
     is_embedded: bool,
     assigned: Vec<Assigned>,
     turn: usize,
@@ -415,7 +415,7 @@ fn astray(record: &BorrowedMessage<'_>) -> IngestError {
 }
 
 /// Copies a record into the batch.
-fn push(batch: &mut RawBatch, input: u32, message: &BorrowedMessage<'_>) {
+pub(crate) fn push(batch: &mut RawBatch, input: u32, message: &BorrowedMessage<'_>) {
     let value = batch.push_bytes(message.payload().unwrap_or(&[]));
     let first = batch.headers.len();
     if let Some(headers) = message.headers() {

@@ -44,6 +44,8 @@ pub enum ColumnType {
     Int32,
     /// 64-bit signed.
     Int64,
+    /// Bytes of any length.
+    Binary,
     /// Rates and percentiles only, never money.
     Float64,
 }
@@ -66,6 +68,7 @@ impl ColumnType {
             Self::Uint64 => DataType::UInt64,
             Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
+            Self::Binary => DataType::Binary,
             Self::Float64 => DataType::Float64,
         }
     }
@@ -129,6 +132,9 @@ pub struct Table {
     pub doc: String,
     /// Rows are never revised.
     pub append_only: bool,
+    /// An inner table, with the table whose retention it has: rolled and collected like any, and in
+    /// no public file, no SQL, no ClickHouse.
+    pub kept_with: Option<String>,
     /// Columns that identify a row (of revised tables: together with `revision`).
     pub key: Vec<String>,
     /// Columns by which files are sorted.
@@ -184,28 +190,31 @@ const fn arrow_name(kind: ColumnType) -> &'static str {
         ColumnType::Uint64 => "UInt64",
         ColumnType::Int32 => "Int32",
         ColumnType::Int64 => "Int64",
+        ColumnType::Binary => "Binary",
         ColumnType::Float64 => "Float64",
     }
 }
 
 /// Declares the tables whose files are in `schemas/`.
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident => $file:literal,)+) => {
+    ($(#[$all_doc:meta])* $all:ident; $($(#[$doc:meta])* $name:ident => $file:literal,)+) => {
         $(
             $(#[$doc])*
             pub static $name: LazyLock<Table> = LazyLock::new(|| {
                 parse(include_str!(concat!("../../../schemas/", $file)), $file)
             });
         )+
-        /// Every table, in the order of the documentation.
+        $(#[$all_doc])*
         #[must_use]
-        pub fn tables() -> Vec<&'static Table> {
+        pub fn $all() -> Vec<&'static Table> {
             vec![$(&$name,)+]
         }
     };
 }
 
 tables! {
+    /// Every table that can be asked, in the order of the documentation.
+    tables;
     /// Canonical delivery events.
     EVENTS => "events.toml",
     /// One outcome per message.
@@ -224,6 +233,21 @@ tables! {
     LEDGER => "ledger.toml",
     /// Completeness of each table.
     STATUS => "status.toml",
+}
+
+tables! {
+    /// The inner tables.
+    inner;
+    /// Records of dead letters, encrypted where there is a key.
+    DEAD_RECORDS => "dead_records.toml",
+    /// Dead letters that were replayed.
+    DEAD_REPLAYS => "dead_replays.toml",
+}
+
+/// Every table whose rows are stored in files: the inner ones too.
+#[must_use]
+pub fn stored() -> Vec<&'static Table> {
+    tables().into_iter().chain(inner()).collect()
 }
 
 #[expect(clippy::panic, reason = "the files are compiled in; a test reads each of them")]
@@ -245,6 +269,14 @@ pub fn documentation() -> String {
         page.push_str(&table.markdown());
         page.push('\n');
     }
+    page.push_str(
+        "# Inner tables\n\nIn the data directory only: in no public file, no SQL, no ClickHouse. \
+         They are kept as long as the table that they belong to.\n\n",
+    );
+    for table in inner() {
+        page.push_str(&table.markdown());
+        page.push('\n');
+    }
     page
 }
 
@@ -254,7 +286,7 @@ mod tests {
 
     #[test]
     fn every_file_is_a_table_whose_keys_are_columns() {
-        for table in tables() {
+        for table in stored() {
             let has = |name: &String| table.columns.iter().any(|column| column.name == *name);
             assert!(table.key.iter().all(has), "{}: key", table.name);
             assert!(table.sort.iter().all(has), "{}: sort", table.name);
@@ -264,6 +296,23 @@ mod tests {
             let since = table.columns.iter().map(|column| column.since);
             assert!(since.max() <= Some(VERSION), "{}: since", table.name);
         }
+    }
+
+    #[test]
+    fn an_inner_table_is_kept_with_one_that_can_be_asked() {
+        let names: Vec<&str> = tables().iter().map(|table| table.name.as_str()).collect();
+        assert!(tables().iter().all(|table| table.kept_with.is_none()));
+        for table in inner() {
+            let with = table.kept_with.as_deref().unwrap();
+            assert!(names.contains(&with) && !names.contains(&table.name.as_str()));
+        }
+    }
+
+    #[test]
+    fn the_reasons_of_dead_letters_are_all_documented() {
+        let reason = DEAD_LETTERS.columns.iter().find(|column| column.name == "reason").unwrap();
+        let documented = reason.doc.trim_end_matches('.').split(", ").collect::<Vec<_>>();
+        assert_eq!(documented, crate::vocabulary::DeadReason::WORDS);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! RawBatch ─► Normalizer::batch ─┬─ source of the record (header, else the input's)
 //!                                ├─ one adapter a vendor reads the record into elements
 //!                                ├─ Emitter: times, recipient, region, keys, scrubbing
-//!                                └─► Normalized { events, dead letters, a tally per input }
+//!                                └─► Normalized { events, dead letters, a tally per input,
+//!                                                 encrypted records of dead letters (vault) }
 //! ```
 //!
 //! A record is read whole before its first element is emitted: a record that breaks off half-way
@@ -13,8 +14,8 @@
 //! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
-//! `zones`, `draft`, `emit`, `record`, `normalizer`, `signature`), then one module a vendor, then
-//! `text` (JSON lines) and `explain`.
+//! `zones`, `draft`, `emit`, `record`, `normalizer`, `signature`, `vault`), then one module a
+//! vendor, then `text` (JSON lines) and `explain`.
 
 mod json;
 
@@ -47,6 +48,8 @@ mod listed;
 mod normalizer;
 
 pub mod signature;
+
+pub mod vault;
 
 mod answer;
 

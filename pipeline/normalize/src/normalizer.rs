@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
-use model::dead_letter::DeadLetter;
+use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
 use model::keys::Keyring;
@@ -19,6 +19,7 @@ use crate::emit::{Emitter, Origin};
 use crate::form::Form;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
+use crate::vault::{Position, Vault, VaultError};
 use crate::{
     apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
     google_rbm, gsma_maap, gupshup, infobip, kaleyra, messagebird, onesignal, plivo, sinch, smpp,
@@ -43,6 +44,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Normalizer {
     settings: Settings,
+    vault: Option<Arc<Vault>>,
     builder: EventBatchBuilder,
     scratch: Scratch,
     counters: Counters,
@@ -81,6 +83,8 @@ pub struct Normalized {
     pub events: RecordBatch,
     /// What could not be read.
     pub dead: Vec<DeadLetter>,
+    /// The records of that.
+    pub dead_records: Vec<DeadRecord>,
     /// One row an input that occurs, in the order of their first record.
     pub tallies: Vec<Tally>,
 }
@@ -114,6 +118,9 @@ pub enum NormalizeError {
     /// The columns do not fit together.
     #[error("build the canonical batch")]
     Build(#[from] ArrowError),
+    /// A dead letter's record cannot be encrypted.
+    #[error("keep the record of a dead letter")]
+    Keep(#[from] VaultError),
 }
 
 impl NormalizeError {
@@ -121,7 +128,7 @@ impl NormalizeError {
     #[must_use]
     pub const fn domain(&self) -> Domain {
         match self {
-            Self::Build(_) => Domain::Protect,
+            Self::Build(_) | Self::Keep(_) => Domain::Protect,
         }
     }
 }
@@ -132,10 +139,17 @@ impl Normalizer {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            vault: None,
             builder: EventBatchBuilder::default(),
             scratch: Scratch::default(),
             counters: Counters::default(),
         }
+    }
+
+    /// Keeps the records of dead letters, encrypted.
+    #[must_use]
+    pub fn keeping(self, vault: Option<Arc<Vault>>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Counts since this normalizer was made.
@@ -158,17 +172,47 @@ impl Normalizer {
         raw: &RawBatch,
         inputs: &[Input],
     ) -> Result<Normalized, NormalizeError> {
-        let mut dead = Vec::new();
+        let (mut dead, mut records) = (Vec::new(), Vec::new());
         let mut tallies: Vec<Tally> = Vec::new();
         let mut rows = vec![usize::MAX; inputs.len()];
         for record in &raw.records {
             let at = tally_row(&mut tallies, &mut rows, record);
-            if let Some(tally) = tallies.get_mut(at) {
-                self.record(raw.view(record), inputs, tally, &mut dead);
+            let Some(tally) = tallies.get_mut(at) else { continue };
+            let (n_dead, n_elements) = (dead.len(), tally.elements);
+            self.record(raw.view(record), inputs, tally, &mut dead);
+            if dead.len() > n_dead {
+                let elements = tally.elements - n_elements;
+                let mut kept = self.dead_record(&raw.view(record), inputs, elements)?;
+                // As its letters have it: a record goes with them.
+                kept.ingest_time_us = dead.last().and_then(|letter| letter.ingest_time_us);
+                records.push(kept);
             }
         }
         let events = self.builder.finish(inputs)?;
-        Ok(Normalized { events, dead, tallies })
+        Ok(Normalized { events, dead, dead_records: records, tallies })
+    }
+
+    /// What is kept of a record with dead letters.
+    fn dead_record(
+        &self,
+        record: &RecordView<'_>,
+        inputs: &[Input],
+        elements: i64,
+    ) -> Result<DeadRecord, VaultError> {
+        let input = inputs.get(record.input as usize);
+        let at = Position {
+            topic: input.map_or("", |input| &input.topic),
+            partition: input.map_or(0, |input| input.partition),
+            offset: record.offset,
+        };
+        let sealed = self.vault.as_ref().map(|vault| vault.seal(&at, record, input));
+        Ok(DeadRecord {
+            input: record.input,
+            offset: record.offset,
+            elements: u32::try_from(elements).unwrap_or(u32::MAX),
+            sealed: sealed.transpose()?,
+            ingest_time_us: record.ingest_time_us,
+        })
     }
 
     fn record(

@@ -16,7 +16,7 @@ use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::ArrowError;
 use arrow_select::interleave::interleave_record_batch;
-use model::schema::Table;
+use model::schema::{ColumnType, Table};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::{ParquetFile, SinkError, Written};
@@ -25,6 +25,17 @@ use crate::{ParquetFile, SinkError, Written};
 const READ_ROWS: usize = 2_048;
 /// Rows written at a time.
 const WRITE_ROWS: usize = 8_192;
+/// The same of tables with a column of bytes, where one row can be a megabyte.
+const BULKY_READ_ROWS: usize = 16;
+const BULKY_WRITE_ROWS: usize = 64;
+
+/// Rows of this table read and written at a time.
+fn steps(table: &Table) -> (usize, usize) {
+    if table.columns.iter().any(|column| column.kind == ColumnType::Binary) {
+        return (BULKY_READ_ROWS, BULKY_WRITE_ROWS);
+    }
+    (READ_ROWS, WRITE_ROWS)
+}
 
 /// Merges the sorted files `inputs` into `outputs`, each with an equal share of the rows, in order.
 /// Returns what was written into each; with fewer rows than outputs the last ones are not made.
@@ -40,10 +51,11 @@ pub fn merge(
 ) -> Result<Vec<Written>, SinkError> {
     let failed = |source| SinkError::Rows { what: "merge", table: table.name.clone(), source };
     let converter = converter(table).map_err(failed)?;
+    let (read_rows, write_rows) = steps(table);
     let mut rows = 0;
     let mut sources = Vec::with_capacity(inputs.len());
     for path in inputs {
-        let reader = open(path)?;
+        let reader = open(path, read_rows)?;
         rows += reader.1;
         sources.push(Source { path: path.clone(), reader: reader.0, table, ahead: None });
     }
@@ -55,11 +67,11 @@ pub fn merge(
     }
     while let Some((least, rival)) = lowest(&sources) {
         let run = sources[least].run(rival.map(|rival| (&sources[rival], rival < least)));
-        let room = WRITE_ROWS - chunk.picks.len();
+        let room = write_rows - chunk.picks.len();
         if sources[least].take(run.min(room), &mut chunk) {
             sources[least].advance(&converter, &mut chunk)?;
         }
-        if chunk.picks.len() >= WRITE_ROWS {
+        if chunk.picks.len() >= write_rows {
             parts.write(&chunk.rows().map_err(failed)?)?;
             chunk.renew(&mut sources);
         }
@@ -79,11 +91,11 @@ fn converter(table: &Table) -> Result<RowConverter, ArrowError> {
 }
 
 /// A reader of a file, and how many rows it has.
-fn open(path: &Path) -> Result<(ParquetRecordBatchReader, u64), SinkError> {
+fn open(path: &Path, read_rows: usize) -> Result<(ParquetRecordBatchReader, u64), SinkError> {
     let file = File::open(path).map_err(SinkError::io("open", path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(SinkError::read(path))?;
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let reader = builder.with_batch_size(READ_ROWS).build().map_err(SinkError::read(path))?;
+    let reader = builder.with_batch_size(read_rows).build().map_err(SinkError::read(path))?;
     Ok((reader, rows))
 }
 

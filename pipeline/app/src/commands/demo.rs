@@ -23,7 +23,7 @@ use super::stdout;
 use crate::aggregate::Published;
 use crate::cli::DemoArgs;
 use crate::config::{
-    FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, version_of,
+    FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, dead_letters, version_of,
 };
 use crate::failure::{Failure, Outcome};
 use crate::job::recover::WhenOwned;
@@ -62,6 +62,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
         keyring,
         signatures: Arc::default(),
         regional: Arc::default(),
+        vault: dead_letters::vault(None)?,
         epoch_ms: 1000,
         min_free_bytes: MIN_FREE_MB << 20,
         track_memory_bytes: TRACK_MEMORY_BYTES,

@@ -5,35 +5,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
 use ingest::{FileShape, read_file};
-use model::clock::{Clock, SystemClock};
+use model::clock::SystemClock;
 use model::keys::Keyring;
 use model::record::{Input, RawBatch, SignatureRule};
 use normalize::{Normalized, Normalizer, Settings};
 
 use super::{needs_source, note, shape, source};
-use crate::aggregate::{Aggregate, Alerting, Published};
 use crate::cli::LoadArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
-use crate::job::committer::Committer;
-use crate::job::core::{Core, Mark};
-use crate::job::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
-use crate::lake::{Lake, Rules};
+use crate::job::alone::{Alone, Claimed, EPOCH_BYTES};
+use crate::job::recover::KEY;
+use crate::lake::Rules;
 use crate::place;
 use crate::tables::JOB;
-use crate::telemetry::Telemetry;
-
-/// Raw bytes of one epoch of a load.
-const EPOCH_BYTES: usize = 64 << 20;
 
 pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = source(args.source.as_deref())?;
     needs_source(source, &args.shape)?;
     let regional = config::regional::of_files(&args.assumptions)?;
@@ -42,44 +34,19 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
             return Err(Failure::usage(format!("{} is no file", file.display())));
         }
     }
+    let vault = config::dead_letters::vault(None)?;
     let dir = place::open_named(&args.place)?;
-    let (telemetry, stop) = (Arc::new(Telemetry::default()), Arc::new(AtomicBool::new(true)));
-    place::wait_for_store(&dir, &stop, &telemetry);
-    let owner = format!("load-{}-{}", std::process::id(), &random_hex()?[..12]);
-    let mut chain = Chain::open(&dir, JOB, &owner)?;
-    claim(&mut chain, &dir, WhenOwned::Refuse, clock.as_ref(), &|| false)?;
-    let keyring = keyring(&dir)?;
-    check_key(&chain, &dir, &keyring)?;
-    takeover(&mut chain, "load", clock.now_us())?;
-    dir.migrate()?;
-    let (mut core, state) = recover(&dir, &chain, 1, config::TRACK_MEMORY_BYTES)?;
-    core.values.insert(KEY.to_owned(), keyring.fingerprint());
-    let committer = Committer {
-        dir: dir.clone(),
-        chain,
-        state,
-        config_version: "load".to_owned(),
-        clock: Arc::clone(&clock),
-        telemetry,
-        stop,
-    };
+    let claimed = Claimed::new(dir, "load", Arc::new(SystemClock))?;
+    let keyring = keyring(&claimed.dir)?;
+    let job = claimed.recover(&keyring, config::TRACK_MEMORY_BYTES)?;
     let settings = Settings { keyring, signatures: Arc::default(), regional };
-    let normalizer = Normalizer::new(settings.clone());
-    let before = core.watermark_us;
-    let mut loader = Loader {
-        core,
-        committer,
-        settings,
-        normalizer,
-        clock,
-        before,
-        newest: None,
-        counts: [0; 3],
-    };
+    let normalizer = Normalizer::new(settings.clone()).keeping(vault);
+    let before = job.core.watermark_us;
+    let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 3] };
     for file in &args.files {
         loader.file(file, shape(&args.shape), source)?;
     }
-    loader.finish(&dir, &owner)
+    loader.finish()
 }
 
 /// The configured key, else the directory's own, made on the first load; a cache has none.
@@ -111,11 +78,9 @@ pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
 }
 
 struct Loader {
-    core: Core,
-    committer: Committer,
+    job: Alone,
     settings: Settings,
     normalizer: Normalizer,
-    clock: Arc<dyn Clock>,
     /// Watermark before this load.
     before: Option<i64>,
     /// Newest time of its files.
@@ -133,7 +98,7 @@ impl Loader {
     ) -> Outcome<()> {
         let topic = format!("file:{}", digest_file(path)?);
         let done = format!("loaded:{topic}");
-        if let Some(known) = self.core.values.get(&done) {
+        if let Some(known) = self.job.core.values.get(&done) {
             // Where an earlier load of several files broke off, its horizon was not applied yet.
             let mark = known.split_once('@').and_then(|(_, mark)| mark.parse().ok());
             self.newest = self.newest.max(mark);
@@ -143,13 +108,13 @@ impl Loader {
         let signatures = SignatureRule::default();
         let topic = Arc::from(topic.as_str());
         let input = Input { topic, partition: 0, source, account: None, signatures };
-        let (id, known) = self.core.inputs.open(input);
+        let (id, known) = self.job.core.inputs.open(input);
         let from = known.unwrap_or(0);
         let file_mark = self.newest_time(path, shape, id)?;
         let records = read_file(path, shape, id, |batch| self.batch(batch, from, file_mark))?;
         self.newest = self.newest.max(file_mark);
         let mark = file_mark.map(|mark| format!("@{mark}")).unwrap_or_default();
-        self.core.values.insert(done, format!("{records}{mark}"));
+        self.job.core.values.insert(done, format!("{records}{mark}"));
         let [events, dead, ignored] = std::mem::take(&mut self.counts);
         note(&format!(
             "{}: {records} records, {events} events, {dead} dead letters, {ignored} ignored",
@@ -161,7 +126,7 @@ impl Loader {
     /// A file's watermark: its newest `received-at`, else its newest vendor time.
     fn newest_time(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<Option<i64>> {
         let (mut received, mut vendor) = (None, None);
-        let inputs = Arc::clone(&self.core.inputs.shared);
+        let inputs = Arc::clone(&self.job.core.inputs.shared);
         let mut looking = Normalizer::new(self.settings.clone());
         read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
             let normalized = looking.batch(&batch, &inputs)?;
@@ -182,39 +147,22 @@ impl Loader {
         for at in untold {
             batch.records[at].ingest_time_us = file_mark;
         }
-        let normalized = self.normalizer.batch(&batch, &self.core.inputs.shared)?;
+        let normalized = self.normalizer.batch(&batch, &self.job.core.inputs.shared)?;
         for tally in &normalized.tallies {
             let more = [tally.events, tally.dead, tally.ignored];
             self.counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
         }
-        self.core.accept(normalized, batch.bytes.len(), self.clock.now_us())?;
-        if self.core.bytes() >= EPOCH_BYTES {
-            self.close(Mark::Fixed(self.before), false)?;
+        self.job.core.accept(normalized, batch.bytes.len(), self.job.clock.now_us())?;
+        if self.job.core.bytes() >= EPOCH_BYTES {
+            self.job.close(self.before, false)?;
         }
         Ok(())
     }
 
-    fn close(&mut self, mark: Mark, released: bool) -> Outcome<()> {
-        let mut draft = self.core.close(self.clock.now_us(), mark)?;
-        draft.released = released;
-        self.committer.commit(&draft)
-    }
-
     /// The last epoch, windows and files; everything is published.
-    fn finish(mut self, dir: &DataDir, owner: &str) -> Outcome<()> {
-        self.close(Mark::Fixed(self.before.max(self.newest)), false)?;
-        let now_us = self.clock.now_us();
-        let published = Arc::new(Published::default());
-        let ending = (Arc::new(AtomicBool::new(true)), now_us);
-        let alerting = Alerting::open(&[])?.yielding();
-        let mut aggregate = Aggregate::open(dir, owner, alerting, published, ending)?;
-        aggregate.release(true)?;
-        let ending = Arc::new(AtomicBool::new(true));
-        let mut lake = Lake::open(dir, owner, Rules::default(), ending, self.clock.as_ref())?;
-        while lake.step(true, self.clock.as_ref())? {}
-        lake.release(self.clock.as_ref())?;
-        let mark = self.core.watermark_us;
-        self.close(Mark::Fixed(mark), true)
+    fn finish(mut self) -> Outcome<()> {
+        self.job.close(self.before.max(self.newest), false)?;
+        self.job.finish(Rules::default())
     }
 }
 

@@ -1,5 +1,7 @@
 //! One module a command.
 
+mod dead_letters;
+
 mod demo;
 
 mod load;
@@ -33,6 +35,7 @@ pub(crate) fn dispatch(command: Command) -> Outcome<()> {
         Command::Normalize(args) => normalize::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Sql(args) => sql::run(&args),
+        Command::DeadLetters(command) => dead_letters::run(&command),
         Command::Score(args) => score::run(&args),
         Command::Slo(command) => slo::run(&command),
         Command::Verify(args) => verify::run(&args),

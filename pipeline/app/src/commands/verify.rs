@@ -26,7 +26,7 @@ use crate::aggregate::state::{ADMITTED, BEGUN, CHANGED};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
 use crate::place;
-use crate::tables::{self, JOB, Snapshot, reader, snapshot};
+use crate::tables::{self, JOB, Snapshot, reader, snapshot_inside};
 
 /// Differences shown of each kind.
 const SHOWN: usize = 10;
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
             "what the store has is not what was written: no more was compared",
         ));
     }
-    let Snapshot { tables, job, aggregate, lake } = snapshot(&dir, |_| true)?;
+    let Snapshot { tables, job, aggregate, lake } =
+        snapshot_inside(&dir, |table| table != "dead_records")?;
     let coverage = Coverage::of(&lake)?;
     let partial = coverage.partial(&tables)?;
     let events = find(&tables, "events")?;
@@ -124,10 +125,11 @@ fn rows(name: &str, segments: Vec<RecordBatch>) -> Outcome<TableSource> {
 }
 
 /// Each query gives the rows that are wrong.
-const CHECKS: [(&str, &str); 6] = [
+const CHECKS: [(&str, &str); 7] = [
     ("ledger equations", include_str!("../../../../queries/verify_ledger.sql")),
     ("ledger against stored rows", include_str!("../../../../queries/verify_ledger_rows.sql")),
     ("offsets contiguous", include_str!("../../../../queries/verify_offsets.sql")),
+    ("replays of dead letters", include_str!("../../../../queries/verify_replays.sql")),
     ("outcome of each message", include_str!("../../../../queries/verify_compare_messages.sql")),
     ("windows", include_str!("../../../../queries/verify_compare_slo.sql")),
     ("costs of windows", include_str!("../../../../queries/verify_compare_costs.sql")),

@@ -11,15 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    FixedSizeBinaryBuilder, Int32Builder, Int64Builder, StringBuilder, StringDictionaryBuilder,
-    TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
+    Int32Builder, Int64Builder, StringDictionaryBuilder, TimestampMicrosecondBuilder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
-use model::dead_letter::DeadLetter;
+use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::with_stored_columns;
 use model::manifest::InputRange;
 use model::schema;
@@ -27,6 +26,7 @@ use model::vocabulary::Disposition;
 use normalize::Normalized;
 use track::{Decision, Flush, SLICES};
 
+use super::dead;
 use super::inputs::Inputs;
 use super::trackers::Trackers;
 use crate::failure::Outcome;
@@ -80,6 +80,7 @@ pub(crate) struct Core {
     pub(crate) next_slice: u8,
     tables: BTreeMap<&'static str, Vec<RecordBatch>>,
     dead: Vec<DeadLetter>,
+    dead_records: Vec<DeadRecord>,
     appended: Vec<(i64, u64)>,
     bytes: usize,
     rows: usize,
@@ -97,6 +98,7 @@ impl Core {
             next_slice: 0,
             tables: BTreeMap::new(),
             dead: Vec::new(),
+            dead_records: Vec::new(),
             appended: Vec::new(),
             bytes: 0,
             rows: 0,
@@ -125,6 +127,7 @@ impl Core {
         }
         self.bytes += raw_bytes;
         self.dead.extend(normalized.dead);
+        self.dead_records.extend(normalized.dead_records);
         if normalized.events.num_rows() == 0 {
             return Ok(());
         }
@@ -133,6 +136,12 @@ impl Core {
         self.enter(&normalized.events, &decisions);
         self.store(&normalized.events, &decisions)?;
         Ok(())
+    }
+
+    /// Adds rows of a table that is no matter of the trackers.
+    pub(crate) fn add(&mut self, table: &'static str, rows: RecordBatch) {
+        self.rows += rows.num_rows();
+        self.tables.entry(table).or_default().push(rows);
     }
 
     /// Notes when records were appended, for the latency to visibility.
@@ -208,9 +217,14 @@ impl Core {
         }
         let inputs = self.inputs.take_ranges();
         let dead = std::mem::take(&mut self.dead);
-        let letters = dead_letters(&dead, &self.inputs, self.epoch)?;
-        if letters.num_rows() > 0 {
-            tables.entry("dead_letters").or_default().push(letters);
+        let records = std::mem::take(&mut self.dead_records);
+        for (table, rows) in [
+            ("dead_letters", dead::letters(&dead, &self.inputs, self.epoch)?),
+            ("dead_records", dead::records(&records, &self.inputs, self.epoch, now_us)?),
+        ] {
+            if rows.num_rows() > 0 {
+                tables.entry(table).or_default().push(rows);
+            }
         }
         let lines = ledger(&inputs, self.epoch, now_us)?;
         if lines.num_rows() > 0 {
@@ -275,56 +289,6 @@ const fn disposition(decision: Decision) -> Option<Disposition> {
 
 fn inverse(mask: &BooleanArray) -> BooleanArray {
     mask.iter().map(|set| set.map(|set| !set)).collect()
-}
-
-fn position(inputs: &Inputs, input: u32) -> (&str, i32) {
-    inputs
-        .states
-        .get(input as usize)
-        .map_or(("", 0), |state| (state.input.topic.as_ref(), state.input.partition))
-}
-
-fn dead_letters(
-    dead: &[DeadLetter],
-    inputs: &Inputs,
-    epoch: u64,
-) -> Result<RecordBatch, ArrowError> {
-    let mut source = StringDictionaryBuilder::<Int32Type>::new();
-    let mut topic = StringDictionaryBuilder::<Int32Type>::new();
-    let mut partition = Int32Builder::new();
-    let mut offset = Int64Builder::new();
-    let mut element = UInt32Builder::new();
-    let mut reason = StringDictionaryBuilder::<Int32Type>::new();
-    let mut detail = StringBuilder::new();
-    let mut sha256 = FixedSizeBinaryBuilder::new(32);
-    let mut ingest_time = TimestampMicrosecondBuilder::new();
-    let mut epochs = UInt64Builder::new();
-    for letter in dead {
-        let (name, number) = position(inputs, letter.input);
-        source.append_value(letter.source.map_or("unknown", model::vocabulary::Source::as_str));
-        topic.append_value(name);
-        partition.append_value(number);
-        offset.append_value(letter.offset);
-        element.append_value(letter.element);
-        reason.append_value(letter.reason.as_str());
-        detail.append_value(&letter.detail);
-        sha256.append_value(letter.payload_sha256)?;
-        ingest_time.append_option(letter.ingest_time_us);
-        epochs.append_value(epoch);
-    }
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(source.finish()),
-        Arc::new(topic.finish()),
-        Arc::new(partition.finish()),
-        Arc::new(offset.finish()),
-        Arc::new(element.finish()),
-        Arc::new(reason.finish()),
-        Arc::new(detail.finish()),
-        Arc::new(sha256.finish()),
-        Arc::new(ingest_time.finish().with_timezone("UTC")),
-        Arc::new(epochs.finish()),
-    ];
-    RecordBatch::try_new(schema::DEAD_LETTERS.arrow(), columns)
 }
 
 /// The ledger's rows of an epoch: inputs on which anything happened.

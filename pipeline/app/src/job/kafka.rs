@@ -256,7 +256,8 @@ impl Reader {
                 }
             }
             for ((topic, partition), state) in &counts.partitions {
-                if !topic.starts_with("file:") {
+                // `file:…` and `dead:…` are inputs of other commands; no topic has a colon.
+                if !topic.contains(':') {
                     offsets.push((topic.clone(), *partition, state.next_offset));
                 }
             }

@@ -7,9 +7,13 @@
 //!                                                                       aggregate, lake (readers)
 //! ```
 
+pub(crate) mod alone;
+
 pub(crate) mod committer;
 
 pub(crate) mod core;
+
+pub(crate) mod dead;
 
 pub(crate) mod flow;
 

@@ -161,7 +161,7 @@ impl Lake {
             stage_file(&self.dir, &place)?;
             return Ok(vec![FileRef { path: path.clone(), ..file.clone() }]);
         }
-        let table = schema::tables().into_iter().find(|table| table.name == group.table);
+        let table = schema::stored().into_iter().find(|table| table.name == group.table);
         let table = table.ok_or_else(|| {
             Failure::protect(format!("the lake has files of an unknown table {}", group.table))
         })?;

@@ -9,6 +9,7 @@
 //! another attempt was never public.
 
 use model::manifest::FileRef;
+use model::schema;
 use sink::PublicFile;
 
 /// Digits of an epoch.
@@ -48,10 +49,13 @@ fn name(file: &FileRef) -> &str {
     file.path.rsplit('/').next().unwrap_or_default()
 }
 
-/// Under which name a file is public; `None` where it is only rolled. Files of before compaction
-/// have no part: `<lake epoch>-<attempt>.parquet`.
+/// Under which name a file is public; `None` where it is only rolled, or of an inner table. Files
+/// of before compaction have no part: `<lake epoch>-<attempt>.parquet`.
 pub(super) fn public_file(file: &FileRef) -> Option<PublicFile> {
     epoch_of(file)?;
+    if schema::inner().iter().any(|inner| inner.name == file.table) {
+        return None;
+    }
     let (stem, _) = name(file).rsplit_once('-')?;
     Some(PublicFile {
         table: file.table.clone(),
@@ -94,6 +98,12 @@ mod tests {
         assert_eq!((roll_of(&compacted), epoch_of(&compacted)), (None, Some(8)));
         let wanted = "public/events/date=2026-03-02/00000000000000000008-002.parquet";
         assert_eq!(public_path(&compacted).as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn a_file_of_an_inner_table_is_never_public() {
+        let compacted = FileRef { table: "dead_records".to_owned(), ..file(&compacted(8, 2, "a")) };
+        assert_eq!((epoch_of(&compacted), public_path(&compacted)), (Some(8), None));
     }
 
     #[test]

@@ -56,6 +56,15 @@ impl Retention {
         }
         Ok(Self(days))
     }
+
+    /// Tables that are not kept for ever, each with its days and with the inner ones kept with it.
+    fn days(&self) -> impl Iterator<Item = (&str, u32)> {
+        let inner = schema::inner().into_iter().filter_map(|table| {
+            let days = self.0.get(table.kept_with.as_ref()?)?;
+            Some((table.name.as_str(), *days))
+        });
+        self.0.iter().map(|(table, days)| (table.as_str(), *days)).chain(inner)
+    }
 }
 
 /// What was dropped of a table.
@@ -105,10 +114,10 @@ impl Lake {
             return drops;
         };
         let mut floors: BTreeMap<String, Dropped> = all_dropped(head).into_iter().collect();
-        for (table, days) in &self.rules.retention.0 {
-            let before = format_date(mark.saturating_sub(i64::from(*days) * DAY_US));
+        for (table, days) in self.rules.retention.days() {
+            let before = format_date(mark.saturating_sub(i64::from(days) * DAY_US));
             let floor = floors
-                .entry(table.clone())
+                .entry(table.to_owned())
                 .or_insert_with(|| Dropped { before: before.clone(), epoch: None });
             floor.before = before.max(std::mem::take(&mut floor.before));
         }
@@ -171,6 +180,15 @@ mod tests {
         assert!(refused("messages", 0).contains("1 or more"));
         let days = BTreeMap::from([("events".to_owned(), 36), ("messages".to_owned(), 1)]);
         assert_eq!(Retention::new(days.clone()).unwrap(), Retention(days));
+    }
+
+    #[test]
+    fn records_of_dead_letters_go_with_their_letters() {
+        let kept = Retention::new(BTreeMap::from([("dead_letters".to_owned(), 9)])).unwrap();
+        let days: BTreeMap<&str, u32> = kept.days().collect();
+        let all = ["dead_letters", "dead_records", "dead_replays"];
+        assert_eq!(days, all.map(|table| (table, 9)).into());
+        assert!(refused("dead_records", 9).contains("no table"));
     }
 
     #[test]

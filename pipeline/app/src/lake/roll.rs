@@ -24,6 +24,8 @@ use crate::tables::{AGGREGATE, JOB, manifest, segments};
 
 /// Rows of one roll, two row groups: bounds its memory (an event takes about 500 bytes here).
 const ROLL_ROWS: u64 = 524_288;
+/// Bytes of a segment that count as a row, where rows are large (records of dead letters).
+const ROW_BYTES: u64 = 512;
 /// Rows wait no longer for a roll: five minutes of Arrow segments are read in a moment.
 const ROLL_AFTER_US: i64 = 5 * MINUTE_US;
 /// Epochs without rows are passed in such numbers, about an hour of them.
@@ -65,6 +67,11 @@ fn key(roll: u64) -> String {
     format!("{SPAN}{roll:020}")
 }
 
+/// Rows of a segment; of large rows as many as would take their bytes.
+fn weight(file: &FileRef) -> u64 {
+    file.rows.max(file.bytes / ROW_BYTES)
+}
+
 /// Takes the watermarks of rolls out of which no file is left.
 pub(super) fn forget_spans(manifest: &mut Manifest) {
     let left: BTreeSet<String> =
@@ -88,7 +95,7 @@ impl Lake {
                     epoch,
                     watermark_us: manifest.watermark_us,
                     committed_at_us: manifest.committed_at_us,
-                    rows: manifest.segments.iter().map(|file| file.rows).sum(),
+                    rows: manifest.segments.iter().map(weight).sum(),
                 });
             }
         }
@@ -136,7 +143,7 @@ impl Lake {
             let chain = if name == JOB { &self.job } else { &self.aggregate };
             let from = manifest.consumed.get(name).copied().unwrap_or(0) + 1;
             let mut files = segments(chain, from, to)?;
-            for table in schema::tables() {
+            for table in schema::stored() {
                 let segments = files.remove(&table.name).unwrap_or_default();
                 let done = self.write(table, &segments, (epoch, &attempt), &mut written);
                 if done.is_err() {

@@ -41,7 +41,8 @@ impl World {
         let job = Chain::open(&dir, JOB, "job").unwrap();
         let days = days.iter().map(|(table, days)| ((*table).to_owned(), *days)).collect();
         let retention = Retention::new(days).unwrap();
-        let rules = Rules { publish_after_us: AFTER_US, retention, loads: false, min_free_bytes: 0 };
+        let rules =
+            Rules { publish_after_us: AFTER_US, retention, loads: false, min_free_bytes: 0 };
         Self { dir, job, clock: ManualClock::at(time("00:00:00")), rules }
     }
 

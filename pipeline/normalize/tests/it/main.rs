@@ -10,6 +10,7 @@
 
 mod cpaas;
 mod damage;
+mod dead;
 mod fixtures;
 mod golden;
 mod neighbours;

@@ -187,7 +187,7 @@ fn column_type(column: &Column) -> String {
     let kind = match column.kind {
         ColumnType::Fixed16 => "FixedString(16)",
         ColumnType::Fixed32 => "FixedString(32)",
-        ColumnType::Dictionary | ColumnType::Utf8 => "String",
+        ColumnType::Dictionary | ColumnType::Utf8 | ColumnType::Binary => "String",
         ColumnType::Boolean => "Bool",
         ColumnType::Timestamp => "DateTime64(6, 'UTC')",
         ColumnType::Decimal => "Decimal(18, 9)",
@@ -212,7 +212,7 @@ const fn codec(column: &Column) -> Option<&'static str> {
         | ColumnType::Uint64
         | ColumnType::Int32
         | ColumnType::Int64 => Some("T64, ZSTD(1)"),
-        ColumnType::Fixed16 | ColumnType::Fixed32 => Some("NONE"),
+        ColumnType::Fixed16 | ColumnType::Fixed32 | ColumnType::Binary => Some("NONE"),
         ColumnType::Utf8 | ColumnType::Float64 | ColumnType::Decimal | ColumnType::Decimal38 => {
             Some("ZSTD(1)")
         }

@@ -42,6 +42,8 @@ pub(super) struct Coverage {
     rows_after: u64,
     /// The ledger has all lines of epochs after this one.
     ledger_after: u64,
+    /// Replays of dead letters and lines of the ledger are all there of epochs after this one.
+    replays_after: u64,
     /// Events were dropped: some messages have only a part of theirs.
     is_partial: bool,
 }
@@ -72,6 +74,7 @@ impl Coverage {
             costs_from_us: windows("cost_windows")?,
             rows_after: ledger_after.max(epoch("events")).max(epoch("dead_letters")),
             ledger_after,
+            replays_after: ledger_after.max(epoch("dead_replays")),
             is_partial: events_from_us > i64::MIN,
         })
     }
@@ -110,6 +113,7 @@ impl Coverage {
             ("costs_from", time(self.costs_from_us)),
             ("rows_after", number(self.rows_after)),
             ("ledger_after", number(self.ledger_after)),
+            ("replays_after", number(self.replays_after)),
         ])?)
     }
 
