@@ -46,9 +46,9 @@ fn what_was_found_once_stays_right() {
         let examples = examples.map(|(at, bytes)| (format!("example {at}"), bytes));
         let corpus = corpus.map(|(at, bytes)| (format!("file {at} of its corpus"), bytes));
         let mut all = examples.chain(corpus);
-        findings.extend(all.find_map(|(origin, bytes)| {
-            finding(&harness, target.name(), &bytes, &origin)
-        }));
+        findings.extend(
+            all.find_map(|(origin, bytes)| finding(&harness, target.name(), &bytes, &origin)),
+        );
     }
     none(&findings);
 }
