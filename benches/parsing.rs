@@ -100,9 +100,9 @@ pub(crate) fn measure() -> (f64, BTreeMap<String, f64>) {
         let bytes = payload.text.len() as f64;
         let row = |what: &str, ns: f64, judged: &str| {
             let (rate, throughput, units) = (1e9 / ns, bytes * 1e3 / ns, ns / unit_ns);
-            let source = payload.source;
+            let (source, variant) = (payload.source, payload.variant);
             println!(
-                "| {source}, {bytes} | {what} | {ns:.0} | {rate:.0} | {throughput:.0} | \
+                "| {source}{variant}, {bytes} | {what} | {ns:.0} | {rate:.0} | {throughput:.0} | \
                  {units:.2} | {judged} |"
             );
         };
@@ -111,7 +111,8 @@ pub(crate) fn measure() -> (f64, BTreeMap<String, f64>) {
         let met = if normalize <= budget { "yes" } else { "no" };
         let judged = format!("{:.2} U | {met}", budget / unit_ns);
         row("parse and normalize", normalize, &judged);
-        all.insert(payload.source.to_string(), normalize);
+        // The pipeline is measured with the commonest payload, which stands first.
+        all.entry(payload.source.to_string()).or_insert(normalize);
     }
     println!();
     (unit_ns, all)

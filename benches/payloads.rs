@@ -1,8 +1,9 @@
-//! One payload a source, of the commonest kind, each with the typed parse that its budget is
-//! measured against: `sonic-rs` into a struct of the payload's own fields, or a form parser.
+//! One payload a source, of the commonest kind, and a second where it has another format, each
+//! with the typed parse that its budget is measured against: its format's parser into a struct of
+//! the payload's own fields.
 //!
-//! The structs (`shapes.rs`) have every field of their payload, borrowed from it: what a careful
-//! hand-written consumer of this one shape would do, and no more.
+//! The structs (`shapes.rs`, `texts.rs`) have every field of their payload, borrowed from it: what
+//! a careful hand-written consumer of this one shape would do, and no more.
 
 use std::hint::black_box;
 
@@ -11,11 +12,14 @@ use base64::prelude::BASE64_STANDARD;
 use model::vocabulary::Source;
 use serde::Deserialize;
 
-use crate::shapes;
+use crate::shapes::{self, aggregators, platforms};
+use crate::texts;
 
 /// A payload and its baseline.
 pub(crate) struct Payload {
     pub(crate) source: Source,
+    /// Its format, where the source has several here.
+    pub(crate) variant: &'static str,
     pub(crate) text: String,
     /// Parses the payload by its format's parser.
     pub(crate) typed: fn(&str),
@@ -72,14 +76,39 @@ const CLOUDEVENTS: &str = concat!(
     r#""unit":"Messages","price":{"amount":"0.000500","currency":"USD"}}}}"#,
 );
 
+/// A payload that lies in a file of its own.
+macro_rules! file {
+    ($name:literal) => {
+        include_str!(concat!("payloads/", $name)).trim_end()
+    };
+}
+
+const fn payload(
+    source: Source,
+    variant: &'static str,
+    text: String,
+    typed: fn(&str),
+    parser: &'static str,
+) -> Payload {
+    Payload { source, variant, text, typed, parser }
+}
+
+fn json(source: Source, text: &str, typed: fn(&str)) -> Payload {
+    payload(source, "", text.to_owned(), typed, "sonic-rs")
+}
+
+fn form(source: Source, text: &str, typed: fn(&str)) -> Payload {
+    payload(source, " form", text.to_owned(), typed, "form_urlencoded")
+}
+
 /// All of them, in the order of the table of sources.
 pub(crate) fn all() -> Vec<Payload> {
-    let json = |source, text: &str, typed| Payload {
-        source,
-        text: text.to_owned(),
-        typed,
-        parser: "sonic-rs",
-    };
+    let mut all = messaging();
+    all.extend(more());
+    all
+}
+
+fn messaging() -> Vec<Payload> {
     let data = BASE64_STANDARD.encode(RBM_INNER);
     let envelope = [
         r#"{"message":{"data":""#,
@@ -88,25 +117,54 @@ pub(crate) fn all() -> Vec<Payload> {
         r#""subscription":"projects/p/subscriptions/s"}"#,
     ]
     .concat();
-    let twilio = Payload {
-        source: Source::Twilio,
-        text: TWILIO.to_owned(),
-        typed: form,
-        parser: "form_urlencoded",
-    };
-    let rbm = Payload {
-        source: Source::GoogleRbm,
-        text: envelope,
-        typed: rbm,
-        parser: "sonic-rs, base64, sonic-rs",
-    };
+    let (csv, receipt) = (file!("vonage_report.csv"), file!("smpp_receipt.txt"));
     vec![
+        form(Source::Twilio, TWILIO, texts::twilio),
         json(Source::Infobip, INFOBIP, infobip),
-        twilio,
-        rbm,
+        json(Source::Sinch, file!("sinch.json"), |text| typed::<aggregators::Sinch<'_>>(text)),
+        json(Source::Vonage, file!("vonage.json"), |text| typed::<aggregators::Vonage<'_>>(text)),
+        form(Source::Vonage, file!("vonage_form.txt"), texts::vonage),
+        payload(Source::Vonage, " report", csv.to_owned(), texts::vonage_report, "csv"),
+        json(Source::Telnyx, file!("telnyx.json"), |text| typed::<aggregators::Telnyx<'_>>(text)),
+        form(Source::Plivo, file!("plivo.txt"), texts::plivo),
+        form(Source::Messagebird, file!("messagebird.txt"), texts::messagebird),
+        json(Source::Bird, file!("bird.json"), |text| typed::<aggregators::Bird<'_>>(text)),
+        json(Source::Bandwidth, file!("bandwidth.json"), |text| {
+            typed::<[aggregators::Bandwidth<'_>; 1]>(text);
+        }),
+        json(Source::Gupshup, file!("gupshup.json"), |text| {
+            typed::<aggregators::Gupshup<'_>>(text);
+        }),
+        form(Source::Kaleyra, file!("kaleyra.txt"), texts::kaleyra),
+        payload(Source::GoogleRbm, "", envelope, rbm, "sonic-rs, base64, sonic-rs"),
+        json(Source::GsmaMaap, file!("gsma_maap.json"), |text| {
+            typed::<aggregators::GsmaMaap<'_>>(text);
+        }),
+        payload(Source::Smpp, " receipt", receipt.to_owned(), texts::receipt, "split by its words"),
+        payload(Source::Smpp, " pdu", file!("smpp_pdu.json").to_owned(), pdu, "sonic-rs, split"),
         json(Source::Whatsapp, WHATSAPP, whatsapp),
-        json(Source::Apns, APNS, apns),
+    ]
+}
+
+fn more() -> Vec<Payload> {
+    vec![
+        json(Source::AwsEum, file!("aws_eum.json"), |text| typed::<platforms::AwsEum<'_>>(text)),
+        json(Source::AwsPinpoint, file!("aws_pinpoint.json"), |text| {
+            typed::<platforms::AwsPinpoint<'_>>(text);
+        }),
+        json(Source::AwsSns, file!("aws_sns.json"), |text| typed::<platforms::AwsSns<'_>>(text)),
+        json(Source::AzureAcs, file!("azure_acs.json"), |text| {
+            typed::<[platforms::AzureAcs<'_>; 1]>(text);
+        }),
         json(Source::Fcm, FCM, fcm),
+        json(Source::Apns, APNS, apns),
+        json(Source::Webpush, file!("webpush.json"), |text| {
+            typed::<platforms::Webpush<'_>>(text);
+        }),
+        json(Source::Onesignal, file!("onesignal.json"), |text| {
+            typed::<platforms::Onesignal<'_>>(text);
+        }),
+        json(Source::Braze, file!("braze.json"), |text| typed::<platforms::Braze<'_>>(text)),
         json(Source::Cloudevents, CLOUDEVENTS, cloudevents),
     ]
 }
@@ -117,6 +175,10 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> T {
         Ok(typed) => typed,
         Err(error) => panic!("the baseline does not parse: {error}: {text}"),
     }
+}
+
+fn typed<'a, T: Deserialize<'a>>(text: &'a str) {
+    black_box(parse::<T>(text));
 }
 
 pub(crate) fn infobip(text: &str) {
@@ -146,9 +208,9 @@ fn rbm(text: &str) {
     black_box(outer);
 }
 
-/// Decodes every pair of a form.
-fn form(text: &str) {
-    for pair in form_urlencoded::parse(text.as_bytes()) {
-        black_box(pair);
-    }
+/// A PDU as the bridge's JSON has it, and the receipt inside.
+fn pdu(text: &str) {
+    let pdu = parse::<aggregators::SmppPdu<'_>>(text);
+    texts::receipt(pdu.smpp.short_message);
+    black_box(pdu);
 }

@@ -1,6 +1,10 @@
 //! The payloads as structs, for the typed baselines: every field, borrowed from the text.
 #![expect(dead_code, reason = "a typed parse reads all fields")]
 
+pub(crate) mod aggregators;
+
+pub(crate) mod platforms;
+
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,8 @@ mod shapes;
 
 mod simulating;
 
+mod texts;
+
 fn main() {
     // `cargo bench` hands over flags of its own harness; there is nothing to choose here.
     simulating::measure();

@@ -4,7 +4,7 @@
 //! ```text
 //! DescribeTopics [names] ─► queue of our own ─► one event ─► name and id of each topic
 //! ```
-//! The only unsafe code of the workspace. What keeps it sound: every pointer comes from librdkafka
+//! The only unsafe code that ships. What keeps it sound: every pointer comes from librdkafka
 //! and is checked for null, each object is destroyed once by its [`Owned`], and texts are copied
 //! out before the event that holds them is destroyed.
 

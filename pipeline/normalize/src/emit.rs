@@ -5,6 +5,8 @@
 //! - Every free text is searched for the recipient; where it holds it, the token stands instead.
 //! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
 
+use std::cmp::Ordering;
+
 use model::dead_letter::DeadLetter;
 use model::event::{EventBatchBuilder, EventRow};
 use model::keys::{Id16, Keyring};
@@ -27,6 +29,16 @@ use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_id, private_wamid};
 const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
 /// Shortest user id or token that is searched for: shorter ones would hit by chance.
 const PERSONAL_ID_MIN: usize = 6;
+
+/// Dead letters of one record beside one for each [`DEAD_BYTES`]: no vendor's element is so short,
+/// and of `[1,1,1,…` the letters would take a hundred times the payload.
+const DEAD_MAX: usize = 256;
+const DEAD_BYTES: usize = 48;
+
+/// How many dead letters a record of so many bytes may give.
+pub(crate) const fn dead_max(bytes: usize) -> usize {
+    DEAD_MAX + bytes / DEAD_BYTES
+}
 
 /// What all elements of a record share.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +65,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
     pub(crate) tally: &'a mut Tally,
+    /// Dead letters of the batch at which this record has given all it may.
+    pub(crate) dead_end: usize,
     /// Running index of the next element.
     pub(crate) element: u32,
 }
@@ -115,8 +129,18 @@ impl Emitter<'_> {
         *self.counters.ignored.entry((Some(self.origin.source), kind)).or_insert(0) += 1;
     }
 
-    /// An element that cannot be read.
-    pub(crate) fn dead(&mut self, dead: Dead) {
+    /// An element that cannot be read. Of too many in one record the rest are one, the last letter's.
+    pub(crate) fn dead(&mut self, mut dead: Dead) {
+        match self.dead.len().cmp(&self.dead_end) {
+            Ordering::Less => {}
+            Ordering::Equal => {
+                dead = Dead::new(DeadReason::TooLarge, "too many dead letters: the rest are one");
+            }
+            Ordering::Greater => {
+                self.element = self.element.saturating_add(1);
+                return;
+            }
+        }
         let element = self.next_element();
         self.tally.dead += 1;
         self.dead.push(DeadLetter {

@@ -350,6 +350,7 @@ impl<'a> Cursor<'a> {
                     escaped = true;
                     self.at += 2;
                     if self.at > self.text.len() {
+                        self.at = self.text.len();
                         return self.fail();
                     }
                 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::counters::Counters;
 use crate::draft::Dead;
-use crate::emit::{Emitter, Origin};
+use crate::emit::{Emitter, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
@@ -254,6 +254,7 @@ impl Normalizer {
         };
         count_record(tally, &origin);
         let mut emitter = Emitter {
+            dead_end: dead.len() + dead_max(view.value.len()),
             origin,
             keyring: &self.settings.keyring,
             regional: &self.settings.regional,

@@ -34,6 +34,7 @@ fn valid_texts_are_passed_and_broken_ones_refused_with_a_position() {
         assert!(!accepts(text), "{text}");
     }
     assert_eq!(Cursor::new("[1, x]").skip(), Err(Syntax { at: 4 }));
+    assert_eq!(Cursor::new("\"\\").skip(), Err(Syntax { at: 2 }), "not behind its end");
 }
 
 #[test]

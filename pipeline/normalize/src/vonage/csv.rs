@@ -7,6 +7,9 @@ use crate::json::Syntax;
 
 /// A column without which a report's row is none.
 const ID_COLUMN: &str = "message_id";
+/// Fields that a row is read for: reports have about forty columns. Of commas alone a row would
+/// take twenty times its bytes.
+const FIELDS_MAX: usize = 256;
 
 /// Whether a text's first line names the columns of a report.
 pub(super) fn is_table(text: &str) -> bool {
@@ -40,6 +43,9 @@ impl<'a> Table<'a> {
             return Ok(false);
         }
         loop {
+            if fields.len() == FIELDS_MAX {
+                return Err(Syntax { at: self.at });
+            }
             fields.push(if self.byte() == b'"' { self.quoted()? } else { self.plain() });
             match self.byte() {
                 b',' => self.at += 1,
@@ -102,6 +108,13 @@ mod tests {
     fn an_open_quote_or_text_behind_one_is_an_error() {
         assert_eq!(rows("a\n\"b"), Err(Syntax { at: 2 }));
         assert_eq!(rows("\"a\"b"), Err(Syntax { at: 3 }));
+    }
+
+    #[test]
+    fn a_row_of_commas_alone_is_no_row() {
+        let text = ",".repeat(FIELDS_MAX + 9);
+        assert_eq!(rows(&text), Err(Syntax { at: FIELDS_MAX }));
+        assert_eq!(rows(&",".repeat(FIELDS_MAX - 1)).unwrap(), [vec![""; FIELDS_MAX]]);
     }
 
     #[test]

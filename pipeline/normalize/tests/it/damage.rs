@@ -1,7 +1,7 @@
 //! Method: break valid payloads at random. Nothing may panic, every element stays accounted for
 //! (`run` checks it), and damage inside one element's values spares its neighbours.
 
-use model::vocabulary::Source;
+use model::vocabulary::{DeadReason, Source};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -101,6 +101,19 @@ proptest! {
             prop_assert_eq!(&found, &expected[at]);
         }
     }
+}
+
+#[test]
+fn of_too_many_damaged_elements_the_rest_are_one_dead_letter_and_good_ones_stay() {
+    let damaged = "1,".repeat(5_000);
+    let value = format!(r#"{{"results":[{damaged}{}]}}"#, report("a", None));
+    let most = 256 + value.len() / 48;
+    let normalized = run(Some(Source::Infobip), &[Case::value(value)]);
+    assert_eq!(normalized.dead.len(), most + 1);
+    assert_eq!(normalized.dead[most].reason, DeadReason::TooLarge);
+    let events = lines(&normalized);
+    assert_eq!((events.len(), &events[0]["message_id"]), (1, &"a".into()));
+    assert_eq!(events[0]["element"], 5_000, "its position is its own");
 }
 
 const KEYS: &[&str] = &[
