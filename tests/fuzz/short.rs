@@ -8,7 +8,10 @@ use fuzz::mutate::{Dice, mutate};
 use fuzz::{Target, seeds};
 
 fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
+    let Ok(text) = std::env::var(name) else { return otherwise };
+    let number = text.parse();
+    assert!(number.is_ok(), "{name} is no number: {text}");
+    number.unwrap_or(otherwise)
 }
 
 /// What promise an input breaks, with all that is needed to try it again.

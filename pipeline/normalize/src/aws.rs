@@ -16,16 +16,14 @@
 //! most, so that a small record cannot take much memory: each log event has an id and numbers, so
 //! real batches shrink to a tenth.
 
-use std::io::Read as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 use model::vocabulary::{DeadReason, ErrorClass, Status};
 
 use crate::answer::member;
 use crate::draft::{Dead, Elements, Outcome};
 use crate::emit::Emitter;
+use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 
 /// Deepest nesting of envelopes: log line in SNS in SQS is three.
@@ -155,22 +153,17 @@ fn syntax(item: &Unwrapped<'_>, syntax: Syntax) -> Dead {
     }
 }
 
-/// Bytes of a gzip file; its end says how many they will be.
+/// Bytes of a gzip file.
 fn unpack(item: &Unwrapped<'_>, bytes: &[u8]) -> Result<Vec<u8>, Dead> {
     let place = item.trail.to_string();
     let place = if place.is_empty() { "/" } else { place.as_str() };
     let max = item.text.len().saturating_mul(UNPACKED_FACTOR).clamp(UNPACKED_MIN, UNPACKED_MAX);
-    let told = bytes.last_chunk().map_or(0, |end| u32::from_le_bytes(*end) as usize);
-    let mut unpacked = Vec::with_capacity(told.min(max) + 1);
-    let mut packed = GzDecoder::new(bytes).take(max as u64 + 1);
-    if packed.read_to_end(&mut unpacked).is_err() {
-        return Err(Dead::new(DeadReason::BadEncoding, format!("{place}: gzip")));
-    }
-    if unpacked.len() > max {
-        let detail = format!("{place}: gzip of more than {max} bytes");
-        return Err(Dead::new(DeadReason::TooLarge, detail));
-    }
-    Ok(unpacked)
+    gzip::unpack(bytes, max).map_err(|why| match why {
+        Unpack::Damaged => Dead::new(DeadReason::BadEncoding, format!("{place}: gzip")),
+        Unpack::TooLarge => {
+            Dead::new(DeadReason::TooLarge, format!("{place}: gzip of more than {max} bytes"))
+        }
+    })
 }
 
 /// A line of a log export begins with its time.

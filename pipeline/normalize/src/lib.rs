@@ -45,6 +45,8 @@ mod emit;
 
 mod listed;
 
+mod gzip;
+
 mod normalizer;
 
 pub mod signature;
