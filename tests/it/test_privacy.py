@@ -59,7 +59,12 @@ def outputs(planted: Traffic, work: Path) -> Outputs:
     """A drained directory, the log of a serving process, its pages, and what `sql` prints."""
     data, log = work / "privacy", work / "privacy.log"
     port = kafka.free_ports(1)[0]
-    config = sendtally.Config(data, planted.server.brokers, listen=f"127.0.0.1:{port}").write()
+    # What is poisoned is kept, encrypted.
+    key = work / "privacy-dead.key"
+    key.write_text("ab" * 32)
+    config = sendtally.Config(
+        data, planted.server.brokers, listen=f"127.0.0.1:{port}",
+        extra={"dead_letters": [f'key_file = "{key}"']}).write()
     first = sendtally.call("run", "--config", config, "--until-end").expect(0)
     texts = [work / "privacy-first.txt", log]
     texts[0].write_text(first.out + first.err)
@@ -91,6 +96,8 @@ def answers(url: str) -> bool:
 def test_the_scan_covers_every_kind_of_output(outputs: Outputs) -> None:
     kinds = {path.suffix for path in scan.files_below(outputs.data)}
     assert {".parquet", ".arrow", ".json"} <= kinds
+    listed = sendtally.call("dead-letters", "list", "--data", outputs.data, "--format", "json")
+    assert sum(row["kept"] is True for row in listed.expect(0).rows()) >= len(POISON)
     assert len(outputs.needles.numbers) > 1000 and outputs.needles.words
     assert all(path.stat().st_size for path in outputs.texts)
 
