@@ -116,7 +116,7 @@ mod tests {
             }
             let cut = cut % file.len();
             prop_assert_eq!(unpack(&file[..cut], 5000), Err(Unpack::Damaged));
-            let mut other = file.clone();
+            let mut other = file;
             other[cut] ^= 1;
             // Not all of a header's bytes say anything.
             if let Ok(read) = unpack(&other, 5000) {
