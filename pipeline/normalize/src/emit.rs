@@ -129,7 +129,7 @@ impl Emitter<'_> {
         *self.counters.ignored.entry((Some(self.origin.source), kind)).or_insert(0) += 1;
     }
 
-    /// An element that cannot be read. Of too many in one record the rest are one, the last letter's.
+    /// An element that cannot be read. Of too many in a record the rest are one: the last letter.
     pub(crate) fn dead(&mut self, mut dead: Dead) {
         match self.dead.len().cmp(&self.dead_end) {
             Ordering::Less => {}
