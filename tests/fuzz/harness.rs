@@ -29,6 +29,8 @@ const BYTES_FACTOR: usize = 10;
 /// A row is what was asked for, not a cost of reading: forty columns are 300 bytes, as many again
 /// while they grow and are handed over. Texts are in the payload and count against it.
 const ROW_BYTES: usize = 640;
+/// Of lines of records each is a payload: its place in a batch, and a dead letter.
+const RECORD_BYTES: usize = 1 << 10;
 /// 2026-11-20T12:00:03Z: a little after what the fixtures tell.
 const INGEST_TIME_US: i64 = 1_795_176_003_000_000;
 
@@ -41,6 +43,8 @@ pub struct Seen {
     pub bytes: usize,
     /// Share of the memory that it may take beside its rows, in thousandths.
     pub share: usize,
+    /// Records.
+    pub records: usize,
     /// Elements.
     pub elements: i64,
     /// Of these, events.
@@ -105,7 +109,8 @@ impl Harness {
                 cost.cpu_ns = cost.cpu_ns.min(self.once(bytes)?.1.cpu_ns);
             }
         }
-        let may = BYTES_FACTOR * bytes.len() + BYTES_FREE;
+        let more = RECORD_BYTES * seen.records.saturating_sub(1);
+        let may = BYTES_FACTOR * bytes.len() + BYTES_FREE + more;
         seen.cpu_ns = cost.cpu_ns;
         seen.bytes = cost.bytes;
         let rows = ROW_BYTES * usize::try_from(seen.events).unwrap_or(0);
@@ -129,6 +134,7 @@ impl Harness {
                 let (mut seen, mut cost) = (Seen::default(), read);
                 for batch in &batches {
                     let (more, after) = self.normalize(bytes, batch)?;
+                    seen.records += more.records;
                     seen.elements += more.elements;
                     seen.events += more.events;
                     seen.dead += more.dead;

@@ -46,7 +46,8 @@ pub(crate) fn normalized(
             serde_json::from_slice(&line).map_err(|error| format!("row {row}: {error}"))?;
         is_canonical(&event).map_err(|what| format!("row {row}: {what}"))?;
     }
-    Ok(Seen { elements, events, dead, ..Seen::default() })
+    let records = raw.records.len();
+    Ok(Seen { records, elements, events, dead, ..Seen::default() })
 }
 
 /// A place is made of the adapters' own words and of numbers that positions can have.

@@ -26,6 +26,7 @@ BYTES_MAX = 64 << 10
 # Kept of each target: small inputs, which say as much as large ones to who reads them.
 KEPT_FILE_BYTES = 4 << 10
 KEPT_BYTES = 48 << 10
+KEPT_FILES = 100
 
 
 def git(*arguments):
@@ -63,9 +64,9 @@ def play(binary, target, work, seconds):
         f"-dict={work}/dictionary", f"-artifact_prefix={work}/findings/", "-print_final_stats=1",
         str(work / "found"), str(kept), str(work / "examples")])
     covered = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", out)
-    finding = re.search(r"(FINDING: .*|panicked at .*|ERROR: libFuzzer: .*)", out)
-    if code == 0:
-        finding = None
+    told = [re.search(sign, out) for sign in
+            [r"FINDING: (.*)", r"(?m)(panicked at (?:(?!main\.rs).)*)$", r"(ERROR: libFuzzer: .*)"]]
+    finding = next((match for match in told if match), None) if code else None
     seen = work / "seen.json"
     result = {
         "target": target, "seconds": round(time.monotonic() - began, 1),
@@ -84,12 +85,13 @@ def keep(binary, target, work, kept):
     merged = work / "merged"
     shutil.rmtree(merged, ignore_errors=True)
     merged.mkdir()
-    fuzz(binary, target, work, ["-merge=1", f"-max_len={KEPT_FILE_BYTES}", str(merged),
+    fuzz(binary, target, work, ["-set_cover_merge=1", f"-max_len={KEPT_FILE_BYTES}", str(merged),
                                 str(kept), str(work / "found"), str(work / "examples")])
     shutil.rmtree(kept)
     kept.mkdir()
     size = 0
-    for path in sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
+    smallest = sorted(merged.iterdir(), key=lambda path: (path.stat().st_size, path.name))
+    for path in smallest[:KEPT_FILES]:
         size += path.stat().st_size
         if size > KEPT_BYTES:
             break

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use model::time::parse_rfc3339;
 
 use crate::date;
-use crate::draft::{Dead, Elements, Place};
+use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::List;
 
 /// Reads a record as documents and hands each to `read`; an error of one costs that one only.
 /// `read` has to see that nothing stands behind its document.
@@ -21,21 +22,18 @@ pub(crate) fn each_document(
     if cursor.kind() != Kind::Array {
         return read(text, Place { parent: "", at: None }, out);
     }
-    let mut documents = Elements::default();
-    cursor.array(|cursor| {
-        documents.push(cursor.raw()?);
-        Ok(())
-    })?;
+    let mut documents = List::default();
+    documents.read(&mut cursor, Cursor::raw)?;
     cursor.end()?;
     if documents.len() == 0 {
         out.ignored("empty");
     }
-    for (at, document) in documents.iter().enumerate() {
+    documents.each(Cursor::raw, |at, document| {
         let place = Place { parent: "", at: Some(at) };
         if let Err(dead) = read(document, place, out) {
             out.dead(dead);
         }
-    }
+    });
     Ok(())
 }
 

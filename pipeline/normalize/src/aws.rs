@@ -21,10 +21,11 @@ use base64::engine::general_purpose::STANDARD;
 use model::vocabulary::{DeadReason, ErrorClass, Status};
 
 use crate::answer::member;
-use crate::draft::{Dead, Elements, Outcome};
+use crate::draft::{Dead, Outcome};
 use crate::emit::Emitter;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::List;
 
 /// Deepest nesting of envelopes: log line in SNS in SQS is three.
 const DEPTH_MAX: usize = 8;
@@ -310,12 +311,9 @@ fn list(
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
-    let mut elements = Elements::default();
+    let mut elements = List::default();
     let mut cursor = Cursor::new(item.text);
-    let array = cursor.array(|cursor| {
-        elements.push(cursor.raw()?);
-        Ok(())
-    });
+    let array = elements.read(&mut cursor, Cursor::raw);
     array.and_then(|()| cursor.end()).map_err(|error| syntax(&item, error))?;
     each(item, step, &elements, out, read);
     Ok(())
@@ -327,11 +325,10 @@ fn documents(
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
-    let mut elements = Elements::default();
+    let mut elements = List::default();
     let mut cursor = Cursor::new(item.text);
-    while cursor.end().is_err() {
-        elements.push(cursor.raw().map_err(|error| syntax(&item, error))?);
-    }
+    let whole = elements.read_sequence(&mut cursor, Cursor::raw);
+    whole.map_err(|error| syntax(&item, error))?;
     each(item, "", &elements, out, read);
     Ok(())
 }
@@ -339,14 +336,14 @@ fn documents(
 fn each(
     item: Unwrapped<'_>,
     step: &str,
-    elements: &Elements<&str>,
+    elements: &List<'_, &str>,
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) {
     if elements.len() == 0 {
         out.ignored("empty");
     }
-    for (at, text) in elements.iter().enumerate() {
+    elements.each(Cursor::raw, |at, text| {
         let trail = Trail { up: Some(&item.trail), step, at: Some(at) };
         let result = match text.as_bytes().first() {
             Some(b'{' | b'[') => unwrap(Unwrapped { text, trail, ..item }, out, read),
@@ -355,7 +352,7 @@ fn each(
         if let Err(dead) = result {
             out.dead(dead);
         }
-    }
+    });
 }
 
 /// What a `messageStatus`, `record_status` or the end of an `eventType` says, and why it failed.

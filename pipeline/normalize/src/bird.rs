@@ -26,11 +26,11 @@ use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::{Listed, below, emit_each, objects};
+use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -91,23 +91,23 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
-    let mut list: Listed<Item<'_>> = None;
+    let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        items(&mut cursor, below(&mut list, ""))?;
+        below(&mut list, "").read(&mut cursor, item)?;
     } else {
         cursor.object(|cursor, key| match key {
-            "data" if cursor.kind() == Kind::Array => items(cursor, below(&mut list, "/data")),
+            "data" if cursor.kind() == Kind::Array => below(&mut list, "/data").read(cursor, item),
             _ => field(cursor, key, &mut single),
         })?;
     }
     cursor.end()?;
-    emit_each(&list, &single, out, emit);
+    emit_each(&list, &single, out, item, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
+    object(cursor, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 /// A key of the outermost object: the envelope's, or a resource's.

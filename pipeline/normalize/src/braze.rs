@@ -30,10 +30,11 @@ mod postback;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::date;
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{List, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 use crate::{twilio, whatsapp};
@@ -86,19 +87,19 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
-    let mut events = Elements::default();
+    let mut events = List::default();
     let mut parent = None;
     let mut single = Event::default();
     if cursor.kind() == Kind::Array {
         parent = Some("");
-        list(&mut cursor, &mut events)?;
+        events.read(&mut cursor, event)?;
     } else {
         let is_object = cursor.object_or_skip(|cursor, key| {
             if key != "events" || cursor.kind() != Kind::Array {
                 return field(cursor, key, true, &mut single);
             }
             parent = Some("/events");
-            list(cursor, &mut events)
+            events.read(cursor, event)
         })?;
         single.is_damaged = !is_object;
     }
@@ -109,23 +110,18 @@ pub(crate) fn read(
     if events.len() == 0 {
         out.ignored("empty");
     }
-    for (at, event) in events.iter().enumerate() {
+    events.each(event, |at, event| {
         if let Err(dead) = emit(event, Place { parent, at: Some(at) }, scratch, out) {
             out.dead(dead);
         }
-    }
+    });
     Ok(())
 }
 
-fn list<'a>(cursor: &mut Cursor<'a>, events: &mut Elements<Event<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut event = Event::default();
-        let is_object =
-            cursor.object_or_skip(|cursor, key| field(cursor, key, true, &mut event))?;
-        event.is_damaged = !is_object;
-        events.push(event);
-        Ok(())
-    })
+fn event<'a>(cursor: &mut Cursor<'a>) -> Result<Event<'a>, Syntax> {
+    let read =
+        |cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>| field(cursor, key, true, event);
+    object(cursor, read, |event: &mut Event<'_>| event.is_damaged = true)
 }
 
 fn field<'a>(

@@ -245,7 +245,7 @@ impl Emitter<'_> {
             token_key_id: recipient.as_ref().map(|_| self.keyring.token_key_id),
             recipient_prefix: number.and_then(Number::prefix),
             country,
-            mcc: draft.mcc,
+            mcc: draft.mcc.filter(|code| code.len() == 3),
             mnc: draft.mnc,
             carrier: carrier.or_else(|| network_name(draft, &mut network)),
             sender: draft.sender,

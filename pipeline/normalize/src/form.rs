@@ -10,15 +10,19 @@ use crate::json::Scalar;
 /// A decoded form.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
+    /// Name, value, name, value, …, end to end.
     bytes: Vec<u8>,
-    pairs: Vec<(Range<usize>, Range<usize>)>,
+    /// Where each pair's name and value end: a record is far below 4 GiB, and of `&a&a` there are
+    /// many.
+    ends: Vec<(u32, u32)>,
 }
 
 impl Form {
     /// Decodes a body, dropping what was decoded before.
     pub(crate) fn read(&mut self, text: &str) {
         self.bytes.clear();
-        self.pairs.clear();
+        self.ends.clear();
+        self.bytes.reserve(text.len());
         for pair in text.trim().as_bytes().split(|byte| *byte == b'&') {
             if pair.is_empty() {
                 continue;
@@ -26,12 +30,12 @@ impl Form {
             let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
             let name = self.decode(pair.get(..equals).unwrap_or(&[]));
             let value = self.decode(pair.get(equals + 1..).unwrap_or(&[]));
-            self.pairs.push((name, value));
+            self.ends.push((name, value));
         }
     }
 
-    fn decode(&mut self, mut part: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
+    /// Appends a name or value, decoded, and tells where it ends.
+    fn decode(&mut self, mut part: &[u8]) -> u32 {
         while let Some(at) = memchr::memchr2(b'%', b'+', part) {
             let (plain, rest) = part.split_at(at);
             self.bytes.extend_from_slice(plain);
@@ -45,22 +49,23 @@ impl Form {
             part = rest.get(used..).unwrap_or(&[]);
         }
         self.bytes.extend_from_slice(part);
-        start..self.bytes.len()
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
 
     /// Names and values; a value that is no UTF-8 is `None`.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&[u8], Option<&str>)> {
-        self.pairs.iter().map(|(name, value)| {
-            let value = self.bytes.get(value.clone()).unwrap_or(&[]);
-            (self.bytes.get(name.clone()).unwrap_or(&[]), std::str::from_utf8(value).ok())
-        })
+        self.bytes().map(|(name, value)| (name, std::str::from_utf8(value).ok()))
     }
 
     /// Names and values as they were decoded.
     pub(crate) fn bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|(name, value)| {
-            let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or(&[]);
-            (bytes(name), bytes(value))
+        let mut start = 0;
+        self.ends.iter().map(move |(name, value)| {
+            let (name, value) = (*name as usize, *value as usize);
+            let bytes = |range: Range<usize>| self.bytes.get(range).unwrap_or(&[]);
+            let pair = (bytes(start..name), bytes(name..value));
+            start = value;
+            pair
         })
     }
 

@@ -29,11 +29,11 @@ mod errors;
 use model::vocabulary::{Channel, DeadReason, Status};
 
 use crate::answer;
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::{Listed, below, emit_each, objects};
+use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -146,15 +146,15 @@ fn sms_slot<'s, 'a>(sms: &'s mut Sms<'a>, name: &str) -> Option<&'s mut Scalar<'
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut list: Listed<Item<'_>> = None;
+    let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     let mut is_metas = false;
     if cursor.kind() == Kind::Array {
-        items(&mut cursor, below(&mut list, ""))?;
+        below(&mut list, "").read(&mut cursor, item)?;
     } else {
         cursor.object(|cursor, key| match key {
             "response" if cursor.kind() == Kind::Array => {
-                items(cursor, below(&mut list, "/response"))
+                below(&mut list, "/response").read(cursor, item)
             }
             "entry" | "changes" | "value" | "messaging_product" | "statuses" | "gs_app_id"
             | "gs_id" | "recipient_id" => {
@@ -168,12 +168,12 @@ fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     if is_metas {
         return whatsapp::read_text(text, out);
     }
-    emit_each(&list, &single, out, emit);
+    emit_each(&list, &single, out, item, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
+    object(cursor, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 /// A key of the outermost object: an SMS report's, an envelope's, or that of a payload without one.

@@ -29,10 +29,10 @@ mod errors;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::objects;
+use crate::listed::{List, object};
 use crate::normalizer::Record;
 use crate::words::{self, Folded};
 
@@ -88,7 +88,7 @@ struct Price<'a> {
 /// What the record's outermost object is.
 #[derive(Debug, Default)]
 struct Envelope<'a> {
-    reports: Elements<Report<'a>>,
+    reports: List<'a, Report<'a>>,
     has_results: bool,
     is_usage: bool,
 }
@@ -101,7 +101,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
     match cursor.kind() {
         Kind::Array => {
             envelope.has_results = true;
-            reports(&mut cursor, &mut envelope.reports)?;
+            envelope.reports.read(&mut cursor, report)?;
         }
         _ => single = Some(outermost(&mut cursor, &mut envelope)?),
     }
@@ -139,7 +139,7 @@ fn outermost<'a>(
     let is_object = cursor.object_or_skip(|cursor, key| match key {
         "results" if cursor.kind() == Kind::Array => {
             envelope.has_results = true;
-            reports(cursor, &mut envelope.reports)
+            envelope.reports.read(cursor, report)
         }
         "requestId" | "response" | "failureMessage" => {
             envelope.is_usage = true;
@@ -151,8 +151,8 @@ fn outermost<'a>(
     Ok(single)
 }
 
-fn reports<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Report<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |report: &mut Report<'_>| report.is_damaged = true)
+fn report<'a>(cursor: &mut Cursor<'a>) -> Result<Report<'a>, Syntax> {
+    object(cursor, field, |report: &mut Report<'_>| report.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Result<(), Syntax> {
@@ -255,14 +255,12 @@ fn price<'a>(
     Ok(())
 }
 
-fn emit_reports(reports: &Elements<Report<'_>>, in_object: bool, out: &mut Emitter<'_>) {
+fn emit_reports<'a>(reports: &List<'a, Report<'a>>, in_object: bool, out: &mut Emitter<'_>) {
     if reports.len() == 0 {
         out.ignored("empty");
     }
     let parent = if in_object { "/results" } else { "" };
-    for (at, report) in reports.iter().enumerate() {
-        emit(report, Place { parent, at: Some(at) }, out);
-    }
+    reports.each(report, |at, report| emit(report, Place { parent, at: Some(at) }, out));
 }
 
 /// The status's most specific word: its name, else its group's, else a number.

@@ -117,6 +117,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Bytes of the whole text.
+    pub(crate) const fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Goes behind the comma that stands next, where one does.
+    pub(crate) fn pass_comma(&mut self) {
+        self.space();
+        if self.byte() == b',' {
+            self.at += 1;
+        }
+    }
+
     /// Whether `null` (or a broken word of its letter) comes next.
     pub(crate) fn is_null(&mut self) -> bool {
         self.space();

@@ -26,6 +26,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::{Emitter, network_digits, split_network};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::{List, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -150,42 +151,35 @@ fn slot<'r, 'a>(report: &'r mut Report<'a>, name: &str) -> Option<&'r mut Scalar
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut messages = Elements::default();
+    let mut messages = List::default();
+    let mut single = Message::default();
     let mut list = None;
     if cursor.kind() == Kind::Array {
         list = Some("");
-        array(&mut cursor, &mut messages)?;
+        messages.read(&mut cursor, message)?;
     } else {
-        let mut message = Message::default();
         cursor.object(|cursor, key| match key {
             "items" if cursor.kind() == Kind::Array => {
                 list = Some("/items");
-                array(cursor, &mut messages)
+                messages.read(cursor, message)
             }
-            _ => field(cursor, key, &mut message),
+            _ => field(cursor, key, &mut single),
         })?;
-        if list.is_none() {
-            messages.push(message);
-        }
     }
     cursor.end()?;
+    let Some(list) = list else {
+        emit(&single, None, out);
+        return Ok(());
+    };
     if messages.len() == 0 {
         out.ignored("empty");
     }
-    for (at, message) in messages.iter().enumerate() {
-        emit(message, list.map(|list| (list, at)), out);
-    }
+    messages.each(message, |at, message| emit(message, Some((list, at)), out));
     Ok(())
 }
 
-fn array<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Message<'a>>) -> Result<(), Syntax> {
-    cursor.array(|cursor| {
-        let mut message = Message::default();
-        let is_object = cursor.object_or_skip(|cursor, key| field(cursor, key, &mut message))?;
-        message.own.is_damaged = !is_object;
-        into.push(message);
-        Ok(())
-    })
+fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Syntax> {
+    object(cursor, field, |message: &mut Message<'_>| message.own.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, message: &mut Message<'a>) -> Result<(), Syntax> {

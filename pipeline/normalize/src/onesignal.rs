@@ -30,11 +30,12 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::explain::{self, Explanation};
 use crate::fcm;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::listed::List;
 use crate::mask;
 use crate::normalizer::{Record, Scratch};
 use crate::twilio;
@@ -62,7 +63,7 @@ struct Event<'a> {
     is_answer: bool,
     is_aggregate: bool,
     /// A batch's events.
-    list: Option<Elements<&'a str>>,
+    list: Option<List<'a, &'a str>>,
 }
 
 /// Where a field stands.
@@ -91,15 +92,15 @@ pub(crate) fn read(
     each_document(record.value, out, element)
 }
 
-fn elements(list: &Elements<&str>, out: &mut Emitter<'_>) {
+fn elements<'a>(list: &List<'a, &'a str>, out: &mut Emitter<'_>) {
     if list.len() == 0 {
         out.ignored("empty");
     }
-    for (at, event) in list.iter().enumerate() {
+    list.each(Cursor::raw, |at, event| {
         if let Err(dead) = element(event, Place { parent: "/events", at: Some(at) }, out) {
             out.dead(dead);
         }
-    }
+    });
 }
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
@@ -179,11 +180,7 @@ fn field<'a>(
     }
     if part == Part::Top {
         if key == "events" && cursor.kind() == Kind::Array {
-            let list = event.list.get_or_insert_default();
-            return cursor.array(|cursor| {
-                list.push(cursor.raw()?);
-                Ok(())
-            });
+            return event.list.get_or_insert_default().read(cursor, Cursor::raw);
         }
         event.is_answer |= matches!(key, "recipients" | "errors" | "body");
         event.is_aggregate |= matches!(key, "outcomes" | "platform_delivery_stats");

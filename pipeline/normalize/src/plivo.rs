@@ -23,11 +23,11 @@
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
 
 use crate::date;
-use crate::draft::{Dead, Draft, Elements, Outcome, Place};
+use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, network_digits};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::{Listed, below, emit_each, objects};
+use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -130,25 +130,25 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::new(text);
-    let mut list: Listed<Item<'_>> = None;
+    let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        items(&mut cursor, below(&mut list, ""))?;
+        below(&mut list, "").read(&mut cursor, item)?;
     } else {
         cursor.object(|cursor, key| match key {
             "objects" if cursor.kind() == Kind::Array => {
-                items(cursor, below(&mut list, "/objects"))
+                below(&mut list, "/objects").read(cursor, item)
             }
             _ => field(cursor, key, &mut single),
         })?;
     }
     cursor.end()?;
-    emit_each(&list, &single, out, emit);
+    emit_each(&list, &single, out, item, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
+    object(cursor, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

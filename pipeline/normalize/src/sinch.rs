@@ -36,7 +36,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::{Listed, below, emit_each, objects};
+use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::Folded;
 
@@ -86,26 +86,26 @@ pub(crate) fn read(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
-    let mut list: Listed<Item<'_>> = None;
+    let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        items(&mut cursor, below(&mut list, ""))?;
+        below(&mut list, "").read(&mut cursor, item)?;
     } else {
         let is_object = cursor.object_or_skip(|cursor, key| match key {
             "delivery_reports" if cursor.kind() == Kind::Array => {
-                items(cursor, below(&mut list, "/delivery_reports"))
+                below(&mut list, "/delivery_reports").read(cursor, item)
             }
             _ => field(cursor, key, &mut single),
         })?;
         single.is_damaged = !is_object;
     }
     cursor.end()?;
-    emit_each(&list, &single, out, emit);
+    emit_each(&list, &single, out, item, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
+    object(cursor, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

@@ -23,24 +23,32 @@ enum Label {
     Text,
 }
 
-const LABELS: &[(&str, Label)] = &[
-    ("id:", Label::Id),
-    ("sub:", Label::Sub),
-    ("dlvrd:", Label::Delivered),
-    ("submit date:", Label::Submit),
-    ("submit_date:", Label::Submit),
-    ("submitdate:", Label::Submit),
-    ("done date:", Label::Done),
-    ("done_date:", Label::Done),
-    ("donedate:", Label::Done),
-    ("stat:", Label::Stat),
-    ("err:", Label::Err),
-    ("text:", Label::Text),
-];
+/// Labels by their first letter: every word of a text is tried.
+const fn labels(letter: u8) -> &'static [(&'static str, Label)] {
+    match letter.to_ascii_lowercase() {
+        b'i' => &[("id:", Label::Id)],
+        b's' => &[
+            ("sub:", Label::Sub),
+            ("stat:", Label::Stat),
+            ("submit date:", Label::Submit),
+            ("submit_date:", Label::Submit),
+            ("submitdate:", Label::Submit),
+        ],
+        b'd' => &[
+            ("dlvrd:", Label::Delivered),
+            ("done date:", Label::Done),
+            ("done_date:", Label::Done),
+            ("donedate:", Label::Done),
+        ],
+        b'e' => &[("err:", Label::Err)],
+        b't' => &[("text:", Label::Text)],
+        _ => &[],
+    }
+}
 
 /// The label that a text begins with, and the text behind it.
 fn label(text: &str) -> Option<(Label, &str)> {
-    LABELS.iter().find_map(|(word, label)| {
+    labels(*text.as_bytes().first()?).iter().find_map(|(word, label)| {
         let (start, rest) = text.split_at_checked(word.len())?;
         start.eq_ignore_ascii_case(word).then_some((*label, rest))
     })

@@ -4,10 +4,10 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{DeadReason, PriceUnit};
 
 use crate::date;
-use crate::draft::{Dead, Draft, Elements, Place};
+use crate::draft::{Dead, Draft, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::listed::{Listed, below, emit_each, objects};
+use crate::listed::{Listed, below, emit_each, object};
 use crate::words;
 
 use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome};
@@ -44,7 +44,7 @@ struct Item<'a> {
 
 #[derive(Debug, Default)]
 struct Page<'a> {
-    listed: Listed<Item<'a>>,
+    listed: Listed<'a, Item<'a>>,
     usage_records: usize,
     is_usage: bool,
 }
@@ -55,11 +55,11 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut page = Page::default();
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        items(&mut cursor, below(&mut page.listed, ""))?;
+        below(&mut page.listed, "").read(&mut cursor, item)?;
     } else {
         cursor.object(|cursor, key| match key {
             "messages" if cursor.kind() == Kind::Array => {
-                items(cursor, below(&mut page.listed, "/messages"))
+                below(&mut page.listed, "/messages").read(cursor, item)
             }
             "usage_records" if cursor.kind() == Kind::Array => {
                 page.is_usage = true;
@@ -80,12 +80,12 @@ fn emit_page(page: &Page<'_>, single: &Item<'_>, out: &mut Emitter<'_>) -> Resul
         (0..page.usage_records.max(1)).for_each(|_| out.ignored("usage"));
         return Ok(());
     }
-    emit_each(&page.listed, single, out, emit);
+    emit_each(&page.listed, single, out, item, emit);
     Ok(())
 }
 
-fn items<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Item<'a>>) -> Result<(), Syntax> {
-    objects(cursor, into, field, |item: &mut Item<'_>| item.is_damaged = true)
+fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
+    object(cursor, field, |item: &mut Item<'_>| item.is_damaged = true)
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

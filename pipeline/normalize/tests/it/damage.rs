@@ -116,6 +116,30 @@ fn of_too_many_damaged_elements_the_rest_are_one_dead_letter_and_good_ones_stay(
     assert_eq!(events[0]["element"], 5_000, "its position is its own");
 }
 
+#[test]
+fn a_code_of_two_digits_is_no_country() {
+    let form = "MessageUUID=a&Status=delivered&To=447700900143&MCC=23";
+    let events = lines(&run(Some(Source::Plivo), &[Case::value(form)]));
+    assert_eq!((events.len(), &events[0]["mcc"]), (1, &serde_json::Value::Null));
+}
+
+#[test]
+fn elements_that_could_not_wait_give_what_those_give_that_could() {
+    // Plivo's element has twenty fields: of elements of 60 bytes only some of a long list wait.
+    let element = |at: usize| format!(r#"{{"message_uuid":"m{at}","message_state":"sent"}}"#);
+    let elements: Vec<String> = (0..2_000).map(element).collect();
+    let text = format!(r#"{{"objects":[{}]}}"#, elements.join(", "));
+    let events = lines(&run(Some(Source::Plivo), &[Case::value(text)]));
+    assert_eq!(events.len(), 2_000);
+    for (at, event) in events.iter().enumerate() {
+        assert_eq!(
+            (&event["message_id"], &event["element"]),
+            (&format!("m{at}").into(), &at.into())
+        );
+        assert_eq!(event["status"], events[0]["status"]);
+    }
+}
+
 const KEYS: &[&str] = &[
     "messageId",
     "to",
