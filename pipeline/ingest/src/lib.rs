@@ -17,10 +17,13 @@ mod file;
 
 mod producer;
 
+mod outbox;
+
 mod broker;
 
 pub use broker::EmbeddedBroker;
 pub use file::{FileShape, read_bytes, read_file, record_value};
+pub use outbox::{Outbox, OutboxFull};
 pub use pick::Picker;
 pub use producer::{OutRecord, Producer};
 pub use settings::{KafkaSettings, Protocol, Sasl};
@@ -158,4 +161,23 @@ pub(crate) fn is_authentication(error: &KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
     )
+}
+
+/// Why a broker did not answer: the errors told beside a failed call know more than its own.
+pub(crate) fn because(
+    brokers: &str,
+    told: &[(KafkaError, String)],
+    error: &KafkaError,
+) -> IngestError {
+    let brokers = brokers.to_owned();
+    if let Some((_, reason)) = told.iter().find(|(error, _)| is_authentication(error)) {
+        return IngestError::Authentication { brokers, reason: reason.clone() };
+    }
+    // The same failure may come as one of transport, which tells it in its text only.
+    let tls = |(error, reason): &&(_, String)| is_tls(error) || reason.contains("SSL routines");
+    if let Some((_, reason)) = told.iter().find(tls) {
+        return IngestError::Tls { brokers, reason: reason.clone() };
+    }
+    let reason = told.last().map_or_else(|| error.to_string(), |(_, reason)| reason.clone());
+    IngestError::Unreachable { brokers, reason }
 }

@@ -23,7 +23,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use regex::Regex;
 
 use crate::settings::KafkaSettings;
-use crate::{IngestError, is_authentication, is_tls};
+use crate::{IngestError, because};
 
 /// Longest wait for an answer of the broker at start.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -190,17 +190,7 @@ impl KafkaSource {
         drop(self.consumer.poll(Duration::from_millis(100)));
         let told = self.consumer.context().errors.lock();
         let told = told.map(|errors| errors.clone()).unwrap_or_default();
-        let brokers = self.brokers.clone();
-        if let Some((_, reason)) = told.iter().find(|(error, _)| is_authentication(error)) {
-            return IngestError::Authentication { brokers, reason: reason.clone() };
-        }
-        // The same failure may come as one of transport, which tells it in its text only.
-        let tls = |(error, reason): &&(_, String)| is_tls(error) || reason.contains("SSL routines");
-        if let Some((_, reason)) = told.iter().find(tls) {
-            return IngestError::Tls { brokers, reason: reason.clone() };
-        }
-        let reason = told.last().map_or_else(|| error.to_string(), |(_, reason)| reason.clone());
-        IngestError::Unreachable { brokers, reason }
+        because(&self.brokers, &told, error)
     }
 
     /// The partitions that entries (names, or patterns) select, in stable order. The first entry

@@ -57,6 +57,17 @@ impl SignaturePolicy {
     }
 }
 
+/// What became of a record that was handed to Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Every replica that has to has it.
+    Stored,
+    /// Larger than the topic admits.
+    TooLarge,
+    /// Not known to be there: it may still be, so who retries may repeat it.
+    Unknown,
+}
+
 /// One record inside a [`RawBatch`].
 #[derive(Debug, Clone)]
 pub struct RawRecord {

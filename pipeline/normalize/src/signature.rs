@@ -103,9 +103,12 @@ mod tokens;
 
 mod sns;
 
+mod kept;
+
 pub use keys::{KeyError, KeySet, Scheme, Secret};
 pub use mac::Algorithm;
 pub use request::Signed;
+pub use sns::subscription;
 
 use keys::Keys;
 use request::{Age, Checked};
@@ -209,6 +212,42 @@ impl Signatures {
         }
     }
 
+    /// Names of the request headers that a record of this source has to keep (`http-<name>`), in
+    /// lower case: those of its signatures, and those that its adapter reads.
+    #[must_use]
+    pub fn headers(&self, source: Source) -> Vec<&str> {
+        let mut names: Vec<&str> = kept::documented(source).to_vec();
+        let configured = self.of_source(source).iter().filter_map(|keys| match &keys.scheme {
+            Scheme::BodyHmac { header, .. } | Scheme::SharedHeader { header } => {
+                Some(header.as_str())
+            }
+            _ => None,
+        });
+        for name in configured {
+            if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Whether a text is one of the keys that would verify this source and account: RBM's
+    /// handshake shows the client token itself.
+    #[must_use]
+    pub fn is_key(&self, source: Source, account: &str, text: &str) -> bool {
+        let keys = self.meant(source, account);
+        keys.is_some_and(|keys| {
+            keys.find(|key| mac::is_same(key.bytes(), text.as_bytes())).is_ok()
+        })
+    }
+
+    /// The keys of an account, else those of any.
+    fn meant(&self, source: Source, account: &str) -> Option<&Keys> {
+        let sets = self.of_source(source);
+        let own = sets.iter().find(|keys| keys.account.as_deref() == Some(account));
+        own.or_else(|| sets.iter().find(|keys| keys.account.is_none()))
+    }
+
     fn of_source(&self, source: Source) -> &[Keys] {
         self.sets.get(usize::from(source.index())).map_or(&[], Vec::as_slice)
     }
@@ -220,16 +259,11 @@ impl Signatures {
 
     /// Tries the keys that may be meant; `None` where there are none.
     fn check(&self, signed: &Signed<'_>) -> Option<Checked> {
-        let sets = self.of_source(signed.source);
-        let is_own =
-            |keys: &&Keys| keys.account.is_some() && keys.account.as_deref() == signed.account;
-        let own = sets.iter().find(is_own);
-        if signed.account.is_some() {
-            let keys = own.or_else(|| sets.iter().find(|keys| keys.account.is_none()))?;
-            return Some(checked(signed, keys));
+        if let Some(account) = signed.account {
+            return Some(checked(signed, self.meant(signed.source, account)?));
         }
         let mut answer = None;
-        for keys in sets {
+        for keys in self.of_source(signed.source) {
             let found = checked(signed, keys);
             // A mismatch says least: the keys were another account's.
             if found.is_ok() || matches!(answer, None | Some(Err(Reason::Mismatch))) {

@@ -123,10 +123,42 @@ fn read(text: &str) -> Result<Envelope, Reason> {
     }
 }
 
+/// The address that confirms a subscription, where the text is the envelope that asks for it and
+/// the address is Amazon's own. Nothing is checked beside: see [`check`].
+pub fn subscription(text: &str) -> Option<String> {
+    let mut found = [None, None];
+    let read = Cursor::new(text).document_or_skip(|cursor, key| {
+        let slot = match key {
+            "Type" => 0,
+            "SubscribeURL" => 1,
+            _ => return cursor.skip(),
+        };
+        if let Scalar::Text(value) = cursor.scalar()?
+            && let Some(place) = found.get_mut(slot)
+        {
+            *place = Some(value.into_owned());
+        }
+        Ok(())
+    });
+    match (read, found) {
+        (Ok(true), [Some(kind), Some(address)]) if kind == "SubscriptionConfirmation" => {
+            let is_asked = amazons(&address).is_some_and(|path| {
+                path.starts_with("?Action=ConfirmSubscription&") && !path.contains(['#', '@'])
+            });
+            is_asked.then_some(address)
+        }
+        _ => None,
+    }
+}
+
 /// `https://sns.<region>.amazonaws.com/….pem`, China's `.cn` too.
 fn is_amazons(address: &str) -> bool {
-    let Some(rest) = address.strip_prefix("https://") else { return false };
-    let Some((host, path)) = rest.split_once('/') else { return false };
+    amazons(address).is_some_and(|path| path.ends_with(".pem"))
+}
+
+/// What stands behind `https://sns.<region>.amazonaws.com/`.
+fn amazons(address: &str) -> Option<&str> {
+    let (host, path) = address.strip_prefix("https://")?.split_once('/')?;
     let host = host.strip_suffix(".cn").unwrap_or(host);
     let region = host.strip_prefix("sns.").and_then(|host| host.strip_suffix(".amazonaws.com"));
     let is_region = |region: &str| {
@@ -135,7 +167,7 @@ fn is_amazons(address: &str) -> bool {
             && letters
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
-    region.is_some_and(is_region) && path.ends_with(".pem")
+    region.is_some_and(is_region).then_some(path)
 }
 
 #[cfg(test)]
@@ -164,5 +196,29 @@ mod tests {
         ] {
             assert!(!is_amazons(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_amazons_own_addresses_confirm_a_subscription() {
+        let envelope = |kind: &str, address: &str| {
+            format!(r#"{{"Type":"{kind}","Token":"t","SubscribeURL":"{address}"}}"#)
+        };
+        let asked = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t";
+        let found = subscription(&envelope("SubscriptionConfirmation", asked));
+        assert_eq!(found.as_deref(), Some(asked));
+        for (kind, address) in [
+            ("Notification", asked),
+            ("UnsubscribeConfirmation", asked),
+            ("SubscriptionConfirmation", "http://169.254.169.254/latest/meta-data"),
+            ("SubscriptionConfirmation", "https://sns.example/?Action=ConfirmSubscription&T=t"),
+            (
+                "SubscriptionConfirmation",
+                "https://sns.eu-west-1.amazonaws.com@h.example/?Action=ConfirmSubscription&T=t",
+            ),
+            ("SubscriptionConfirmation", "https://sns.eu-west-1.amazonaws.com/?Action=Publish&T=t"),
+        ] {
+            assert_eq!(subscription(&envelope(kind, address)), None, "{kind} {address}");
+        }
+        assert_eq!(subscription("no envelope"), None);
     }
 }
