@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// The pipeline on a real Kafka.
     #[command(after_help = "Example: sendtally run --config sendtally.toml")]
     Run(RunArgs),
+    /// Vendors' webhooks over HTTP into Kafka.
+    #[command(after_help = "Example: sendtally gateway --config sendtally.toml")]
+    Gateway(GatewayArgs),
     /// Raw payloads to canonical JSON lines.
     #[command(after_help = "Example: sendtally normalize --source twilio callbacks.txt")]
     Normalize(NormalizeArgs),
@@ -61,6 +64,9 @@ pub(crate) struct DemoArgs {
     /// Address of page and API.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub(crate) listen: String,
+    /// Address of the gateway for webhooks; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) gateway: String,
     /// Seed of the traffic.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -83,6 +89,13 @@ pub(crate) struct RunArgs {
     /// Go on from an offset by hand: TOPIC/PARTITION=OFFSET; what is jumped over is in the ledger.
     #[arg(long, value_name = "TOPIC/PARTITION=OFFSET")]
     pub(crate) seek: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArgs {
+    /// Configuration file: [gateway], [kafka] and [[signatures]] are read.
+    #[arg(long)]
+    pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +140,9 @@ pub(crate) struct NormalizeArgs {
     pub(crate) shape: Shape,
     #[command(flatten)]
     pub(crate) assumptions: Assumptions,
+    /// Configuration whose [[signatures]] are used, with --records: `verified` is filled.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
     /// Exit 1 where there was a dead letter.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -157,6 +173,9 @@ pub(crate) struct LoadArgs {
     pub(crate) assumptions: Assumptions,
     #[command(flatten)]
     pub(crate) place: Place,
+    /// Configuration whose [[signatures]] are used, with --records: `verified` is filled.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
     /// Files.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,

@@ -1,6 +1,7 @@
 //! The configuration file: raw TOML with unknown keys refused, then settings that are checked.
 
 pub(crate) mod dead_letters;
+pub(crate) mod gateway;
 pub(crate) mod regional;
 
 mod signatures;
@@ -28,14 +29,15 @@ use crate::lake::{Retention, Rules};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    /// Where everything is kept; with a store, its cache.
-    data_dir: PathBuf,
+    /// Where everything is kept; with a store, its cache. The gateway keeps nothing.
+    data_dir: Option<PathBuf>,
     /// Where it is kept instead; without `store` there.
     #[serde(default)]
     data: RawData,
     /// How to reach Kafka.
     kafka: RawKafka,
     /// Which topics belong to the job.
+    #[serde(default)]
     topics: Vec<RawTopic>,
     /// Secrets for the keyed hashes.
     #[serde(default)]
@@ -69,6 +71,8 @@ struct Raw {
     retention: BTreeMap<String, u32>,
     /// Where the API listens; without this section there is none.
     serve: Option<RawServe>,
+    /// Where webhooks come in, for `sendtally gateway`.
+    gateway: Option<gateway::RawGateway>,
     /// SLO objectives; without any, the built-in delivery rate.
     #[serde(default)]
     objectives: Vec<RawObjective>,
@@ -299,12 +303,25 @@ pub(crate) struct Settings {
 
 /// Reads and checks a configuration file.
 pub(crate) fn read(path: &Path) -> Outcome<Settings> {
+    let (raw, text) = parse(path)?;
+    check(raw, &text)
+}
+
+/// Vendors' keys of a configuration, for files that are no topics; none without one.
+pub(crate) fn signatures_of(path: Option<&Path>) -> Outcome<Arc<Signatures>> {
+    let Some(path) = path else { return Ok(Arc::default()) };
+    let (raw, _) = parse(path)?;
+    signatures::read(raw.signatures, &[])
+}
+
+/// A file as it is written, and its text.
+fn parse(path: &Path) -> Outcome<(Raw, String)> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
     let raw: Raw = toml::from_str(&text).map_err(|error| {
         Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end()))
     })?;
-    check(raw, &text)
+    Ok((raw, text))
 }
 
 fn check(raw: Raw, text: &str) -> Outcome<Settings> {
@@ -317,6 +334,9 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
             )));
         }
     };
+    let Some(data_dir) = raw.data_dir else {
+        return Err(Failure::usage("`data_dir` is missing: name the directory to keep data in"));
+    };
     if raw.topics.is_empty() {
         return Err(Failure::usage("[[topics]] is empty: name at least one topic"));
     }
@@ -324,7 +344,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
     let topics: Outcome<Vec<TopicEntry>> = raw.topics.iter().map(topic).collect();
     let topics = topics?;
     Ok(Settings {
-        data_dir: raw.data_dir,
+        data_dir,
         store: store(raw.data)?,
         first_start,
         signatures: signatures::read(raw.signatures, &topics)?,

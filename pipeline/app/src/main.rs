@@ -24,6 +24,8 @@ mod lake;
 
 mod clickhouse;
 
+mod gateway;
+
 mod clock;
 
 mod pipeline;

@@ -138,7 +138,11 @@ impl Outbox {
     ///
     /// # Errors
     /// The queue is full.
-    pub fn send(&self, topic: &str, view: RecordView<'_>) -> Result<Receiver<Delivery>, OutboxFull> {
+    pub fn send(
+        &self,
+        topic: &str,
+        view: RecordView<'_>,
+    ) -> Result<Receiver<Delivery>, OutboxFull> {
         let mut headers = OwnedHeaders::new_with_capacity(view.headers.iter().count());
         for (name, value) in view.headers.iter() {
             // Names are written by the gateway itself.

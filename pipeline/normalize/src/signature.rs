@@ -236,9 +236,7 @@ impl Signatures {
     #[must_use]
     pub fn is_key(&self, source: Source, account: &str, text: &str) -> bool {
         let keys = self.meant(source, account);
-        keys.is_some_and(|keys| {
-            keys.find(|key| mac::is_same(key.bytes(), text.as_bytes())).is_ok()
-        })
+        keys.is_some_and(|keys| keys.find(|key| mac::is_same(key.bytes(), text.as_bytes())).is_ok())
     }
 
     /// The keys of an account, else those of any.

@@ -6,30 +6,90 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-/// Connections open at once: browsers hold 6 each; far below the usual limit of 1,024 files.
-const CONNECTIONS_MAX: usize = 256;
-/// Longest silence in either direction; the page asks every 2 s, Prometheus every 15 to 60 s.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// What connections may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Open at once; more wait to be accepted.
+    pub(crate) connections: usize,
+    /// Longest silence in either direction.
+    pub(crate) silence: Duration,
+    /// From a request's first byte to its handler; without it only the silence is bounded.
+    pub(crate) head: Option<Duration>,
+}
+
+/// Of page and API: browsers hold 6 connections each, the page asks every 2 s, Prometheus every 15
+/// to 60 s. Far below the usual limit of 1,024 files.
+pub(crate) const API: Bounds =
+    Bounds { connections: 256, silence: Duration::from_secs(75), head: None };
+
+/// Longest request line and headers: vendors' take a few kilobytes, a server of the usual kind
+/// allows 8 to 32.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Where a connection is in its present request. The connection knows the bytes, the handler knows
+/// where the head ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Phase(Arc<AtomicU8>);
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const SERVING: u8 = 2;
+const ANSWERED: u8 = 3;
+
+impl Phase {
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.store(phase, Ordering::Relaxed);
+    }
+
+    /// The handler has the request: it watches the time itself until the guard goes.
+    pub(crate) fn serve(&self) -> Serving<'_> {
+        self.set(SERVING);
+        Serving(self)
+    }
+}
+
+/// A request that is being served.
+#[derive(Debug)]
+pub(crate) struct Serving<'a>(&'a Phase);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.set(ANSWERED);
+    }
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for Phase {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        stream.io().phase.clone()
+    }
+}
 
 /// A listener whose connections are bounded.
 #[derive(Debug)]
 pub(crate) struct Bounded {
     listener: TcpListener,
+    bounds: Bounds,
     places: Arc<Semaphore>,
 }
 
 impl Bounded {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    pub(crate) fn new(listener: TcpListener, bounds: Bounds) -> Self {
+        Self { listener, bounds, places: Arc::new(Semaphore::new(bounds.connections)) }
     }
 }
 
@@ -44,8 +104,9 @@ impl Listener for Bounded {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of a connection may be delayed");
         }
-        let silence = Box::pin(tokio::time::sleep(SILENCE_MAX));
-        (Connection { stream, silence, _place: place }, address)
+        let deadline = Box::pin(tokio::time::sleep(self.bounds.silence));
+        let (bounds, phase) = (self.bounds, Phase::default());
+        (Connection { stream, bounds, deadline, phase, head_bytes: 0, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -53,28 +114,78 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that ends itself after [`SILENCE_MAX`] without a byte in or out.
+/// A connection that ends itself after too long a silence, or too slow or large a head.
+///
+/// ```text
+/// idle ──first byte──► head ──handler──► serving ──answer──► answered ──written──► idle
+///  silence              `head`, HEAD_BYTES_MAX    the handler's own bounds          silence
+/// ```
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
-    silence: Pin<Box<Sleep>>,
+    bounds: Bounds,
+    deadline: Pin<Box<Sleep>>,
+    phase: Phase,
+    /// Read since the head began.
+    head_bytes: usize,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
-    /// Counts progress, or ends a silence that lasts too long.
-    fn watched<T>(
+    fn extend(&mut self, by: Duration) {
+        self.deadline.as_mut().reset(Instant::now() + by);
+    }
+
+    /// Bytes came in.
+    fn has_read(&mut self, bytes: usize) {
+        let Some(head) = self.bounds.head else { return self.extend(self.bounds.silence) };
+        match self.phase.get() {
+            IDLE | ANSWERED => {
+                self.phase.set(HEAD);
+                self.head_bytes = bytes;
+                self.extend(head);
+            }
+            HEAD => self.head_bytes = self.head_bytes.saturating_add(bytes),
+            _ => {}
+        }
+    }
+
+    /// Bytes went out.
+    fn has_written(&mut self) {
+        if self.bounds.head.is_none() {
+            return self.extend(self.bounds.silence);
+        }
+        if self.phase.get() == ANSWERED {
+            self.phase.set(IDLE);
+            self.extend(self.bounds.silence);
+        }
+    }
+
+    /// Whether it is waiting too long; nothing is while a handler works.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        while self.deadline.as_mut().poll(context).is_ready() {
+            if self.bounds.head.is_none() || self.phase.get() != SERVING {
+                return true;
+            }
+            self.extend(self.bounds.silence);
+        }
+        false
+    }
+
+    /// Counts what was written, or ends a silence that lasts too long.
+    fn written(
         &mut self,
         context: &mut Context<'_>,
-        outcome: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if outcome.is_ready() {
-            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+            self.has_written();
             return outcome;
         }
-        match self.silence.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        if self.is_over(context) {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            outcome
         }
     }
 }
@@ -85,8 +196,21 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let is_head = self.phase.get() == HEAD;
+        if is_head && self.head_bytes >= HEAD_BYTES_MAX {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.watched(context, outcome)
+        if outcome.is_ready() {
+            self.has_read(buffer.filled().len() - before);
+            return outcome;
+        }
+        if self.is_over(context) {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            outcome
+        }
     }
 }
 
@@ -97,7 +221,7 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watched(context, outcome)
+        self.written(context, outcome)
     }
 
     fn poll_write_vectored(
@@ -106,7 +230,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watched(context, outcome)
+        self.written(context, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -51,5 +51,9 @@ mod server;
 
 pub use server::{ServeError, bind, serve};
 
+mod gateway;
+
+pub use gateway::{GatewaySettings, Intake, Proof, Route, Subscription, Token, serve_gateway};
+
 #[cfg(test)]
 mod tests;

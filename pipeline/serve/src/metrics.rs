@@ -265,14 +265,14 @@ fn additional(page: &mut Page, family: &Family) {
 
 /// The text so far, and the families in it: one may appear only once.
 #[derive(Debug, Default)]
-struct Page {
+pub(crate) struct Page {
     text: String,
     families: Vec<String>,
 }
 
 impl Page {
     /// `HELP` and `TYPE`; false where the family is there already.
-    fn head(&mut self, name: &str, kind: &str, help: &str) -> bool {
+    pub(crate) fn head(&mut self, name: &str, kind: &str, help: &str) -> bool {
         if self.families.iter().any(|other| other == name) {
             return false;
         }
@@ -283,7 +283,7 @@ impl Page {
         true
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
+    pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: &str) {
         self.text.push_str(&format!("sendtally_{name}"));
         for (at, (label, text)) in labels.iter().enumerate() {
             let open = if at == 0 { '{' } else { ',' };
@@ -291,6 +291,11 @@ impl Page {
         }
         let close = if labels.is_empty() { "" } else { "}" };
         self.text.push_str(&format!("{close} {value}\n"));
+    }
+
+    /// What was written.
+    pub(crate) fn text(self) -> String {
+        self.text
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {
@@ -320,7 +325,7 @@ fn identifier(text: &str) -> String {
 }
 
 /// Seconds of microseconds, exact, without trailing zeros.
-fn seconds(time_us: i64) -> String {
+pub(crate) fn seconds(time_us: i64) -> String {
     let sign = if time_us < 0 { "-" } else { "" };
     let (whole, part) = (time_us.unsigned_abs() / 1_000_000, time_us.unsigned_abs() % 1_000_000);
     if part == 0 {

@@ -10,7 +10,7 @@ use model::fault::Domain;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::connection::Bounded;
+use crate::connection::{API, Bounded};
 use crate::routes::app;
 use crate::view::ReadModel;
 
@@ -80,7 +80,7 @@ pub async fn serve(
             tracing::debug!("the server ended before it was told to");
         }
     };
-    let server = axum::serve(Bounded::new(listener), app(model))
+    let server = axum::serve(Bounded::new(listener, API), app(model))
         .with_graceful_shutdown(signal)
         .into_future();
     tokio::pin!(server);

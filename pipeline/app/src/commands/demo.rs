@@ -1,5 +1,6 @@
 //! `sendtally demo`: everything in one process. An embedded broker, simulated traffic at the pace
-//! of the clock, the pipeline as `run` has it, the page, and a table in the terminal.
+//! of the clock, the pipeline as `run` has it, the page, a gateway for webhooks of one's own, and a
+//! table in the terminal.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -23,9 +24,11 @@ use super::stdout;
 use crate::aggregate::Published;
 use crate::cli::DemoArgs;
 use crate::config::{
-    FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, dead_letters, version_of,
+    self, FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, dead_letters,
+    version_of,
 };
 use crate::failure::{Failure, Outcome};
+use crate::gateway;
 use crate::job::recover::WhenOwned;
 use crate::lake::Rules;
 use crate::pipeline::{self, Mode};
@@ -51,14 +54,17 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let start = Chain::open(&dir, JOB, "demo")?.epoch();
     let topics: Vec<String> =
         scenario.topics().iter().map(|topic| format!("{topic}-{start}")).collect();
-    let broker = EmbeddedBroker::start(&topics, i32::try_from(PARTITIONS).unwrap_or(4))?;
+    let hooks = format!("webhooks-{start}");
+    let read = [topics.as_slice(), std::slice::from_ref(&hooks)].concat();
+    let broker = EmbeddedBroker::start(&read, i32::try_from(PARTITIONS).unwrap_or(4))?;
     let kafka = broker.settings();
+    let receiving = config::gateway::demo(&args.gateway, &hooks, kafka.clone())?;
     let settings = Settings {
         data_dir: args.data.clone(),
         store: None,
         kafka: kafka.clone(),
         first_start: FirstStart::Earliest,
-        topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
+        topics: read.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         signatures: Arc::default(),
         regional: Arc::default(),
@@ -93,6 +99,12 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     };
     let log = args.data.join("simulated").join(format!("log-{start}.csv"));
     let sending = std::thread::spawn(move || traffic.run(&log));
+    let (time, ending) = (Arc::clone(&clock), Arc::clone(&stop));
+    let hooked = std::thread::spawn(move || {
+        let result = gateway::run(receiving, &time, &ending, Some(tell_gateway));
+        ending.store(true, Ordering::SeqCst);
+        result
+    });
     let mode = Mode {
         when_owned: WhenOwned::Refuse,
         until_end: false,
@@ -106,8 +118,13 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let result = pipeline::run(&settings, &mode, &clock);
     stop.store(true, Ordering::SeqCst);
     let sent = sending.join().unwrap_or_else(|_| Err(Failure::protect("the traffic panicked")));
+    let hooked = hooked.join().unwrap_or_else(|_| Err(Failure::protect("the gateway panicked")));
     drop(broker);
-    result.and(sent)
+    result.and(sent).and(hooked)
+}
+
+fn tell_gateway(address: &str) {
+    say(&format!("webhooks: http://{address}/in/SOURCE/ACCOUNT"));
 }
 
 fn entry(topic: &str) -> Outcome<TopicEntry> {

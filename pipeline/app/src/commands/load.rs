@@ -39,7 +39,8 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let claimed = Claimed::new(dir, "load", Arc::new(SystemClock))?;
     let keyring = keyring(&claimed.dir)?;
     let job = claimed.recover(&keyring, config::TRACK_MEMORY_BYTES)?;
-    let settings = Settings { keyring, signatures: Arc::default(), regional };
+    let signatures = config::signatures_of(args.config.as_deref())?;
+    let settings = Settings { keyring, signatures, regional };
     let normalizer = Normalizer::new(settings.clone()).keeping(vault);
     let before = job.core.watermark_us;
     let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 3] };

@@ -4,6 +4,8 @@ mod dead_letters;
 
 mod demo;
 
+mod gateway;
+
 mod load;
 
 mod normalize;
@@ -32,6 +34,7 @@ pub(crate) fn dispatch(command: Command) -> Outcome<()> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Normalize(args) => normalize::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Sql(args) => sql::run(&args),

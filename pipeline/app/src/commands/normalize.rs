@@ -36,8 +36,8 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
         Keyring::demo()
     };
     let regional = config::regional::of_files(&args.assumptions)?;
-    let mut normalizer =
-        Normalizer::new(Settings { keyring, signatures: Arc::default(), regional });
+    let signatures = config::signatures_of(args.config.as_deref())?;
+    let mut normalizer = Normalizer::new(Settings { keyring, signatures, regional });
     let mut totals = Totals::default();
     let mut charged: Vec<RecordBatch> = Vec::new();
     needs_source(source, &args.shape)?;

@@ -1,0 +1,290 @@
+//! `[gateway]`: where webhooks come in, where they go, and what is asked of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ingest::KafkaSettings;
+use model::record::SignaturePolicy;
+use model::vocabulary::Source;
+use normalize::signature::Signatures;
+use serde::Deserialize;
+use serve::{GatewaySettings, Route, Token};
+
+use super::{Raw, kafka, parse, secret_line, signatures};
+use crate::failure::{Failure, Outcome};
+
+/// The section as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGateway {
+    /// Address and port.
+    listen: String,
+    /// Topic of accounts that name none.
+    topic: String,
+    /// `https://HOST/PREFIX` before `/in/…`, as vendors call it.
+    public_url: Option<String>,
+    /// `ignore`, `record` or `require`.
+    #[serde(default = "record")]
+    signatures: String,
+    /// `any` or `listed`; without it `listed` where accounts are, else `any`.
+    take: Option<String>,
+    /// Largest body.
+    #[serde(default = "body_kb")]
+    body_kb: usize,
+    /// Webhooks a second and account.
+    #[serde(default = "rate")]
+    rate: f64,
+    /// Longest wait for Kafka.
+    #[serde(default = "kafka_wait_ms")]
+    kafka_wait_ms: u64,
+    /// Longest wait for headers.
+    #[serde(default = "head_wait_ms")]
+    head_wait_ms: u64,
+    /// Longest wait for a body.
+    #[serde(default = "body_wait_ms")]
+    body_wait_ms: u64,
+    /// Requests served at once.
+    #[serde(default = "requests")]
+    requests: usize,
+    /// Accounts with settings of their own.
+    #[serde(default)]
+    accounts: Vec<RawAccount>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccount {
+    /// Whose webhooks.
+    source: String,
+    /// Which account's; without it any of the source.
+    account: Option<String>,
+    topic: Option<String>,
+    public_url: Option<String>,
+    signatures: Option<String>,
+    rate: Option<f64>,
+    /// File with Meta's verify token.
+    verify_token_file: Option<PathBuf>,
+}
+
+fn record() -> String {
+    "record".to_owned()
+}
+
+const fn body_kb() -> usize {
+    512
+}
+
+const fn rate() -> f64 {
+    1_000.0
+}
+
+const fn kafka_wait_ms() -> u64 {
+    5_000
+}
+
+const fn head_wait_ms() -> u64 {
+    5_000
+}
+
+const fn body_wait_ms() -> u64 {
+    10_000
+}
+
+const fn requests() -> usize {
+    4_096
+}
+
+/// The gateway waits so much longer than the Kafka client, which tells more.
+const BESIDE_KAFKA: Duration = Duration::from_secs(1);
+/// Largest `body_kb`: what an adapter reads at most.
+const BODY_KB_MAX: usize = 16 << 10;
+
+/// What the gateway runs by.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) listen: String,
+    pub(crate) kafka: KafkaSettings,
+    pub(crate) kafka_wait: Duration,
+    pub(crate) topics: Vec<String>,
+    pub(crate) signatures: Arc<Signatures>,
+    pub(crate) serve: GatewaySettings,
+}
+
+/// Reads what the gateway needs of a configuration file: `[gateway]`, `[kafka]`, `[[signatures]]`.
+pub(crate) fn read(path: &Path) -> Outcome<Gateway> {
+    let (raw, _) = parse(path)?;
+    let Raw { gateway, kafka: to, signatures: keys, .. } = raw;
+    let Some(gateway) = gateway else {
+        return Err(Failure::usage(format!(
+            "{}: there is no section [gateway]: give it `listen` and `topic`",
+            path.display()
+        )));
+    };
+    check(gateway, kafka(to)?, signatures::read(keys, &[])?)
+}
+
+fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> Outcome<Gateway> {
+    if !(1..=BODY_KB_MAX).contains(&raw.body_kb) {
+        return Err(Failure::usage(format!("[gateway] body_kb goes from 1 to {BODY_KB_MAX}")));
+    }
+    let base = Route {
+        topic: Arc::from(raw.topic.as_str()),
+        policy: policy(&raw.signatures)?,
+        public_url: public_url(raw.public_url.as_deref())?,
+        verify_token: None,
+        rate: positive(raw.rate)?,
+    };
+    let mut serve = GatewaySettings::default();
+    serve.body_bytes_max = raw.body_kb << 10;
+    serve.head_wait = Duration::from_millis(raw.head_wait_ms);
+    serve.body_wait = Duration::from_millis(raw.body_wait_ms);
+    let kafka_wait = Duration::from_millis(raw.kafka_wait_ms);
+    serve.kafka_wait = kafka_wait + BESIDE_KAFKA;
+    serve.requests_max = raw.requests;
+    let takes_any = match raw.take.as_deref() {
+        None => raw.accounts.is_empty(),
+        Some("any") => true,
+        Some("listed") => false,
+        Some(other) => {
+            return Err(Failure::usage(format!(
+                "[gateway] take is `{other}`; it can be any or listed"
+            )));
+        }
+    };
+    let mut topics = BTreeSet::new();
+    for source in Source::ALL {
+        serve.keep(*source, &signatures.headers(*source));
+        if takes_any {
+            covered(*source, &base, &signatures, false)?;
+            topics.insert(raw.topic.clone());
+            serve.route(*source, None, base.clone());
+        }
+    }
+    for account in &raw.accounts {
+        let source = source(&account.source)?;
+        let route = route(account, &base)?;
+        covered(source, &route, &signatures, true)?;
+        topics.insert(route.topic.to_string());
+        serve.route(source, account.account.as_deref(), route);
+    }
+    let topics = topics.into_iter().collect();
+    Ok(Gateway { listen: raw.listen, kafka, kafka_wait, topics, signatures, serve })
+}
+
+fn route(account: &RawAccount, base: &Route) -> Outcome<Route> {
+    let own_policy = account.signatures.as_deref().map(policy).transpose()?;
+    let own_url = public_url(account.public_url.as_deref())?;
+    let token = account.verify_token_file.as_deref();
+    let token = token.map(|file| secret_line("[[gateway.accounts]] verify_token_file", file));
+    Ok(Route {
+        topic: account.topic.as_deref().map_or_else(|| Arc::clone(&base.topic), Arc::from),
+        policy: own_policy.unwrap_or(base.policy),
+        public_url: own_url.or_else(|| base.public_url.clone()),
+        verify_token: token.transpose()?.map(|token| Token::new(token.trim())),
+        rate: account.rate.map_or(Ok(base.rate), positive)?,
+    })
+}
+
+/// Refuses an account that requires signatures which nobody can check.
+fn covered(source: Source, route: &Route, keys: &Signatures, is_listed: bool) -> Outcome<()> {
+    let is_required = route.policy == SignaturePolicy::Require;
+    if is_listed && is_required && !keys.covers(source) {
+        return Err(Failure::usage(format!(
+            "[[gateway.accounts]] of {source} requires signatures, and [[signatures]] has no key \
+             of {source}: every webhook would be refused"
+        )));
+    }
+    Ok(())
+}
+
+fn policy(word: &str) -> Outcome<SignaturePolicy> {
+    SignaturePolicy::parse(word).ok_or_else(|| {
+        Failure::usage(format!(
+            "[gateway] signatures is `{word}`; it can be ignore, record or require"
+        ))
+    })
+}
+
+fn positive(rate: f64) -> Outcome<f64> {
+    if rate.is_finite() && rate > 0.0 {
+        return Ok(rate);
+    }
+    Err(Failure::usage(format!("[gateway] rate is {rate}; it has to be above 0")))
+}
+
+fn public_url(url: Option<&str>) -> Outcome<Option<Arc<str>>> {
+    let Some(url) = url else { return Ok(None) };
+    let is_http = url.starts_with("https://") || url.starts_with("http://");
+    if !is_http || url.contains(['?', '#', ' ']) {
+        return Err(Failure::usage(format!(
+            "[gateway] public_url is `{url}`; it needs https://HOST, with a prefix or without"
+        )));
+    }
+    Ok(Some(Arc::from(url.trim_end_matches('/'))))
+}
+
+fn source(word: &str) -> Outcome<Source> {
+    Source::parse(word).ok_or_else(|| {
+        Failure::usage(format!(
+            "[[gateway.accounts]] source `{word}` is unknown; known: {}",
+            Source::WORDS.join(", ")
+        ))
+    })
+}
+
+/// The gateway of the demo: any account, nothing checked, one topic.
+pub(crate) fn demo(listen: &str, topic: &str, kafka: KafkaSettings) -> Outcome<Gateway> {
+    let raw = RawGateway {
+        listen: listen.to_owned(),
+        topic: topic.to_owned(),
+        public_url: None,
+        signatures: "ignore".to_owned(),
+        take: None,
+        body_kb: body_kb(),
+        rate: rate(),
+        kafka_wait_ms: kafka_wait_ms(),
+        head_wait_ms: head_wait_ms(),
+        body_wait_ms: body_wait_ms(),
+        requests: requests(),
+        accounts: Vec::new(),
+    };
+    check(raw, kafka, Arc::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        let gateway: RawGateway = match toml::from_str(text) {
+            Ok(gateway) => gateway,
+            Err(error) => return error.to_string(),
+        };
+        let checked = check(gateway, KafkaSettings::plaintext("b"), Arc::default());
+        checked.map_or_else(|failure| failure.to_string(), |gateway| gateway.topics.join(","))
+    }
+
+    #[test]
+    fn a_mistake_in_the_section_is_told_by_its_key() {
+        let head = "listen=\"a\"\ntopic=\"t\"\n";
+        assert_eq!(told(head), "t");
+        for (text, word) in [
+            ("lisen=\"a\"\n", "lisen"),
+            ("signatures=\"maybe\"\n", "`maybe`"),
+            ("take=\"some\"\n", "`some`"),
+            ("public_url=\"hooks.example\"\n", "`hooks.example`"),
+            ("rate=0.0\n", "above 0"),
+            ("body_kb=99999\n", "body_kb"),
+            ("[[accounts]]\nsource=\"twillio\"\n", "`twillio`"),
+            ("[[accounts]]\nsource=\"twilio\"\nsignatures=\"require\"\n", "no key of twilio"),
+            ("[[accounts]]\nsource=\"whatsapp\"\nverify_token_file=\"/nowhere\"\n", "/nowhere"),
+            ("[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own"),
+            ("take=\"any\"\n[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own,t"),
+        ] {
+            let told = told(&format!("{head}{text}"));
+            assert!(told.contains(word), "{text}: {told}");
+        }
+    }
+}

@@ -1,0 +1,558 @@
+"""The gateway against a real Kafka: answers, handshakes, signatures through HTTP, records byte by
+byte, and what it acknowledged while Kafka was killed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import kafka
+import pytest
+import sendtally
+import wire
+
+pytestmark = pytest.mark.servers
+
+TOPIC, OTHER = "messaging.hooks", "messaging.other"
+PUBLIC = "https://hooks.example/x"
+KEYS = {"new": "key-of-today", "old": "key-of-yesterday", "wrong": "key-of-nobody"}
+TOKEN = "verify-token-of-the-test"
+CALLS_S = 30.0
+
+
+@dataclass
+class Reply:
+    """What the gateway answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs."""
+
+    process: sendtally.Process
+    port: int
+    config: Path
+
+    def ask(self, path: str, body: bytes = b"", method: str = "POST", **headers: str) -> Reply:
+        """One request on a connection of its own; `_` in names stands for `-`."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALLS_S)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            client.request(method, path, body or None, named)
+            answer = client.getresponse()
+            text = answer.read().decode()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, text)
+        finally:
+            client.close()
+
+    def sent(self, signed: Signed) -> int:
+        """Status of a signed webhook."""
+        return self.ask(signed.path, signed.body, **signed.headers).status
+
+
+@dataclass
+class Signed:
+    """A webhook with its signature."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def code(key: str, *parts: bytes, algorithm: str = "sha256") -> bytes:
+    """HMAC of the parts."""
+    return hmac.new(key.encode(), b"".join(parts), algorithm).digest()
+
+
+def twilio(key: str, account: str, now: int) -> Signed:
+    """Form parameters by name behind the public URL, HMAC-SHA1."""
+    del now
+    form = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "delivered", "To": "+15005550006"}
+    path = f"/in/twilio/{account}?foo=b%20r"
+    text = PUBLIC + path + "".join(name + form[name] for name in sorted(form))
+    signature = base64.b64encode(code(key, text.encode(), algorithm="sha1")).decode()
+    kind = "application/x-www-form-urlencoded"
+    headers = {"x_twilio_signature": signature, "content_type": kind}
+    return Signed(path, urlencode(form).encode(), headers)
+
+
+def whatsapp(key: str, account: str, now: int) -> Signed:
+    """Hex of HMAC-SHA256 over the raw body."""
+    status = {"id": "wamid.QUJD", "status": "delivered", "timestamp": str(now),
+              "recipient_id": "15005550006"}
+    value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": "1"},
+             "statuses": [status]}
+    change = {"field": "messages", "value": value}
+    envelope = {"object": "whatsapp_business_account",
+                "entry": [{"id": "9", "changes": [change]}]}
+    body = json.dumps(envelope).encode()
+    headers = {"x_hub_signature_256": "sha256=" + code(key, body).hex(),
+               "content_type": "application/json"}
+    return Signed(f"/in/whatsapp/{account}", body, headers)
+
+
+def sinch(key: str, account: str, now: int) -> Signed:
+    """base64 of HMAC over body, nonce and timestamp."""
+    report = {"message_id": "m1", "conversation_id": "c1", "status": "DELIVERED",
+              "channel_identity": {"channel": "SMS", "identity": "15005550006"}}
+    body = json.dumps({"app_id": "a", "accepted_time": "2026-11-20T12:00:00Z",
+                       "event_time": "2026-11-20T12:00:00Z",
+                       "message_delivery_report": report}).encode()
+    text = code(key, body, b".nonce.", str(now).encode())
+    headers = {
+        "x_sinch_webhook_signature": base64.b64encode(text).decode(),
+        "x_sinch_webhook_signature_nonce": "nonce",
+        "x_sinch_webhook_signature_timestamp": str(now),
+        "x_sinch_webhook_signature_algorithm": "HmacSHA256",
+    }
+    return Signed(f"/in/sinch/{account}", body, headers)
+
+
+def bird(key: str, account: str, now: int) -> Signed:
+    """Standard Webhooks."""
+    body = b'{"event":"sms.outbound","payload":{"id":"b1","status":"delivered"}}'
+    text = code(key, b"id-1.", str(now).encode(), b".", body)
+    headers = {"webhook_id": "id-1", "webhook_timestamp": str(now),
+               "webhook_signature": "v1," + base64.b64encode(text).decode()}
+    return Signed(f"/in/bird/{account}", body, headers)
+
+
+def google_rbm(key: str, account: str, now: int) -> Signed:
+    """base64 of HMAC-SHA512 over the decoded data of a push."""
+    del now
+    event = json.dumps({"senderPhoneNumber": "+15005550006", "eventType": "DELIVERED",
+                        "eventId": "e1", "messageId": "r1",
+                        "sendTime": "2026-11-20T12:00:00Z", "agentId": "a1"}).encode()
+    data = base64.b64encode(event).decode()
+    body = json.dumps({"message": {"data": data, "messageId": "1"}}).encode()
+    signature = base64.b64encode(code(key, event, algorithm="sha512")).decode()
+    return Signed(f"/in/google_rbm/{account}", body, {"x_goog_signature": signature})
+
+
+def encoded(part: dict[str, object]) -> str:
+    """A part of a token."""
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def vonage(key: str, account: str, now: int) -> Signed:
+    """A token over the body's hash."""
+    body = b'{"message_uuid":"v1","to":"15005550006","status":"delivered","channel":"sms"}'
+    claims = {"iss": "Vonage", "iat": now, "payload_hash": hashlib.sha256(body).hexdigest()}
+    text = encoded({"alg": "HS256", "typ": "JWT"}) + "." + encoded(claims)
+    signature = base64.urlsafe_b64encode(code(key, text.encode())).rstrip(b"=").decode()
+    return Signed(f"/in/vonage/{account}", body, {"authorization": f"Bearer {text}.{signature}"})
+
+
+def plivo(key: str, account: str, now: int) -> Signed:
+    """Public URL, sorted parameters, nonce."""
+    del now
+    form = {"MessageUUID": "p1", "Status": "delivered", "To": "15005550006"}
+    path = f"/in/plivo/{account}"
+    text = PUBLIC + path + "." + "".join(name + form[name] for name in sorted(form)) + ".nonce"
+    signature = base64.b64encode(code(key, text.encode())).decode()
+    headers = {"x_plivo_signature_v3": signature, "x_plivo_signature_v3_nonce": "nonce",
+               "content_type": "application/x-www-form-urlencoded"}
+    return Signed(path, urlencode(form).encode(), headers)
+
+
+def messagebird(key: str, account: str, now: int) -> Signed:
+    """A token over the hashes of public URL and body."""
+    path = f"/in/messagebird/{account}?id=mb1&status=delivered"
+    claims = {"iss": "MessageBird", "nbf": now - 1, "exp": now + 60, "jti": "1",
+              "url_hash": hashlib.sha256((PUBLIC + path).encode()).hexdigest(),
+              "payload_hash": hashlib.sha256(b"x").hexdigest()}
+    text = encoded({"alg": "HS256", "typ": "JWT"}) + "." + encoded(claims)
+    signature = base64.urlsafe_b64encode(code(key, text.encode())).rstrip(b"=").decode()
+    return Signed(path, b"x", {"messagebird_signature_jwt": f"{text}.{signature}"})
+
+
+SCHEMES = {f.__name__: f for f in
+           (twilio, whatsapp, sinch, bird, google_rbm, vonage, plivo, messagebird)}
+TIMED = {"sinch", "bird", "vonage", "messagebird"}
+
+
+def lines_of_keys(directory: Path) -> list[str]:
+    """`[[signatures]]` of every scheme, today's key first."""
+    text = []
+    for source in SCHEMES:
+        files = []
+        for name in ("new", "old"):
+            file = directory / f"{source}.{name}"
+            key = KEYS[name]
+            file.write_text("whsec_" + base64.b64encode(key.encode()).decode()
+                            if source == "bird" else key)
+            files.append(f'"{file}"')
+        text += ["[[signatures]]", f'source = "{source}"', f"secret_files = [{', '.join(files)}]"]
+    return text
+
+
+def configured(directory: Path, brokers: str, port: int, *more: str) -> Path:
+    """A configuration that `run` reads too."""
+    (directory / "token").write_text(TOKEN + "\n")
+    (directory / "secret.hex").write_text(sendtally.SECRET)
+    lines = [
+        f'data_dir = "{directory / "data"}"',
+        "[kafka]", f'brokers = "{brokers}"',
+        "[keys]", f'secret_file = "{directory / "secret.hex"}"',
+        "[[topics]]", r'pattern = "^messaging\\..*"', 'signatures = "require"',
+        *lines_of_keys(directory),
+        "[gateway]", f'listen = "127.0.0.1:{port}"', f'topic = "{TOPIC}"',
+        f'public_url = "{PUBLIC}"', 'take = "any"', "body_kb = 64", "kafka_wait_ms = 2000",
+        "head_wait_ms = 1000", "body_wait_ms = 1000", "rate = 100000.0", *more,
+    ]
+    for source in SCHEMES:
+        lines += ["[[gateway.accounts]]", f'source = "{source}"', 'account = "strict"',
+                  'signatures = "require"']
+        if source == "whatsapp":
+            lines.append(f'verify_token_file = "{directory / "token"}"')
+    lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "other"',
+              f'topic = "{OTHER}"', "rate = 2.0"]
+    path = directory / "gateway.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def started(directory: Path, brokers: str, *more: str) -> Iterator[Gateway]:
+    """A gateway of its own."""
+    port = kafka.free_ports(1)[0]
+    config = configured(directory, brokers, port, *more)
+    log = directory / "gateway.log"
+    with sendtally.running("gateway", "--config", config, log=log) as process:
+        process.wait_for("the gateway listens", 60)
+        yield Gateway(process, port, config)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[kafka.Kafka]:
+    """A Kafka that these cases share."""
+    with kafka.Kafka() as one:
+        one.create_topics([TOPIC, OTHER], 3)
+        yield one
+
+
+@pytest.fixture(scope="module")
+def gateway(node: kafka.Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that these cases share."""
+    yield from started(tmp_path_factory.mktemp("gateway"), node.brokers)
+
+
+def stored(node: kafka.Kafka, topic: str = TOPIC) -> list[tuple[bytes | None, dict[str, bytes]]]:
+    """Value and headers of each record."""
+    return [(one.value(), dict(one.headers() or [])) for one in wire.records(node.brokers, topic)]
+
+
+def record_of(node: kafka.Kafka, account: str) -> tuple[bytes | None, dict[str, bytes]]:
+    """The one record of an account."""
+    found = [one for one in stored(node) if one[1]["account"] == account.encode()]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_record_has_the_bytes_and_the_headers_of_its_request(
+    node: kafka.Kafka, gateway: Gateway
+) -> None:
+    """DESIGN.md, "A Kafka record"."""
+    body = bytes(range(256)) * 4
+    assert gateway.ask("/in/infobip/bytes?a=%20b&c", body, content_type="x/y", cookie="c=1",
+                       x_forwarded_host="evil.example").status == 200
+    value, headers = record_of(node, "bytes")
+    assert value == body
+    received = headers.pop("received-at").decode()
+    assert received.endswith("Z") and abs(age_s(received)) < 60
+    assert headers == {"source": b"infobip", "account": b"bytes", "method": b"POST",
+                       "url": f"{PUBLIC}/in/infobip/bytes?a=%20b&c".encode(),
+                       "content-type": b"x/y"}
+
+
+def age_s(text: str) -> float:
+    """Seconds since a time."""
+    import datetime
+
+    then = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (datetime.datetime.now(datetime.UTC) - then).total_seconds()
+
+
+def test_a_get_callback_has_an_empty_value_and_its_data_in_the_url(
+    node: kafka.Kafka, gateway: Gateway
+) -> None:
+    """Empty, and not a tombstone."""
+    assert gateway.ask("/in/kaleyra/get?id=1&status=DELIVRD", method="GET").status == 200
+    value, headers = record_of(node, "get")
+    assert value == b""
+    assert headers["method"] == b"GET"
+    assert headers["url"] == f"{PUBLIC}/in/kaleyra/get?id=1&status=DELIVRD".encode()
+
+
+def test_answers_that_store_nothing(node: kafka.Kafka, gateway: Gateway) -> None:
+    """404, 405, 413, 429."""
+    before = sum(node.end_offsets().values())
+    assert gateway.ask("/in/nobody/a", b"x").status == 404
+    assert gateway.ask("/elsewhere", b"x").status == 404
+    assert gateway.ask("/in/twilio/a", b"x", method="PUT").status == 405
+    assert gateway.ask("/in/twilio/a", b"x" * (64 * 1024 + 1)).status == 413
+    assert sum(node.end_offsets().values()) == before
+    replies = [gateway.ask("/in/infobip/other", b"x") for _ in range(8)]
+    assert [one.status for one in replies].count(200) >= 4
+    refused = [one for one in replies if one.status == 429]
+    assert refused and all(int(one.headers["retry-after"]) >= 1 for one in refused)
+    assert len(stored(node, OTHER)) == len(replies) - len(refused), "into the account's own topic"
+
+
+@pytest.mark.parametrize("source", SCHEMES)
+def test_a_scheme_is_verified_where_it_is_required(
+    node: kafka.Kafka, gateway: Gateway, source: str
+) -> None:
+    """Right, old key, wrong key, altered body, replayed, without its header."""
+    sign, now = SCHEMES[source], int(time.time())
+    before = sum(node.end_offsets().values())
+    refused = [sign(KEYS["wrong"], "strict", now)]
+    altered = sign(KEYS["new"], "strict", now)
+    altered.body = altered.body[:-1] + bytes([altered.body[-1] ^ 1])
+    if source == "google_rbm":
+        altered.body = altered.body.replace(b'data": "', b'data": "AAAA')
+    refused.append(altered)
+    if source in TIMED:
+        refused.append(sign(KEYS["new"], "strict", now - 86_400))
+    assert [gateway.sent(one) for one in refused] == [401] * len(refused)
+    bare = sign(KEYS["new"], "strict", now)
+    bare.headers = {k: v for k, v in bare.headers.items() if k == "content_type"}
+    assert gateway.sent(bare) == (503 if source == "vonage" else 401)
+    assert sum(node.end_offsets().values()) == before, "nothing of it is stored"
+    for key in ("new", "old"):
+        right = sign(KEYS[key], "strict", now)
+        assert gateway.sent(right) == 200, key
+    mine = [one for one in stored(node) if one[1]["source"] == source.encode()
+            and one[1]["account"] == b"strict"]
+    assert [value for value, _ in mine[-2:]] == [right.body] * 2
+    assert all(headers["verified"] == b"true" for _, headers in mine)
+
+
+def test_a_wrong_signature_is_stored_as_such_where_it_is_recorded(
+    node: kafka.Kafka, gateway: Gateway
+) -> None:
+    """The default of an account that is not listed."""
+    sent = whatsapp(KEYS["wrong"], "lax", int(time.time()))
+    assert gateway.sent(sent) == 200
+    value, headers = record_of(node, "lax")
+    assert value == sent.body and headers["verified"] == b"false"
+    expected = sent.headers["x_hub_signature_256"].encode()
+    assert headers["http-x-hub-signature-256"] == expected
+
+
+def test_handshakes(node: kafka.Kafka, gateway: Gateway) -> None:
+    """Meta, RBM, Azure and Amazon, as their references say; none is stored."""
+    before = sum(node.end_offsets().values())
+    meta = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "1158201444"}
+    reply = gateway.ask(f"/in/whatsapp/strict?{urlencode(meta)}", method="GET")
+    assert (reply.status, reply.body) == (200, "1158201444")
+    meta["hub.verify_token"] = "guess"
+    assert gateway.ask(f"/in/whatsapp/strict?{urlencode(meta)}", method="GET").status == 403
+    for key, expected in ((KEYS["new"], 200), (KEYS["old"], 200), ("guess", 403)):
+        shown = json.dumps({"clientToken": key, "secret": "s3cret"}).encode()
+        reply = gateway.ask("/in/google_rbm/strict", shown)
+        assert reply.status == expected
+        assert ("s3cret" in reply.body) == (expected == 200)
+    event = [{"id": "1", "topic": "t", "subject": "", "eventType":
+              "Microsoft.EventGrid.SubscriptionValidationEvent", "dataVersion": "2",
+              "data": {"validationCode": "512d38b6", "validationUrl": "https://x.example"}}]
+    reply = gateway.ask("/in/azure_acs/a", json.dumps(event).encode(),
+                        aeg_event_type="SubscriptionValidation")
+    assert (reply.status, json.loads(reply.body)) == (200, {"validationResponse": "512d38b6"})
+    reply = gateway.ask("/in/azure_acs/a", method="OPTIONS",
+                        webhook_request_origin="eventgrid.azure.net")
+    assert reply.status == 200
+    assert reply.headers["webhook-allowed-origin"] == "eventgrid.azure.net"
+    url = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t0ken"
+    asked = {"Type": "SubscriptionConfirmation", "Token": "t0ken", "SubscribeURL": url}
+    assert gateway.ask("/in/aws_sns/a", json.dumps(asked).encode()).status == 200
+    gateway.process.wait_for(url, 5)
+    assert sum(node.end_offsets().values()) == before
+    asked["SubscribeURL"] = "http://169.254.169.254/latest"
+    assert gateway.ask("/in/aws_sns/a", json.dumps(asked).encode()).status == 200
+    assert "169.254" not in gateway.process.text()
+    assert sum(node.end_offsets().values()) == before + 1, "it is a record like any other"
+
+
+def test_slow_clients_are_cut_off_and_stall_nobody(gateway: Gateway) -> None:
+    """A head that dribbles, a body that stands still, a connection that says nothing."""
+    places = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(30)]
+    for number, one in enumerate(places):
+        one.settimeout(10)
+        if number % 3 == 1:
+            one.sendall(b"POST /in/twilio/slow HTTP/1.1\r\nhost: h\r\nx: ")
+        if number % 3 == 2:
+            one.sendall(b"POST /in/twilio/slow HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\nab")
+    took = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert gateway.ask("/in/twilio/quick", b"MessageSid=1").status == 200
+        took.append(time.monotonic() - began)
+    assert sorted(took)[10] < 1.0, took
+    for number, one in enumerate(places):
+        if number % 3 == 1:
+            assert one.recv(100) == b"", "a slow head is closed"
+        if number % 3 == 2:
+            assert b" 408 " in one.recv(100)
+        one.close()
+
+
+def test_nothing_secret_and_no_recipient_is_logged(gateway: Gateway) -> None:
+    """After all that the cases above sent."""
+    assert gateway.ask("/in/twilio/x?To=%2B15005550006&secret=planted", b"x").status == 200
+    text = gateway.process.text()
+    for word in (*KEYS.values(), TOKEN, "15005550006", "planted", "s3cret"):
+        assert word not in text, word
+
+
+def test_health_and_metrics(gateway: Gateway) -> None:
+    """Counts by source and answer, the latency, the queue."""
+    assert gateway.ask("/healthz", method="GET").status == 200
+    assert gateway.ask("/readyz", method="GET").status == 200
+    gateway.ask("/in/twilio/m", b"x")
+    page = gateway.ask("/metrics", method="GET").body
+    for text in ('requests_total{source="twilio",answer="stored",status="200"} ',
+                 "sendtally_gateway_stored_seconds_count ", "sendtally_gateway_queued_records ",
+                 "sendtally_gateway_kafka_state 1"):
+        assert text in page, page
+
+
+def test_what_the_gateway_verified_is_verified_in_the_events(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    """gateway → run → events; the job requires signatures and believes the gateway."""
+    for one in started(tmp_path, node.brokers):
+        sent = twilio(KEYS["new"], "whole-way", int(time.time()))
+        assert one.sent(sent) == 200
+        sendtally.call("run", "--config", one.config, "--until-end").expect(0)
+        query = "SELECT verified, verified_reason FROM events WHERE account = 'whole-way'"
+        rows = sendtally.call(
+            "sql", query, "--data", tmp_path / "data", "--format", "json").expect(0).rows()
+        assert rows == [{"verified": True, "verified_reason": "header"}]
+
+
+def test_configuration_mistakes_and_a_missing_kafka_have_their_exit_codes(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    """2 and 3, as everywhere."""
+    config = configured(tmp_path, node.brokers, 1, "lissen = 1")
+    sendtally.call("gateway", "--config", config).expect(2, "lissen")
+    config = configured(tmp_path, node.brokers, 1)
+    config.write_text(config.read_text().replace(f'"{TOPIC}"', '"no-such-topic"'))
+    sendtally.call("gateway", "--config", config).expect(2, "no-such-topic")
+    config = configured(tmp_path, "127.0.0.1:1", 1)
+    sendtally.call("gateway", "--config", config).expect(3, "127.0.0.1:1")
+    nothing = sendtally.Config(tmp_path / "data", node.brokers).write()
+    sendtally.call("gateway", "--config", nothing).expect(2, "[gateway]")
+
+
+@dataclass
+class Vendor:
+    """Threads that send webhooks until told to stop, and remember what was acknowledged."""
+
+    port: int
+    seed: int
+    sent: int = 0
+    acknowledged: dict[int, bytes] = field(default_factory=dict)
+    answers: dict[int, int] = field(default_factory=dict)
+    slowest_s: float = 0.0
+    odd: list[str] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, thread: int) -> None:
+        """One connection; a new one where it breaks."""
+        rng = random.Random(self.seed * 1000 + thread)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALLS_S)
+        number = thread * 10_000_000
+        while not self.stop.is_set():
+            number += 1
+            body = b"%d " % number + rng.randbytes(rng.randrange(0, 3000))
+            began = time.monotonic()
+            try:
+                client.request("POST", f"/in/infobip/load-{thread}", body)
+                answer = client.getresponse()
+                answer.read()
+                status = answer.status
+            except (OSError, http.client.HTTPException):
+                client.close()
+                status = 0
+            with self.lock:
+                self.sent += 1
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+                self.answers[status] = self.answers.get(status, 0) + 1
+                if status == 200:
+                    self.acknowledged[number] = body
+            if status != 200:
+                time.sleep(0.05)
+        client.close()
+
+    def check(self, node: kafka.Kafka) -> None:
+        """Every acknowledged webhook is in Kafka at least once; every record is one that was sent,
+        byte for byte."""
+        found: dict[int, int] = {}
+        for value, headers in stored(node):
+            if not headers["account"].startswith(b"load-"):
+                continue
+            number = int((value or b"").split(b" ", 1)[0])
+            found[number] = found.get(number, 0) + 1
+            assert self.acknowledged.get(number, value) == value, f"altered: {number}"
+        lost = set(self.acknowledged) - set(found)
+        assert not lost, f"seed {self.seed}: {len(lost)} of {len(self.acknowledged)} lost"
+
+
+def test_what_was_acknowledged_is_in_kafka_though_it_was_killed_and_the_gateway_stopped(
+    tmp_path: Path,
+) -> None:
+    """Kafka is killed twice under load and started again; then SIGTERM under load."""
+    seed = int(os.environ.get("SENDTALLY_SEED", "") or time.time_ns() % 1_000_000)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    with kafka.Kafka() as node:
+        node.create_topics([TOPIC, OTHER], 3)
+        for gateway in started(tmp_path, node.brokers):
+            vendor = Vendor(gateway.port, seed)
+            threads = [threading.Thread(target=vendor.run, args=(n,)) for n in range(12)]
+            for one in threads:
+                one.start()
+            try:
+                for _ in range(2):
+                    time.sleep(rng.uniform(1.5, 3.0))
+                    before = vendor.answers.get(200, 0)
+                    assert before > 0, vendor.answers
+                    node.kill()
+                    time.sleep(rng.uniform(3.0, 6.0))
+                    reply = gateway.ask("/in/infobip/probe", b"x")
+                    assert reply.status == 503 and int(reply.headers["retry-after"]) > 0
+                    assert gateway.ask("/readyz", method="GET").status == 503
+                    assert gateway.ask("/healthz", method="GET").status == 200
+                    node.start()
+                    sendtally.wait_until(
+                        lambda: gateway.ask("/readyz", method="GET").status == 200, 60, "ready")
+                time.sleep(2.0)
+                code = gateway.process.end(signal.SIGTERM)
+            finally:
+                vendor.stop.set()
+                for one in threads:
+                    one.join()
+            assert code == 0, gateway.process.text()[-2000:]
+            assert vendor.slowest_s < 10.0, "503 comes within a bounded time"
+            assert vendor.answers.get(503, 0) > 0, vendor.answers
+            print(f"{len(vendor.acknowledged)} acknowledged, answers {vendor.answers}")
+            vendor.check(node)
