@@ -24,7 +24,7 @@ impl Bucket {
         let passed_us = now_us.saturating_sub(self.at_us).max(0);
         #[expect(clippy::cast_precision_loss, reason = "a bucket is full after two seconds")]
         let gained = passed_us as f64 * rate / SECOND_US as f64;
-        self.tokens = (self.tokens + gained).min((rate * BURST_S).max(1.0));
+        self.tokens = (self.tokens + gained).min(full(rate));
         self.at_us = now_us;
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
@@ -33,6 +33,11 @@ impl Bucket {
         #[expect(clippy::cast_possible_truncation, reason = "bounded by the slowest rate")]
         Err(((1.0 - self.tokens) / rate * SECOND_US as f64) as i64)
     }
+}
+
+/// Tokens of a full bucket: at least one, or nothing would ever pass.
+fn full(rate: f64) -> f64 {
+    (rate * BURST_S).max(1.0)
 }
 
 /// Buckets by source and account.
@@ -61,7 +66,7 @@ impl Limits {
         let taken = match buckets.get_mut(account) {
             Some(bucket) => bucket.take(rate, now_us),
             None => {
-                let mut bucket = Bucket { tokens: rate * BURST_S, at_us: now_us };
+                let mut bucket = Bucket { tokens: full(rate), at_us: now_us };
                 let taken = bucket.take(rate, now_us);
                 buckets.insert(account.into(), bucket);
                 taken
