@@ -29,8 +29,9 @@ fn main() {
     let body = std::fs::read(file).unwrap();
     let extra: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
-    let head =
-        format!("POST {path} HTTP/1.1\r\nhost: {address}\r\n{extra}content-length: {length}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\n{extra}content-length: {length}\r\n\r\n"
+    );
     let request = [head.as_bytes(), &body].concat();
     let connections: usize = connections.parse().unwrap();
     let seconds = Duration::from_secs_f64(seconds.parse().unwrap());

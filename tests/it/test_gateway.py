@@ -447,6 +447,25 @@ def test_what_the_gateway_verified_is_verified_in_the_events(
         assert rows == [{"verified": True, "verified_reason": "header"}]
 
 
+def test_normalize_checks_signatures_by_the_keys_of_a_configuration(tmp_path: Path) -> None:
+    """Whole records, as the gateway writes them, without its word; files need no Kafka."""
+    config = configured(tmp_path, "127.0.0.1:1", 1)
+    lines = []
+    for name in ("new", "old", "wrong"):
+        sent = whatsapp(KEYS[name], "a", 1_795_176_000)
+        signature = sent.headers["x_hub_signature_256"]
+        headers = {"source": "whatsapp", "account": "a", "http-x-hub-signature-256": signature,
+                   "received-at": "2026-11-20T12:00:02.000000Z"}
+        lines.append(json.dumps({"headers": headers, "value": sent.body.decode()}))
+    file = tmp_path / "records.jsonl"
+    file.write_text("\n".join(lines))
+    done = sendtally.call("normalize", "--records", "--config", config, file).expect(0)
+    found = [(row["verified"], row["verified_reason"]) for row in done.rows()]
+    assert found == [(True, "valid"), (True, "valid_old_key"), (False, "mismatch")]
+    plain = sendtally.call("normalize", "--records", file).expect(0)
+    assert {row["verified"] for row in plain.rows()} == {None}
+
+
 def test_configuration_mistakes_and_a_missing_kafka_have_their_exit_codes(
     node: kafka.Kafka, tmp_path: Path
 ) -> None:

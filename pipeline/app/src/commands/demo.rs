@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use commit::{Chain, DataDir};
-use ingest::{EmbeddedBroker, Producer};
+use ingest::{EmbeddedBroker, KafkaSettings, Producer};
 use model::clock::{Clock, SystemClock};
+use model::keys::Keyring;
 use model::record::{SignaturePolicy, SignatureRule};
 use model::time::format_us;
 use serve::{TextFilter, WindowQuery, WindowRow};
@@ -59,28 +60,7 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let broker = EmbeddedBroker::start(&read, i32::try_from(PARTITIONS).unwrap_or(4))?;
     let kafka = broker.settings();
     let receiving = config::gateway::demo(&args.gateway, &hooks, kafka.clone())?;
-    let settings = Settings {
-        data_dir: args.data.clone(),
-        store: None,
-        kafka: kafka.clone(),
-        first_start: FirstStart::Earliest,
-        topics: read.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
-        keyring,
-        signatures: Arc::default(),
-        regional: Arc::default(),
-        vault: dead_letters::vault(None)?,
-        epoch_ms: 1000,
-        min_free_bytes: MIN_FREE_MB << 20,
-        track_memory_bytes: TRACK_MEMORY_BYTES,
-        clickhouse: None,
-        lake: Rules {
-            publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
-            ..Rules::default()
-        },
-        listen: Some(args.listen.clone()),
-        objective_files: Vec::new(),
-        version: version_of(SCENARIO),
-    };
+    let settings = settings(args, &kafka, &read, keyring)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let options = Options {
@@ -121,6 +101,37 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome<()> {
     let hooked = hooked.join().unwrap_or_else(|_| Err(Failure::protect("the gateway panicked")));
     drop(broker);
     result.and(sent).and(hooked)
+}
+
+/// The pipeline's, on the broker inside the process.
+fn settings(
+    args: &DemoArgs,
+    kafka: &KafkaSettings,
+    topics: &[String],
+    keyring: Keyring,
+) -> Outcome<Settings> {
+    Ok(Settings {
+        data_dir: args.data.clone(),
+        store: None,
+        kafka: kafka.clone(),
+        first_start: FirstStart::Earliest,
+        topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
+        keyring,
+        signatures: Arc::default(),
+        regional: Arc::default(),
+        vault: dead_letters::vault(None)?,
+        epoch_ms: 1000,
+        min_free_bytes: MIN_FREE_MB << 20,
+        track_memory_bytes: TRACK_MEMORY_BYTES,
+        clickhouse: None,
+        lake: Rules {
+            publish_after_us: PUBLISH_AFTER_S * model::time::SECOND_US,
+            ..Rules::default()
+        },
+        listen: Some(args.listen.clone()),
+        objective_files: Vec::new(),
+        version: version_of(SCENARIO),
+    })
 }
 
 fn tell_gateway(address: &str) {

@@ -99,6 +99,34 @@ fn the_right_key_verifies_and_the_old_one_is_told() {
 }
 
 #[test]
+fn whoever_forwards_requests_keeps_every_header_that_a_scheme_reads() {
+    for row in rows() {
+        let case = (row.sign)("key-a");
+        let signatures = keys(&row, &["key-a"]);
+        let kept = signatures.headers(row.source);
+        let needed = case.headers.iter().filter_map(|(name, _)| name.strip_prefix("http-"));
+        for name in needed {
+            assert!(kept.contains(&name), "{}: {name}", row.name);
+        }
+        assert!(!kept.contains(&"cookie"));
+    }
+}
+
+#[test]
+fn a_key_is_known_by_its_text_for_its_account_only() {
+    let account = |account: Option<&str>, secrets: &[&str]| KeySet {
+        account: account.map(str::to_owned),
+        ..set(Source::GoogleRbm, &Scheme::Documented, secrets)
+    };
+    let sets = [account(None, &["shared"]), account(Some("a"), &["new", "old"])];
+    let signatures = Signatures::new(&sets).unwrap();
+    let is_key = |account: &str, text: &str| signatures.is_key(Source::GoogleRbm, account, text);
+    assert!(is_key("a", "new") && is_key("a", "old") && is_key("b", "shared"));
+    assert!(!is_key("a", "shared") && !is_key("b", "new") && !is_key("b", ""));
+    assert!(!signatures.is_key(Source::Whatsapp, "b", "shared"));
+}
+
+#[test]
 fn a_wrong_key_and_a_key_out_of_use_verify_nothing() {
     for row in rows() {
         let case = (row.sign)("key-a");
