@@ -182,7 +182,7 @@ impl Outbox {
     /// asks the broker for a sign of life while deliveries fail.
     pub fn tend(&self) {
         if let Some((code, reason)) = self.producer().client().fatal_error() {
-            tracing::error!(%code, reason, "the producer ended for good: a new one takes its place");
+            tracing::error!(%code, reason, "the producer ended for good: a new one follows");
             match produce(&self.settings, self.wait, &self.state) {
                 Ok(fresh) => {
                     let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);

@@ -24,7 +24,8 @@ use super::{handshake, record};
 use crate::connection::Phase;
 use crate::metrics;
 
-/// Longest path and query: MessageBird's status callbacks take about 700 bytes, Twilio allows 4,000.
+/// Longest path and query: MessageBird's status callbacks take about 700 bytes, Twilio allows
+/// 4,000.
 const ADDRESS_BYTES_MAX: usize = 8_192;
 /// Longest account.
 const ACCOUNT_BYTES_MAX: usize = 128;
