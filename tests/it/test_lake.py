@@ -47,12 +47,16 @@ def lake_head(data: Path) -> Path:
     return data / "chains" / "lake" / f"{sendtally.head(data, 'lake'):020}.json"
 
 
+# Tables that are never public.
+INNER = ("dead_records", "dead_replays")
+
+
 def public_names(manifest: dict[str, object]) -> set[str]:
     """Public paths of the compacted files that a manifest names."""
     found = set()
     for entry in manifest["files"]:  # type: ignore[attr-defined]
         path = Path(entry["path"])
-        if not path.name.startswith("rolled-"):
+        if not path.name.startswith("rolled-") and entry["table"] not in INNER:
             name = f"{path.name.rsplit('-', 1)[0]}.parquet"
             found.add(f"{entry['table']}/date={path.parts[-2]}/{name}")
     return found
@@ -226,7 +230,7 @@ def rewrite(data: Path, change: Callable[..., object]) -> None:
     head = lake_head(data)
     manifest = json.loads(head.read_text())
     change(manifest)
-    head.write_text(json.dumps(manifest))
+    sendtally.rewrite(head, manifest)
 
 
 def days(data: Path, table: str) -> list[str]:

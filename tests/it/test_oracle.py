@@ -157,7 +157,7 @@ def add_one(data: Path, table: str, column: str) -> None:
         entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
         date, name = path.parts[-2], f"{path.name.rsplit('-', 1)[0]}.parquet"
         shutil.copy(path, data / "public" / table / f"date={date}" / name)
-    head.write_text(json.dumps(manifest))
+    sendtally.rewrite(head, manifest)
 
 
 def tamper(data: Path, kind: str) -> None:
