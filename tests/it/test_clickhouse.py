@@ -59,7 +59,7 @@ def check(traffic: Traffic, data: Path, server: ClickHouse, folder: Path) -> Non
 def test_a_server_that_loses_answers_and_refuses_has_every_row_once(
     traffic: Traffic, front: ClickHouse, tmp_path: Path
 ) -> None:
-    front.control(seed=SEED, drop_after_apply=0.15, drop_before_apply=0.05,
+    front.control(seed=SEED, drop_after_apply=0.4, drop_before_apply=0.15,
                    error={"code": 252, "status": 500, "message": "Too many parts", "share": 0.1})
     data = tmp_path / "faulty"
     config = configured(traffic, data, front.url)
