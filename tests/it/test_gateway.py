@@ -84,7 +84,9 @@ def code(key: str, *parts: bytes, algorithm: str = "sha256") -> bytes:
 def twilio(key: str, account: str, now: int) -> Signed:
     """Form parameters by name behind the public URL, HMAC-SHA1."""
     del now
-    form = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "delivered", "To": "+15005550006"}
+    # A message of its own for each account: a copy of an event is a duplicate, whoever sent it.
+    sid = "SM" + hashlib.md5(account.encode()).hexdigest()
+    form = {"MessageSid": sid, "MessageStatus": "delivered", "To": "+15005550006"}
     path = f"/in/twilio/{account}?foo=b%20r"
     text = PUBLIC + path + "".join(name + form[name] for name in sorted(form))
     signature = base64.b64encode(code(key, text.encode(), algorithm="sha1")).decode()
@@ -439,12 +441,15 @@ def test_what_the_gateway_verified_is_verified_in_the_events(
     """gateway → run → events; the job requires signatures and believes the gateway."""
     for one in started(tmp_path, node.brokers):
         sent = twilio(KEYS["new"], "whole-way", int(time.time()))
+        assert one.sent(twilio(KEYS["wrong"], "whole-way-wrong", int(time.time()))) == 200
         assert one.sent(sent) == 200
         sendtally.call("run", "--config", one.config, "--until-end").expect(0)
-        query = "SELECT verified, verified_reason FROM events WHERE account = 'whole-way'"
+        query = ("SELECT account, verified, verified_reason FROM events "
+                 "WHERE account LIKE 'whole-way%'")
         rows = sendtally.call(
             "sql", query, "--data", tmp_path / "data", "--format", "json").expect(0).rows()
-        assert rows == [{"verified": True, "verified_reason": "header"}]
+        assert rows == [{"account": "whole-way", "verified": True, "verified_reason": "header"}], (
+            "the one with a wrong signature is a dead letter")
 
 
 def test_normalize_checks_signatures_by_the_keys_of_a_configuration(tmp_path: Path) -> None:
