@@ -76,6 +76,7 @@ def main() -> int:
         port = kafka.free_ports(1)[0]
         config = configured(chosen.work, node.brokers, port)
         log = chosen.work / "gateway.log"
+        log.unlink(missing_ok=True)
         with sendtally.running("gateway", "--config", config, log=log) as process:
             process.wait_for("the gateway listens", 60)
             for connections in CONNECTIONS:
@@ -84,7 +85,7 @@ def main() -> int:
                      str(chosen.work / "body"), str(process.popen.pid), str(SECONDS),
                      str(connections), f"x-hub-signature-256: sha256={signature}",
                      "content-type: application/json"],
-                    capture_output=True, text=True, check=True, timeout=SECONDS * 10)
+                    stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS * 10)
                 print(f"{connections} connections\n{done.stdout}", flush=True)
                 spent = re.search(r"processor ([0-9.]+) us", done.stdout)
                 assert spent and " refused 0," in done.stdout, done.stdout
