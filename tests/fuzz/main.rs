@@ -39,7 +39,7 @@ thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
-fuzz_target!(init: { start() }, |bytes: &[u8]| { one(bytes) });
+fuzz_target!(init: { start() }, |bytes: &[u8]| one(bytes));
 
 fuzz_mutator!(|data: &mut [u8], size: usize, size_max: usize, seed: u32| {
     if seed % 2 == 0 {
