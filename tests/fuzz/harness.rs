@@ -57,6 +57,7 @@ pub struct Seen {
 #[derive(Debug)]
 pub struct Harness {
     target: Target,
+    cpu_ns_max: u64,
     settings: Settings,
     inputs: [Input; 1],
     spoken: BTreeSet<String>,
@@ -76,6 +77,7 @@ impl Harness {
         let keys = if is_signed { Arc::new(keys()) } else { Arc::default() };
         let harness = Self {
             target,
+            cpu_ns_max: if target.is_payload() { CPU_NS_MAX } else { CPU_NS_MAX_FILE },
             settings: Settings {
                 keyring: Keyring::demo(),
                 signatures: keys,
@@ -96,13 +98,19 @@ impl Harness {
         harness
     }
 
+    /// For a build that is not optimized: it may take ten times as long.
+    #[must_use]
+    pub fn unoptimized(self) -> Self {
+        Self { cpu_ns_max: 10 * self.cpu_ns_max, ..self }
+    }
+
     /// Tries an input. The error says which promise it breaks.
     ///
     /// # Errors
     /// What went wrong; a panic of the reader goes through.
     pub fn check(&self, bytes: &[u8]) -> Result<Seen, String> {
         let (mut seen, mut cost) = self.once(bytes)?;
-        let cpu_ns_max = if self.target.is_payload() { CPU_NS_MAX } else { CPU_NS_MAX_FILE };
+        let cpu_ns_max = self.cpu_ns_max;
         // A neighbour on the machine can make work look slow, and never faster than it is.
         for _ in 0..4 {
             if cost.cpu_ns > cpu_ns_max {

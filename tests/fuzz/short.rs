@@ -43,7 +43,7 @@ fn every_target_has_examples_and_a_dictionary() {
 fn what_was_found_once_stays_right() {
     let mut findings = Vec::new();
     for target in Target::all() {
-        let harness = Harness::new(target);
+        let harness = Harness::new(target).unoptimized();
         let examples = seeds::examples(target).into_iter().enumerate();
         let corpus = seeds::corpus(target).into_iter().enumerate();
         let examples = examples.map(|(at, bytes)| (format!("example {at}"), bytes));
@@ -62,7 +62,7 @@ fn mutations_of_every_target_keep_the_promises() {
     let inputs = setting("SENDTALLY_FUZZ_INPUTS", 400);
     let mut findings = Vec::new();
     for target in Target::all() {
-        let harness = Harness::new(target);
+        let harness = Harness::new(target).unoptimized();
         let words = seeds::dictionary(target);
         let mut from = seeds::examples(target);
         from.extend(seeds::corpus(target));
