@@ -1,6 +1,7 @@
 -- Charges whose newest stored row is not the recomputed one. Charges before kept.messages_from may
 -- have lost what they were made of to retention, and are not compared; nor are bills whose newest row
--- was committed before kept.bills_from. A charge of no units was withdrawn.
+-- was committed before kept.bills_from. A charge of no units was withdrawn. Before there was a column
+-- `grain`, a charge was not revised where its message moved by seconds: its time is not compared.
 WITH stored AS (
     SELECT
         charge_id,
@@ -18,6 +19,7 @@ WITH stored AS (
         CAST(carrier AS VARCHAR) AS carrier,
         CAST(country AS VARCHAR) AS country,
         CAST(traffic_class AS VARCHAR) AS traffic_class,
+        grain,
         committed_at
     FROM charges
     WHERE quantity <> 0 OR message_key IS NULL
@@ -55,7 +57,7 @@ WHERE CASE
    OR (stored.amount IS DISTINCT FROM again.amount)
    OR (stored.currency IS DISTINCT FROM again.currency)
    OR (stored.sku IS DISTINCT FROM again.sku)
-   OR stored.charge_time <> again.charge_time
+   OR (stored.charge_time <> again.charge_time AND stored.grain IS NOT NULL)
    OR stored.source <> again.source
    OR stored.channel <> again.channel
    OR (stored.carrier IS DISTINCT FROM again.carrier)

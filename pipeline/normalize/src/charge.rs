@@ -210,14 +210,21 @@ impl Emitter<'_> {
         let (mut upper, mut iso, mut unit) = ([0; 3], [0; 2], [0; UNIT_BYTES_MAX]);
         let number = recipient.as_ref().and_then(Recipient::number);
         let country = draft.country.and_then(|country| upper_case(country, &mut iso));
-        let told = (draft.time_us, draft.is_local_time, None);
+        let country = country.or_else(|| number.and_then(crate::phone::Number::region));
+        let carriers = &self.regional.carriers;
+        let carrier = draft.carrier.and_then(|name| carriers.canonical(name, country));
+        let account = draft.account.or(self.origin.account);
+        // Identities hold times as the vendor writes them, whatever zone is configured.
+        let zone = self.regional.zones.of(source, account).filter(|_| draft.is_local_time);
+        let instant = |local_us| zone.map_or(local_us, |zone| zone.instant(local_us));
+        let told = (draft.time_us.map(instant), draft.is_local_time, None);
         let (event_time_us, event_time_source) = self.told_time(told);
         let mut line = ChargeLine {
             line_id: Id16::default(),
             charge_id: id,
             grain,
             source,
-            account: draft.account.or(self.origin.account),
+            account,
             message_key,
             message_id: match draft.subject {
                 Subject::Message { id, .. } => Some(id),
@@ -234,12 +241,12 @@ impl Emitter<'_> {
             event_time_source,
             ingest_time_us: self.origin.ingest_time_us,
             is_final: draft.is_final,
-            period_us: draft.period_us,
+            period_us: draft.period_us.map(|time| time.map(instant)),
             invoice_id: draft.invoice_id,
             sku: draft.sku,
             channel: draft.channel,
-            country: country.or_else(|| number.and_then(crate::phone::Number::region)),
-            carrier: draft.carrier,
+            country,
+            carrier,
             traffic_class: draft.traffic_class,
             payload_sha256: self.origin.payload_sha256,
             input: self.origin.input,

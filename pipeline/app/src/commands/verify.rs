@@ -129,7 +129,7 @@ fn rows(name: &str, segments: Vec<RecordBatch>) -> Outcome<TableSource> {
 }
 
 /// Each query gives the rows that are wrong.
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 8] = [
     ("ledger equations", include_str!("../../../../queries/verify_ledger.sql")),
     ("ledger against stored rows", include_str!("../../../../queries/verify_ledger_rows.sql")),
     ("offsets contiguous", include_str!("../../../../queries/verify_offsets.sql")),
