@@ -260,7 +260,7 @@ impl Emitter<'_> {
         {
             line.message_id = Some(private_wamid(id, self.keyring, &mut hashed_id));
         }
-        self.push_line(line, recipient.as_ref());
+        self.push_line(&line, recipient.as_ref());
     }
 
     fn unit<'b>(
@@ -323,9 +323,9 @@ impl Emitter<'_> {
     }
 
     /// Pushes a line with the token in every text that holds the recipient.
-    fn push_line(&mut self, line: ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
+    fn push_line(&mut self, line: &ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
         let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
-        let Some((needle, token)) = needle else { return self.charges.push(&line) };
+        let Some((needle, token)) = needle else { return self.charges.push(line) };
         let token = token.hex();
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
         let clean = texts.map(|text| text.map(|text| replace(text, needle, &token)));
@@ -338,7 +338,7 @@ impl Emitter<'_> {
             invoice_id: invoice_id.as_deref(),
             sku: sku.as_deref(),
             carrier: carrier.as_deref(),
-            ..line
+            ..line.clone()
         });
     }
 }
