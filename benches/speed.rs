@@ -21,9 +21,14 @@ mod simulating;
 mod texts;
 
 fn main() {
-    // `cargo bench` hands over flags of its own harness; there is nothing to choose here.
+    // `cargo bench` hands over flags of its own harness; words choose sources, and these alone.
+    let sources: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    if !sources.is_empty() {
+        parsing::measure(&sources);
+        return;
+    }
     simulating::measure();
-    let (unit_ns, normalize) = parsing::measure();
+    let (unit_ns, normalize) = parsing::measure(&sources);
     let brokers = std::env::var("SENDTALLY_BROKERS");
     let binary = std::env::var("SENDTALLY_BIN");
     match (brokers, binary) {

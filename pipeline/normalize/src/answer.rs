@@ -61,7 +61,7 @@ impl<'a> Answer<'a> {
 
     /// A header of the answer, by name without case.
     pub(crate) fn header(&self, name: &str) -> Scalar<'a> {
-        self.headers.map_or(Scalar::Missing, |headers| header(headers, name))
+        header(self.headers.unwrap_or("null"), name)
     }
 
     /// HTTP status: the record's, else the pseudo header of HTTP/2.
@@ -84,53 +84,78 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A scalar member of an object's text, by name without case; missing where there is no object.
+/// Scalar members of an object's text, by names without case; missing where there is no object.
+pub(crate) fn members<'a, const N: usize>(object: &'a str, names: [&str; N]) -> [Scalar<'a>; N] {
+    each_member(object, |key| place(key, &names), Cursor::scalar)
+}
+
+/// One of them.
 pub(crate) fn member<'a>(object: &'a str, name: &str) -> Scalar<'a> {
-    let mut found = Scalar::Missing;
-    let read = Cursor::new(object).object_or_skip(|cursor, key| {
-        if key.eq_ignore_ascii_case(name) {
-            found = cursor.scalar()?;
-            return Ok(());
-        }
-        cursor.skip()
-    });
-    if read.is_ok() { found } else { Scalar::Missing }
+    let [found] = members(object, [name]);
+    found
 }
 
-/// A header's value, by name without case; of a list of values (`["a"]`) the first.
-pub(crate) fn header<'a>(headers: &'a str, name: &str) -> Scalar<'a> {
-    let mut found = Scalar::Missing;
-    let read = Cursor::new(headers).object_or_skip(|cursor, key| {
-        if !key.eq_ignore_ascii_case(name) {
-            return cursor.skip();
-        }
-        if cursor.kind() != Kind::Array {
-            found = cursor.scalar()?;
-            return Ok(());
-        }
-        found = Scalar::Missing;
-        cursor.array(|cursor| {
-            let value = cursor.scalar()?;
-            if !found.is_present() {
-                found = value;
+/// Values of headers, by names without case; of a list of values (`["a"]`) the first.
+pub(crate) fn headers<'a, const N: usize>(headers: &'a str, names: [&str; N]) -> [Scalar<'a>; N] {
+    each_member(
+        headers,
+        |key| place(key, &names),
+        |cursor| {
+            if cursor.kind() != Kind::Array {
+                return cursor.scalar();
             }
-            Ok(())
-        })
-    });
-    if read.is_ok() { found } else { Scalar::Missing }
+            let mut found = Scalar::Missing;
+            cursor.array(|cursor| {
+                let value = cursor.scalar()?;
+                if !found.is_present() {
+                    found = value;
+                }
+                Ok(())
+            })?;
+            Ok(found)
+        },
+    )
 }
 
-/// The text of an object's member, whatever it is.
+/// One of them.
+pub(crate) fn header<'a>(object: &'a str, name: &str) -> Scalar<'a> {
+    let [found] = headers(object, [name]);
+    found
+}
+
+/// The texts of an object's members, whatever they are.
+pub(crate) fn parts<'a, const N: usize>(object: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let place = |key: &str| names.iter().position(|name| key == *name);
+    each_member(object, place, |cursor| cursor.raw().map(Some))
+}
+
+/// One of them.
 pub(crate) fn part<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    let read = Cursor::new(object).object_or_skip(|cursor, key| {
-        let value = cursor.raw()?;
-        if key == name {
-            found = Some(value);
+    let [found] = parts(object, [name]);
+    found
+}
+
+fn place(key: &str, names: &[&str]) -> Option<usize> {
+    names.iter().position(|name| key.eq_ignore_ascii_case(name))
+}
+
+/// Reads the members that have a place in one pass; none where the object is broken.
+#[inline]
+fn each_member<'a, T: Default, const N: usize>(
+    object: &'a str,
+    place: impl Fn(&str) -> Option<usize>,
+    read: impl Fn(&mut Cursor<'a>) -> Result<T, Syntax>,
+) -> [T; N] {
+    let none = || std::array::from_fn(|_| T::default());
+    let mut found: [T; N] = none();
+    let whole = Cursor::new(object).object_or_skip(|cursor, key| {
+        match place(key).and_then(|at| found.get_mut(at)) {
+            Some(slot) => *slot = read(cursor)?,
+            None => cursor.skip()?,
         }
         Ok(())
     });
-    if read.is_ok() { found } else { None }
+    if whole.is_ok() { found } else { none() }
 }
 
 /// A sender's own time: RFC 3339, or a Unix time whose size tells seconds from milliseconds.

@@ -117,7 +117,21 @@ pub(crate) fn each_event(
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
-    unwrap(Unwrapped { text, ..Unwrapped::default() }, out, read)
+    let item = Unwrapped { text, ..Unwrapped::default() };
+    let key = Cursor::new(text).first_key();
+    if key.is_some_and(is_event_key) {
+        // Most records are an event as it is: read once, and as an envelope only where that fails.
+        match read(&item, out) {
+            Err(dead) if dead.reason == DeadReason::Syntax => {}
+            done => return done,
+        }
+    }
+    unwrap(item, out, read)
+}
+
+/// What only events have, and envelopes not.
+fn is_event_key(key: &str) -> bool {
+    matches!(key, "eventType" | "event_type" | "notification")
 }
 
 fn unwrap(
@@ -201,7 +215,7 @@ fn field<'a>(
                 "messageType" => &mut envelope.message_type,
                 "message" | "@message" => &mut envelope.log_message,
                 "id" | "eventId" => &mut envelope.id,
-                "eventType" | "event_type" | "notification" => {
+                _ if is_event_key(key) => {
                     envelope.is_event = true;
                     return cursor.skip();
                 }

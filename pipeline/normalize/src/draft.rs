@@ -3,7 +3,7 @@
 use model::money::Nanos;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Source, Status, TrafficClass};
 
-use crate::json::Syntax;
+use crate::json::{Cursor, Syntax};
 
 /// One delivery event in the vendor's words. Text borrows from the payload.
 #[derive(Debug, Clone)]
@@ -143,6 +143,10 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
+/// Bytes that elements of one list may take beside so many times their text.
+const HELD_BYTES: usize = 32 << 10;
+const HELD_FACTOR: usize = 5;
+
 /// Elements of one record, held back until the record is read whole. The first one needs no
 /// allocation: most records have no second.
 #[derive(Debug, Clone)]
@@ -163,6 +167,20 @@ impl<T> Elements<T> {
             None => self.first = Some(element),
             Some(_) => self.rest.push(element),
         }
+    }
+
+    /// Pushes an element that was read from a text. Of elements so small that they would take many
+    /// times their text (`{},{},…`) no vendor writes thousands: such a text is refused there.
+    pub(crate) fn hold(&mut self, element: T, cursor: &Cursor<'_>) -> Result<(), Syntax> {
+        let bytes_max = HELD_BYTES + HELD_FACTOR * cursor.text_len();
+        if self.len() * size_of::<T>() > bytes_max {
+            return cursor.fail();
+        }
+        if self.rest.len() == self.rest.capacity() {
+            self.rest.reserve_exact(self.rest.len() / 4 + 4);
+        }
+        self.push(element);
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -34,7 +34,7 @@ const PERSONAL_ID_MIN: usize = 6;
 /// Dead letters of one record beside one for each [`DEAD_BYTES`]: no vendor's element is so short,
 /// and of `[1,1,1,…` the letters would take a hundred times the payload.
 const DEAD_MAX: usize = 256;
-const DEAD_BYTES: usize = 48;
+const DEAD_BYTES: usize = 64;
 
 /// How many dead letters a record of so many bytes may give.
 pub(crate) const fn dead_max(bytes: usize) -> usize {

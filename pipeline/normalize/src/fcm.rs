@@ -32,8 +32,7 @@ use crate::normalizer::Record;
 struct Document<'a> {
     answer: Answer<'a>,
     request: Request<'a>,
-    name: Scalar<'a>,
-    error: Option<Failure<'a>>,
+    body: Body<'a>,
     event: Scalar<'a>,
     event_time: Scalar<'a>,
     message_id: Scalar<'a>,
@@ -42,9 +41,41 @@ struct Document<'a> {
     app: Scalar<'a>,
     label: Scalar<'a>,
     sent_at: Scalar<'a>,
-    is_aggregate: bool,
     /// Perhaps one of its entries, without the list.
     is_aggregate_entry: bool,
+}
+
+/// An answer's own fields, wrapped or not.
+#[derive(Debug, Default)]
+struct Body<'a> {
+    name: Scalar<'a>,
+    error: Option<Failure<'a>>,
+    is_aggregate: bool,
+}
+
+impl<'a> Body<'a> {
+    /// Takes one of its keys; false where the key is none of them.
+    fn field(&mut self, cursor: &mut Cursor<'a>, key: &str) -> Result<bool, Syntax> {
+        match key {
+            "name" => self.name = cursor.scalar()?,
+            "error" => self.error = Some(failure(cursor)?),
+            "androidDeliveryData" => {
+                self.is_aggregate = true;
+                cursor.skip()?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What a wrapped body is; nothing where it is no object.
+    fn read(text: &'a str) -> Self {
+        let mut body = Self::default();
+        let read = Cursor::new(text).document_or_skip(|cursor, key| {
+            if body.field(cursor, key)? { Ok(()) } else { cursor.skip() }
+        });
+        if matches!(read, Ok(true)) { body } else { Self::default() }
+    }
 }
 
 /// What a send call asked for, as the sender keeps it beside the answer.
@@ -73,11 +104,10 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
     each_document(record.value, out, element)
 }
 
-fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
-    let mut document = Document::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+/// Reads a document; false where it is no object.
+fn document<'a>(text: &'a str, document: &mut Document<'a>) -> Result<bool, Syntax> {
+    Cursor::new(text).document_or_skip(|cursor, key| {
         let slot = match key {
-            "name" => &mut document.name,
             "event" => &mut document.event,
             "event_timestamp" => &mut document.event_time,
             "message_id" => &mut document.message_id,
@@ -86,26 +116,18 @@ fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
             "app_name" => &mut document.app,
             "analytics_label" => &mut document.label,
             "sent_at" => &mut document.sent_at,
-            "error" => {
-                document.error = Some(failure(cursor)?);
-                return Ok(());
-            }
             "request" => return request(cursor, &mut document.request),
-            "androidDeliveryData" => {
-                document.is_aggregate = true;
-                return cursor.skip();
-            }
             "appId" => {
                 document.is_aggregate_entry = true;
                 return cursor.skip();
             }
             _ if document.answer.field(cursor, key)? => return Ok(()),
+            _ if document.body.field(cursor, key)? => return Ok(()),
             _ => return cursor.skip(),
         };
         *slot = cursor.scalar()?;
         Ok(())
-    })?;
-    Ok(is_object.then_some(document))
+    })
 }
 
 fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(), Syntax> {
@@ -190,8 +212,11 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
-    let document = document(text)?.ok_or_else(unknown)?;
-    if document.is_aggregate {
+    let mut document = Document::default();
+    if !self::document(text, &mut document)? {
+        return Err(unknown());
+    }
+    if document.body.is_aggregate {
         out.ignored("delivery_data");
         return Ok(());
     }
@@ -201,7 +226,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     if document.answer.body.is_some() || document.answer.http_status().is_present() {
         let text = document.answer.body_text();
         // A proxy's answer has an empty body or a page: then the HTTP status decides.
-        let body = self::document(&text).ok().flatten().unwrap_or_default();
+        let body = Body::read(&text);
         if body.is_aggregate {
             out.ignored("delivery_data");
             return Ok(());
@@ -209,9 +234,9 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
         let Document { answer, request, sent_at: at, .. } = &document;
         return answered(&Sent { body: &body, answer, request, at }, place, out);
     }
-    if document.name.is_present() || document.error.is_some() {
+    if document.body.name.is_present() || document.body.error.is_some() {
         let (answer, request) = (&Answer::default(), &document.request);
-        let sent = Sent { body: &document, answer, request, at: &document.sent_at };
+        let sent = Sent { body: &document.body, answer, request, at: &document.sent_at };
         return answered(&sent, place, out);
     }
     if document.is_aggregate_entry {
@@ -224,7 +249,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
 /// A send call: its answer's body, what surrounds it, and the sender's own time.
 #[derive(Debug)]
 struct Sent<'a, 'd> {
-    body: &'d Document<'a>,
+    body: &'d Body<'a>,
     answer: &'d Answer<'a>,
     request: &'d Request<'a>,
     at: &'d Scalar<'a>,
@@ -235,7 +260,7 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     let Sent { body, answer, request, at } = *sent;
     let missing = || Dead::new(DeadReason::MissingId, format!("{place}/name"));
     let name = body.name.text().or_else(|| request.ids.iter().find_map(Scalar::text));
-    let name = name.ok_or_else(missing)?;
+    let name = name.filter(|name| !last_segment(name).is_empty()).ok_or_else(missing)?;
     let word = body.error.as_ref();
     let word = word.and_then(|failure| failure.code.text().or_else(|| failure.status.text()));
     let mut told = answer.http_status();
@@ -266,7 +291,7 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
 
 /// What an answer means; `None` where it does not tell.
 fn answer_outcome(
-    body: &Document<'_>,
+    body: &Body<'_>,
     word: Option<&str>,
     told: Option<i64>,
     out: &mut Emitter<'_>,
@@ -286,7 +311,7 @@ fn answer_outcome(
 /// A row of the BigQuery export.
 fn row(document: &Document<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let missing = |reason, field| Dead::new(reason, format!("{place}/{field}"));
-    let id = document.message_id.text();
+    let id = document.message_id.text().filter(|id| !last_segment(id).is_empty());
     let id = id.ok_or_else(|| missing(DeadReason::MissingId, "message_id"))?;
     let word = document.event.text();
     let word = word.ok_or_else(|| missing(DeadReason::MissingStatus, "event"))?;

@@ -160,8 +160,7 @@ fn info<'a>(cursor: &mut Cursor<'a>, into: &mut Elements<Info<'a>>) -> Result<()
     let mut info = Info::default();
     let is_object = cursor.object_or_skip(|cursor, key| info_field(cursor, key, &mut info))?;
     info.is_damaged = !is_object;
-    into.push(info);
-    Ok(())
+    into.hold(info, cursor)
 }
 
 fn info_field<'a>(cursor: &mut Cursor<'a>, key: &str, info: &mut Info<'a>) -> Result<(), Syntax> {

@@ -84,7 +84,7 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    const fn fail<T>(&self) -> Read<T> {
+    pub(crate) const fn fail<T>(&self) -> Read<T> {
         Err(Syntax { at: self.at })
     }
 
@@ -134,6 +134,16 @@ impl<'a> Cursor<'a> {
     pub(crate) fn is_null(&mut self) -> bool {
         self.space();
         self.byte() == b'n'
+    }
+
+    /// The first key of an object that comes next, where it has no escapes.
+    pub(crate) fn first_key(mut self) -> Option<&'a str> {
+        self.take(b'{').ok()?;
+        self.space();
+        match self.string() {
+            Ok(Cow::Borrowed(key)) => Some(key),
+            _ => None,
+        }
     }
 
     /// Nothing but space is left.

@@ -196,8 +196,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, message: &mut Message<'a>) -> R
             let is_object =
                 cursor.object_or_skip(|cursor, key| report_field(cursor, key, &mut report))?;
             report.is_damaged = !is_object;
-            message.recipients.push(report);
-            Ok(())
+            message.recipients.hold(report, cursor)
         })
     })
 }

@@ -145,8 +145,7 @@ fn groups<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Group<'a>>, Syntax> {
             Ok(())
         })?;
         group.is_damaged = !is_object;
-        groups.push(group);
-        Ok(())
+        groups.hold(group, cursor)
     })?;
     Ok(groups)
 }

@@ -93,7 +93,11 @@ pub(crate) fn read(
 
 /// Bare receipts: one a line where every line is one, else the whole is one.
 fn texts(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // Of a text of line feeds alone there are many: they are passed before anything is asked.
+    let lines = || {
+        let all = text.split('\n').filter(|line| !line.is_empty()).map(str::trim);
+        all.filter(|line| !line.is_empty())
+    };
     let are_receipts = || lines().all(receipt::is_line);
     if lines().nth(1).is_none() || !are_receipts() {
         return emit(&Pdu::default(), &Receipt::parse(text), Place { parent: "", at: None }, out);

@@ -234,8 +234,7 @@ fn targets<'a>(
             Ok(())
         })?;
         target.is_damaged = !is_object;
-        targets.push(target);
-        Ok(())
+        targets.hold(target, cursor)
     })?;
     Ok(Some(targets))
 }

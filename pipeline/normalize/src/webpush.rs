@@ -24,7 +24,8 @@ use std::borrow::Cow;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, header, instant, member, part};
+use crate::answer::{Answer, each_document, headers, instant, member, members, parts};
+use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::explain::{self, Explanation};
@@ -100,8 +101,9 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
         *slot = cursor.scalar()?;
         Ok(())
     })?;
-    let told = line.answer.http_status();
-    let told = if told.is_present() { told } else { line.status.clone() };
+    let headers = Told::new(&line.answer);
+    let told = [&line.answer.status, &headers.status].into_iter().find(|field| field.is_present());
+    let told = told.unwrap_or(&line.status).clone();
     let known = [&line.location, &line.endpoint, &line.promised, &told];
     let is_answer = line.answer.headers.is_some() || known.iter().any(|field| field.is_present());
     if !is_object || !is_answer {
@@ -114,42 +116,61 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     let status = told.whole();
     let status =
         status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
-    emit(&line, &request(&line), (status, told.text().unwrap_or("")), place, out)
+    let request = request(&line, &headers);
+    emit(&line, (&request, &headers), (status, told.text().unwrap_or("")), place, out)
 }
 
-fn request<'a>(line: &Line<'a>) -> Request<'a> {
+/// Headers of the answer that are looked at, read in one pass.
+#[derive(Debug)]
+struct Told<'a> {
+    status: Scalar<'a>,
+    path: Scalar<'a>,
+    authority: Scalar<'a>,
+    location: Scalar<'a>,
+    /// Ids that services give in headers of their own.
+    ids: [Scalar<'a>; 2],
+    date: Scalar<'a>,
+}
+
+impl<'a> Told<'a> {
+    fn new(answer: &Answer<'a>) -> Self {
+        let names =
+            [":status", ":path", ":authority", "location", "apns-id", "x-wns-msg-id", "date"];
+        let [status, path, authority, location, apns, wns, date] =
+            headers(answer.headers.unwrap_or("null"), names);
+        Self { status, path, authority, location, ids: [apns, wns], date }
+    }
+}
+
+fn request<'a>(line: &Line<'a>, told: &Told<'a>) -> Request<'a> {
     let text = line.answer.request.unwrap_or("null");
-    let headers = part(text, "headers").unwrap_or("null");
+    let [own, subscription] = parts(text, ["headers", "subscription"]);
+    let [own_method, own_path, own_authority, host] =
+        headers(own.unwrap_or("null"), [":method", ":path", ":authority", "host"]);
+    let names = ["method", "url", "path", "endpoint", "message_id", "id", "sent_at"];
+    let [method, url, path, endpoint, message_id, id, sent_at] = members(text, names);
     let first = |fields: [Scalar<'a>; 3]| {
         fields.into_iter().find(|field| field.text().is_some()).unwrap_or_default()
     };
-    let subscription = part(text, "subscription").unwrap_or("null");
+    let subscribed = || member(subscription.unwrap_or("null"), "endpoint");
     // Some keep the address alone.
     let alone = match Cursor::new(text).scalar() {
         Ok(Scalar::Text(address)) => Scalar::Text(address),
-        _ => member(text, "url"),
+        _ => url,
     };
     Request {
-        method: first([member(text, "method"), header(headers, ":method"), Scalar::Missing]),
-        target: first([alone, member(text, "path"), header(headers, ":path")]),
-        authority: first([
-            line.answer.header(":authority"),
-            header(headers, ":authority"),
-            header(headers, "host"),
-        ]),
-        endpoint: first([
-            line.endpoint.clone(),
-            member(text, "endpoint"),
-            member(subscription, "endpoint"),
-        ]),
-        own_id: first([line.own_id.clone(), member(text, "message_id"), member(text, "id")]),
-        sent_at: first([line.sent_at.clone(), member(text, "sent_at"), Scalar::Missing]),
+        method: first([method, own_method, Scalar::Missing]),
+        target: first([alone, path, own_path]),
+        authority: first([told.authority.clone(), own_authority, host]),
+        endpoint: first([line.endpoint.clone(), endpoint, subscribed()]),
+        own_id: first([line.own_id.clone(), message_id, id]),
+        sent_at: first([line.sent_at.clone(), sent_at, Scalar::Missing]),
     }
 }
 
 fn emit(
     line: &Line<'_>,
-    request: &Request<'_>,
+    (request, headers): (&Request<'_>, &Told<'_>),
     (status, told): (i64, &str),
     place: Place<'_>,
     out: &mut Emitter<'_>,
@@ -161,16 +182,14 @@ fn emit(
         out.ignored("removal");
         return Ok(());
     }
-    let promised = line.answer.header(":path");
-    let promised = line.promised.text().or_else(|| promised.text());
+    let promised = line.promised.text().or_else(|| headers.path.text());
     let is_receipt = promised.is_some()
         || line.told_receipt
         || method.eq_ignore_ascii_case("GET")
         || (status == 204 && !method.eq_ignore_ascii_case("POST"));
     let endpoint = request.endpoint.text();
     let recipient = endpoint.or_else(|| request.target.text().filter(|_| !is_receipt));
-    let told_location = line.answer.header("location");
-    let location = told_location.text().or_else(|| line.location.text());
+    let location = headers.location.text().or_else(|| line.location.text());
     let resource = match is_receipt {
         true => promised.or(location).or_else(|| request.target.text()),
         false => location,
@@ -178,8 +197,7 @@ fn emit(
     let base = request.target.text().or(endpoint);
     let resource = resource.map(|address| absolute(address, base, request.authority.text()));
     let own_id = request.own_id.text();
-    let given = [line.answer.header("apns-id"), line.answer.header("x-wns-msg-id")];
-    let given = resource.as_deref().or_else(|| given.iter().find_map(Scalar::text));
+    let given = resource.as_deref().or_else(|| headers.ids.iter().find_map(Scalar::text));
     let id = given.or(own_id);
     let id =
         id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/headers/location")))?;
@@ -193,8 +211,7 @@ fn emit(
         draft.logical_id = own_id.as_deref();
     }
     let body = line.answer.body_text();
-    let [number, words, code_word] =
-        [member(&body, "errno"), member(&body, "reason"), member(&body, "error")];
+    let [number, words, code_word] = members(&body, ["errno", "reason", "error"]);
     let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));
     let word = word.filter(|_| draft.status != Status::Accepted && !draft.status.is_delivered());
     let word = word.map(|word| without_secret(word, recipient, out));
@@ -204,7 +221,7 @@ fn emit(
         draft.error_class = class(status);
     }
     draft.submit_time_us = out.time(&request.sent_at, instant);
-    draft.header_time_us = line.answer.date_us(out);
+    draft.header_time_us = out.time(&headers.date, date::parse_mail);
     draft.recipient = recipient;
     out.event(&draft);
     Ok(())

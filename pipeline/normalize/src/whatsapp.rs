@@ -200,7 +200,7 @@ fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Synt
         _ => cursor.skip(),
     })?;
     if !has_changes {
-        push(hook, LeafKind::Damaged, 0);
+        hold(cursor, hook, LeafKind::Damaged, 0)?;
     }
     Ok(())
 }
@@ -234,7 +234,7 @@ fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syn
             (true, false) => LeafKind::Other("no_status"),
             (false, false) => LeafKind::Damaged,
         };
-        push(hook, kind, 0);
+        hold(cursor, hook, kind, 0)?;
     }
     Ok(())
 }
@@ -253,13 +253,13 @@ fn value_field<'a>(
         "messages" if cursor.kind() == Kind::Array => {
             let mut at = 0;
             cursor.array(|cursor| {
-                push(hook, LeafKind::Other("inbound"), at);
+                hold(cursor, hook, LeafKind::Other("inbound"), at)?;
                 at += 1;
                 cursor.skip()
             })
         }
         "statuses" | "messages" if !cursor.is_null() => {
-            push(hook, LeafKind::Damaged, 0);
+            hold(cursor, hook, LeafKind::Damaged, 0)?;
             cursor.skip()
         }
         "billing" => {
@@ -267,8 +267,7 @@ fn value_field<'a>(
             let read = |cursor: &mut Cursor<'a>, key: &str| billing.field(cursor, key);
             let is_object = cursor.object_or_skip(read)?;
             let kind = if is_object { LeafKind::Billing(billing) } else { LeafKind::Damaged };
-            push(hook, kind, 0);
-            Ok(())
+            hold(cursor, hook, kind, 0)
         }
         "metadata" => {
             cursor.object_or_skip(|cursor, key| match key {
@@ -287,9 +286,14 @@ fn value_field<'a>(
     }
 }
 
-fn push<'a>(hook: &mut Webhook<'a>, kind: LeafKind<'a>, at: usize) {
+fn hold<'a>(
+    cursor: &Cursor<'a>,
+    hook: &mut Webhook<'a>,
+    kind: LeafKind<'a>,
+    at: usize,
+) -> Result<(), Syntax> {
     let leaf = Leaf { kind, entry: hook.entry, change: hook.change, at };
-    hook.leaves.push(leaf);
+    hook.leaves.hold(leaf, cursor)
 }
 
 fn statuses<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
@@ -299,7 +303,7 @@ fn statuses<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), S
         let is_object =
             cursor.object_or_skip(|cursor, key| report_field(cursor, key, &mut report))?;
         let kind = if is_object { LeafKind::Status(report) } else { LeafKind::Damaged };
-        push(hook, kind, at);
+        hold(cursor, hook, kind, at)?;
         at += 1;
         Ok(())
     })

@@ -107,13 +107,33 @@ proptest! {
 fn of_too_many_damaged_elements_the_rest_are_one_dead_letter_and_good_ones_stay() {
     let damaged = "1,".repeat(5_000);
     let value = format!(r#"{{"results":[{damaged}{}]}}"#, report("a", None));
-    let most = 256 + value.len() / 48;
+    let most = 256 + value.len() / 64;
     let normalized = run(Some(Source::Infobip), &[Case::value(value)]);
     assert_eq!(normalized.dead.len(), most + 1);
     assert_eq!(normalized.dead[most].reason, DeadReason::TooLarge);
     let events = lines(&normalized);
     assert_eq!((events.len(), &events[0]["message_id"]), (1, &"a".into()));
     assert_eq!(events[0]["element"], 5_000, "its position is its own");
+}
+
+#[test]
+fn a_name_without_its_id_is_no_id() {
+    let row = r#"{"event":"MESSAGE_ACCEPTED","message_id":"projects/p/messages/"}"#;
+    let normalized = run(
+        Some(Source::Fcm),
+        &[Case::value(r#"{"name":"projects/p/messages/"}"#), Case::value(row)],
+    );
+    let reasons: Vec<DeadReason> = normalized.dead.iter().map(|letter| letter.reason).collect();
+    assert_eq!(reasons, [DeadReason::MissingId; 2]);
+}
+
+#[test]
+fn a_list_of_more_elements_than_any_vendor_writes_is_refused() {
+    let list = |n: usize| format!(r#"{{"statuses":[{}{{}}]}}"#, "{},".repeat(n));
+    let many = run(Some(Source::Whatsapp), &[Case::value(list(20_000))]);
+    assert_eq!((many.dead.len(), many.dead[0].reason), (1, DeadReason::Syntax));
+    let few = run(Some(Source::Whatsapp), &[Case::value(list(40))]);
+    assert_eq!(few.dead.len(), 41);
 }
 
 #[test]
