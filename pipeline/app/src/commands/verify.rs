@@ -1,6 +1,6 @@
-//! `sendtally verify`: outcomes, windows, charges and the ledger, computed again from the stored events by
-//! SQL that shares nothing with `track`, and compared with what is stored. Where retention dropped
-//! rows, only what needs none of them is compared.
+//! `sendtally verify`: outcomes, windows, charges and the ledger, computed again from the stored
+//! events by SQL that shares nothing with `track`, and compared with what is stored. Where
+//! retention dropped rows, only what needs none of them is compared.
 
 mod coverage;
 

@@ -179,8 +179,8 @@ impl Core {
         self.appended.push((oldest_us, records));
     }
 
-    /// Enters decisions into the ledger; rows without one were entered before. The key of `topic` is the
-    /// input's id.
+    /// Enters decisions into the ledger; rows without one were entered before. The key of `topic`
+    /// is the input's id.
     fn enter<D: Copy + Into<Option<Decision>>>(&mut self, events: &RecordBatch, decisions: &[D]) {
         let topics = events.column_by_name("topic");
         let Some(topics) = topics.and_then(|topics| topics.as_dictionary_opt::<Int32Type>()) else {

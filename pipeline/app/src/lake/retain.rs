@@ -18,8 +18,8 @@ use model::time::{DAY_US, format_date};
 use super::{Lake, names};
 use crate::failure::{Failure, Outcome};
 
-/// Events and lines of bills are kept so long at least: they revise a message for 35 days, and a day of files goes at
-/// once. Shorter, and `verify` could not compute numbers that still change.
+/// Events and lines of bills are kept so long at least: they revise a message for 35 days, and a
+/// day of files goes at once. Shorter, and `verify` could not compute numbers that still change.
 const EVENTS_DAYS_MIN: u32 = 36;
 /// Head of the keys of a manifest's values: `dropped/<table>`.
 const DROPPED: &str = "dropped/";

@@ -67,7 +67,7 @@ impl Coverage {
             dropped.map_or(0, |dropped| dropped.epoch.unwrap_or(u64::MAX))
         };
         let events_from_us = from("events", CLOCK_US)?;
-        // Lines go by their commit, which is no earlier than their ingest time but for skewed clocks.
+        // Lines go by their commit, no earlier than their ingest time but for skewed clocks.
         let lines_from_us = from("charge_lines", CLOCK_US + SKEW_US)?;
         let told_from_us = events_from_us.max(lines_from_us);
         let messages_from_us = told_from_us.max(from("messages", CLOCK_US + SKEW_US)?);
