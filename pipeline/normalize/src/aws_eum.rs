@@ -20,10 +20,11 @@
 //! otherwise (a SUCCESSFUL where the carrier gives no receipt). A type never seen is not final.
 //!
 //! Traps: each event repeats the price, a READ says 0 after a DELIVERED said more; the carrier's
-//! fee is not in `totalMessagePrice`, so both are added, and the fee is a charge of its own that the
-//! price holds; inside a conversation the price is 0 and its fee repeats on each event of each message,
-//! so it is one charge of the message that began it, inbound or not; a READ may be older than its DELIVERED; one event a message and type,
-//! and once more where only the later one is final. Inbound messages, typing, suggestions and
+//! fee is not in `totalMessagePrice`, so both are added, and the fee is a charge of its own that
+//! the price holds; inside a conversation the price is 0 and its fee repeats on each event of each
+//! message, so it is one charge of the message that began it, inbound or not; a READ may be older
+//! than its DELIVERED; one event a message and type, and once more where only the later one is
+//! final. Inbound messages, typing, suggestions and
 //! `CONVERSATION_STARTED` have `inboundMessageId` and are ignored. Prices are in US dollars.
 
 use model::money::{self, Nanos};
@@ -251,8 +252,8 @@ fn is_final(outcome: Outcome, told: &Scalar<'_>, out: &mut Emitter<'_>) -> bool 
     }
 }
 
-/// Message price and carrier's fee; none where one of them cannot be read, for the rest would be too
-/// little.
+/// Message price and carrier's fee; none where one of them cannot be read, for the rest would be
+/// too little.
 fn price(event: &Event<'_>, out: &mut Emitter<'_>) -> Option<Nanos> {
     let mut sum = None;
     for part in [&event.price, &event.carrier_fee] {

@@ -200,8 +200,8 @@ fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitt
     out.event(&draft);
 }
 
-/// Whether a text says that a delivery failed, where no `status` does: what is not known to mean that
-/// a carrier or phone took it.
+/// Whether a text says that a delivery failed, where no `status` does: what is not known to mean
+/// that a carrier or phone took it.
 fn is_failure(response: &str) -> bool {
     let response = response.trim().trim_end_matches('.');
     let is = |text: &str| response.eq_ignore_ascii_case(text);

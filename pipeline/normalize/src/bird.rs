@@ -17,10 +17,10 @@
 //! now; times have a `T` or a space; `webhook-id` identifies a delivery attempt's event, but it is
 //! a header and so no part of the event id.
 //!
-//! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the carrier's fee
-//! and a charge of its own, which the price holds. Without it the components are added; a
-//! null one is not priced, which is not zero. An event repeats what is known at its time and
-//! webhooks come in any order: a later price is a new event, and the one that is latest by the
+//! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
+//! carrier's fee and a charge of its own, which the price holds. Without it the components are
+//! added; a null one is not priced, which is not zero. An event repeats what is known at its time
+//! and webhooks come in any order: a later price is a new event, and the one that is latest by the
 //! event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};

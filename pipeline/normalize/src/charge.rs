@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! Message  keyed by the message of the same id     a carrier's fee, a billing event
-//! Item     keyed by what identifies it             a number's rent, one billing event without message
-//! Period   the same; a total over messages         usage records: never added to the messages' own
+//! Item     keyed by what identifies it             a number's rent, one billing event without
+//! message Period   the same; a total over messages         usage records: never added to the
+//! messages' own
 //! ```
 //! Figures are read from digits and keep the vendor's sign; what is missing of quantity, price and
 //! amount is made of the others where that is exact.

@@ -8,7 +8,8 @@
 //!
 //! Traps: an event is identified by `source` and `id` together; the message is `data.message_id`,
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
-//! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the message.
+//! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the
+//! message.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! Tables of values with a comma (RFC 4180) or a tab between: quoted fields may hold separators, line
-//! ends and doubled quotes. Empty lines are none.
+//! Tables of values with a comma (RFC 4180) or a tab between: quoted fields may hold separators,
+//! line ends and doubled quotes. Empty lines are none.
 
 use std::borrow::Cow;
 
@@ -19,8 +19,8 @@ pub(crate) fn is_table(text: &str, separator: u8, column: &str) -> bool {
     line.split(char::from(separator)).any(|name| name.trim().trim_matches('"') == column)
 }
 
-/// Reads a table whose first row names the columns: `row` gets names and values. Nothing is handed on
-/// before the table was read to its end; a row with fewer or more fields than names is none.
+/// Reads a table whose first row names the columns: `row` gets names and values. Nothing is handed
+/// on before the table was read to its end; a row with fewer or more fields than names is none.
 pub(crate) fn each_row(
     text: &str,
     separator: u8,

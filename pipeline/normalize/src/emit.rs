@@ -1,4 +1,5 @@
-//! From a draft to a row of an event (of a charge: `charge`): times, ids, recipient, and what may not leave (P5).
+//! From a draft to a row of an event (of a charge: `charge`): times, ids, recipient, and what may
+//! not leave (P5).
 //!
 //! - A recipient becomes a token: keyed hash of the digits (one person, one token over vendors) or
 //!   of the user id or device token. Shown is the number without its last four digits.

@@ -21,8 +21,9 @@
 //! seconds as text or milliseconds as a number (version 3), so their size decides; `payload.id` is
 //! Gupshup's for enqueued and failed and WhatsApp's afterwards, `gsId` is Gupshup's in all, and a
 //! week later it is gone: then the WhatsApp id stands, hashed since it holds the number;
-//! `billing-event` has no amount (`meta_pricing`) and is a charge of the message with its `gsId`; `errCode` is `000` on success; the published
-//! sample of an SMS report is no JSON; a query's `noOfFrags` has a space before it.
+//! `billing-event` has no amount (`meta_pricing`) and is a charge of the message with its `gsId`;
+//! `errCode` is `000` on success; the published sample of an SMS report is no JSON; a query's
+//! `noOfFrags` has a space before it.
 
 mod errors;
 

@@ -22,7 +22,8 @@
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
 //! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports
 //! without `channel` cannot be told from it). A seen report without any of these is `unknown`.
-//! `price.pricePerMessage` is the price of one SMS part and of one message elsewhere, so its unit is
+//! `price.pricePerMessage` is the price of one SMS part and of one message elsewhere, so its unit
+//! is
 //! `segment` for SMS only. Results of the billing usage API: see [`usage`].
 
 mod errors;

@@ -1,9 +1,10 @@
 //! Meta's pricing of a WhatsApp message, whichever vendor relays it: a category and no amount.
 //! <https://developers.facebook.com/docs/whatsapp/pricing>
 //!
-//! What is charged is known, what it costs is not (rate cards and `pricing_analytics` tell), so a charge
-//! has units and no amount, and of a free one the amount is zero. `CBP` bills conversations, `PMP`
-//! messages. A message that was sent is charged once it is delivered: until then its charge is
+//! What is charged is known, what it costs is not (rate cards and `pricing_analytics` tell), so a
+//! charge has units and no amount, and of a free one the amount is zero. `CBP` bills conversations,
+//! `PMP` messages. A message that was sent is charged once it is delivered: until then its charge
+//! is
 //! `estimated`, and where it fails it costs nothing.
 
 use model::vocabulary::{Basis, ChargeKind, Status, TrafficClass};

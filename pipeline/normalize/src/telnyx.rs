@@ -24,8 +24,8 @@
 //! records have other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where
 //! it is rate × parts; code 40300 means three things on three of Telnyx's pages.
 //!
-//! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports are
-//! totals over many messages: see [`usage`]. Inbound messages and other events are ignored.
+//! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports
+//! are totals over many messages: see [`usage`]. Inbound messages and other events are ignored.
 //! Channel: `type`, else `message_type`; an agent as sender means RCS.
 
 mod errors;

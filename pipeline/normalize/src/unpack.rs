@@ -1,8 +1,8 @@
 //! Compressed exports: gzip, and the ZIP archives that vendors' portals give under any name.
 //!
 //! A value that begins like one is unpacked and read as if it had come so; each file of an archive
-//! is a part of the record, in the order of its directory. What is unpacked is bounded by the record's
-//! own size, so that a small record cannot fill the memory.
+//! is a part of the record, in the order of its directory. What is unpacked is bounded by the
+//! record's own size, so that a small record cannot fill the memory.
 
 use model::vocabulary::DeadReason;
 

@@ -6,9 +6,9 @@
 //! line of a fee      ──► one charge a kind, by the same rule
 //! ```
 //! - A message's own price is per message or per segment, never both: units of one price.
-//! - The price of an event holds the carrier's fee (DESIGN.md). A fee told beside it is taken out of the
-//!   message's charge, so that its charges add up to the price. Where the fee is the larger of the
-//!   two, it was not in it.
+//! - The price of an event holds the carrier's fee (DESIGN.md). A fee told beside it is taken out
+//!   of the message's charge, so that its charges add up to the price. Where the fee is the larger
+//!   of the two, it was not in it.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 
 use model::vocabulary::{Basis, ChargeKind};

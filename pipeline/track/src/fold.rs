@@ -37,7 +37,8 @@ pub struct Event {
     pub id: u64,
     /// Event time, microseconds.
     pub time_us: i64,
-    /// Submit time, microseconds, or [`NO_TIME`]; of a line that is no message's the epoch it came in.
+    /// Submit time, microseconds, or [`NO_TIME`]; of a line that is no message's the epoch it came
+    /// in.
     pub submit_us: i64,
     /// What else it says.
     pub facet: u32,
@@ -196,8 +197,8 @@ fn charged(lines: &[Event], words: &Interner) -> Option<Outcome> {
     })
 }
 
-/// Of the lines that speak of one thing that is no message's the one that stands: what the vendor calls
-/// final, then the later basis, then the latest, then the one that came in the later epoch.
+/// Of the lines that speak of one thing that is no message's the one that stands: what the vendor
+/// calls final, then the later basis, then the latest, then the one that came in the later epoch.
 #[must_use]
 pub(crate) fn standing(lines: &[Event]) -> Option<&Event> {
     let weight = |line: &&Event| {

@@ -113,7 +113,8 @@ impl<'a> Lines<'a> {
             time_us,
             submit_us: if is_billed { epoch } else { NO_TIME },
             facet: self.facet(row, words),
-            // Bills are as many as their rows are, and their figures never repeat: they are not kept.
+            // Bills are as many as their rows are, and their figures never repeat: they are not
+            // kept.
             price: if is_billed { 0 } else { self.price(row, words) },
             segments: if is_billed { 1 } else { self.units(row) },
             status: Status::Unknown,

@@ -39,7 +39,8 @@ const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
 /// Messages that are past their 35 days leave memory once an hour of watermark.
 const EXPIRE_EVERY_US: i64 = HOUR_US;
 
-/// What is known of a bill that is no message's is kept so long after its newest line, beyond a message's
+/// What is known of a bill that is no message's is kept so long after its newest line, beyond a
+/// message's
 /// 35 days: corrections of a year are told from what they correct.
 const BILLED_KEPT_US: i64 = 365 * DAY_US;
 

@@ -198,7 +198,8 @@ impl Tracker {
         Ok(decisions)
     }
 
-    /// Decides on lines of bills, as [`Self::decide`] does on events. `epoch` is the one that is open.
+    /// Decides on lines of bills, as [`Self::decide`] does on events. `epoch` is the one that is
+    /// open.
     ///
     /// # Errors
     /// Where the batch has another shape than the canonical one.

@@ -128,9 +128,9 @@ pub fn recompute_slo(
     rows::fit(&batches, &schema, "slo_windows")
 }
 
-/// Charges as `events`, `charge_lines`, `again_messages` and `partial` among these tables say: those
-/// columns of `charges` that follow from them, and whether the message was `delivered`. At least one
-/// batch.
+/// Charges as `events`, `charge_lines`, `again_messages` and `partial` among these tables say:
+/// those columns of `charges` that follow from them, and whether the message was `delivered`. At
+/// least one batch.
 ///
 /// # Errors
 /// Where a table cannot be read.

@@ -92,8 +92,8 @@ pub fn page(dialect: Dialect) -> String {
 }
 
 /// What the view `spend` is.
-const SPEND_DOC: &str = "Charges that may be added up, by currency: no totals over messages, and of \
-                         several bases the latest.";
+const SPEND_DOC: &str = "Charges that may be added up, by currency: no totals over messages, and \
+                         of several bases the latest.";
 
 /// Name of the view of charges that may be added up.
 #[must_use]

@@ -1,11 +1,11 @@
 //! SNS's daily usage report: CSV, mostly gzipped, a row a part of a message that was published.
 //! <https://docs.aws.amazon.com/sns/latest/dg/sms_stats_usage.html>
 //!
-//! A row is a delivery event of its message, with the price of one part. Traps: the price is a part's
-//! and each part has a row, so the message costs it times `TotalParts`, however many rows came; numbers
-//! have no `+`; `DeliveryStatus` is the text that logs have as `providerResponse` and is all that
-//! tells success from failure; the time is the publication's; a report in several files repeats its
-//! heading, and a file that is loaded line by line has it as a record of its own.
+//! A row is a delivery event of its message, with the price of one part. Traps: the price is a
+//! part's and each part has a row, so the message costs it times `TotalParts`, however many rows
+//! came; numbers have no `+`; `DeliveryStatus` is the text that logs have as `providerResponse` and
+//! is all that tells success from failure; the time is the publication's; a report in several files
+//! repeats its heading, and a file that is loaded line by line has it as a record of its own.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, TrafficClass};

@@ -1,11 +1,12 @@
 //! Files that Google gives carriers: billing reports and activity logs, values with tabs between.
 //! <https://developers.google.com/business-communications/rcs-business-messaging/carriers/billing/reports>
 //!
-//! A row of a billing report is one billing event: a charge of no message that it names, with units and
-//! no price (the carrier's rate card has it). Traps: a file is one record with its heading
-//! (`--whole`); a conversation may take the place of a single message up to two days later under an id of
-//! its own; rows hold no number. A row of an activity log is what happened inside a billing event:
-//! it says no status and charges nothing, and holds the user's number, so it is counted and ignored.
+//! A row of a billing report is one billing event: a charge of no message that it names, with units
+//! and no price (the carrier's rate card has it). Traps: a file is one record with its heading
+//! (`--whole`); a conversation may take the place of a single message up to two days later under an
+//! id of its own; rows hold no number. A row of an activity log is what happened inside a billing
+//! event: it says no status and charges nothing, and holds the user's number, so it is counted and
+//! ignored.
 
 use model::time::{parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, ChargeKind, DeadReason};

@@ -1,13 +1,13 @@
 //! Results of Infobip's billing usage API: rows of columns that the result names.
 //! <https://www.infobip.com/docs/billing-usage-api>
 //!
-//! Each row is an element and a total over the period (numbers apart, which are no message's). Traps:
-//! rows are lists by position; a row is known by all its columns that are no figures; operators' fees
-//! are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the period is
-//! half open and its times have offsets without a colon; `TOTAL_PER_UNIT` is rounded by the vendor and
-//! stands as it is; a volume that is not finalised grows, so the finalised one stands whenever it came,
-//! and only it has the basis `invoice`. A failed request has no rows and is ignored. Country names
-//! are no ISO codes and tell rows apart only.
+//! Each row is an element and a total over the period (numbers apart, which are no message's).
+//! Traps: rows are lists by position; a row is known by all its columns that are no figures;
+//! operators' fees are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message
+//! parts; the period is half open and its times have offsets without a colon; `TOTAL_PER_UNIT` is
+//! rounded by the vendor and stands as it is; a volume that is not finalised grows, so the
+//! finalised one stands whenever it came, and only it has the basis `invoice`. A failed request has
+//! no rows and is ignored. Country names are no ISO codes and tell rows apart only.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason};

@@ -1,10 +1,11 @@
-//! Telnyx usage: MDR usage reports (`result` of a report) and usage reports v2 (`data` of an answer).
-//! <https://developers.telnyx.com/docs/reporting/usage-reports>
+//! Telnyx usage: MDR usage reports (`result` of a report) and usage reports v2 (`data` of an
+//! answer). <https://developers.telnyx.com/docs/reporting/usage-reports>
 //!
-//! Each row is an element and a total over the report's span; what a carrier got of it is one more line
-//! of the same element. Traps: MDR reports write every figure as text, v2 as a float with its digits,
-//! which are read as they stand; what a row is grouped by is any field that is text and no figure, so a
-//! row is known by all of them; a report that is not `COMPLETE` is not final; spans have offsets.
+//! Each row is an element and a total over the report's span; what a carrier got of it is one more
+//! line of the same element. Traps: MDR reports write every figure as text, v2 as a float with its
+//! digits, which are read as they stand; what a row is grouped by is any field that is text and no
+//! figure, so a row is known by all of them; a report that is not `COMPLETE` is not final; spans
+//! have offsets.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason};

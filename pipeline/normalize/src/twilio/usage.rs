@@ -1,11 +1,13 @@
 //! Twilio usage records: totals of a category over days.
 //! <https://www.twilio.com/docs/usage/api/usage-record>
 //!
-//! Traps: `price` is positive here and negative in a Message resource, and text either way; days are
-//! GMT and `end_date` is their last; a record grows until its days are over and later, so the one with
-//! the newest `as_of` stands; carriers' fees are categories of their own, while a message's price holds
-//! them; categories contain each other (`sms` is the sum of `sms-inbound` and `sms-outbound`,
-//! `totalprice` of everything), so what is or may be such a sum is a total that is added to nothing.
+//! Traps: `price` is positive here and negative in a Message resource, and text either way; days
+//! are GMT and `end_date` is their last; a record grows until its days are over and later, so the
+//! one with the newest `as_of` stands; carriers' fees are categories of their own, while a
+//! message's price holds them; categories contain each other (`sms` is the sum of `sms-inbound` and
+//! `sms-outbound`,
+//! `totalprice` of everything), so what is or may be such a sum is a total that is added to
+//! nothing.
 //!
 //! | category | kind | grain |
 //! |---|---|---|

@@ -7,8 +7,8 @@
 //! one record with its header (`--whole`): a row alone does not tell its columns. What breaks the
 //! table's form (an open quote) costs the record; a row with fewer or more fields only itself.
 //!
-//! Traps: offsets come with and without a colon; `network` is a code, `network_name` the carrier; a row
-//! without `total_price` tells what it will perhaps cost: its charge is `estimated`.
+//! Traps: offsets come with and without a colon; `network` is a code, `network_name` the carrier; a
+//! row without `total_price` tells what it will perhaps cost: its charge is `estimated`.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason, PriceUnit};

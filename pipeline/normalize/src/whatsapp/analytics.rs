@@ -1,10 +1,11 @@
-//! Meta's `pricing_analytics` and `conversation_analytics` of an account: what was charged over a span.
-//! <https://developers.facebook.com/docs/whatsapp/business-management-api/analytics>
+//! Meta's `pricing_analytics` and `conversation_analytics` of an account: what was charged over a
+//! span. <https://developers.facebook.com/docs/whatsapp/business-management-api/analytics>
 //!
-//! Each data point is an element and a total over its span. Traps: `start` and `end` are seconds and
-//! the account's own days, so a span may begin at any hour of UTC; `cost` is a number in the account's
-//! currency, which no field tells; `volume` counts messages, `conversation` conversations; the answer
-//! has no time of its own, so of two the one that was received later stands.
+//! Each data point is an element and a total over its span. Traps: `start` and `end` are seconds
+//! and the account's own days, so a span may begin at any hour of UTC; `cost` is a number in the
+//! account's currency, which no field tells; `volume` counts messages, `conversation`
+//! conversations; the answer has no time of its own, so of two the one that was received later
+//! stands.
 
 use model::vocabulary::{Channel, ChargeKind, DeadReason};
 

@@ -1,5 +1,5 @@
-//! The traps of vendors' money, each by name: sign, unit, days of other zones, what repeats, what is
-//! a total, what comes later, what must not leave.
+//! The traps of vendors' money, each by name: sign, unit, days of other zones, what repeats, what
+//! is a total, what comes later, what must not leave.
 
 use model::vocabulary::Source;
 use serde_json::{Value, json};

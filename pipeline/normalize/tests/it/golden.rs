@@ -1,5 +1,5 @@
-//! Every fixture against its `.expected.jsonl`: the canonical lines, the charge lines, then one line of counts
-//! and dead letters. `SENDTALLY_BLESS=1` rewrites them; read what it wrote.
+//! Every fixture against its `.expected.jsonl`: the canonical lines, the charge lines, then one
+//! line of counts and dead letters. `SENDTALLY_BLESS=1` rewrites them; read what it wrote.
 
 use std::path::Path;
 
