@@ -4,8 +4,8 @@
 //! RawBatch ─► Normalizer::batch ─┬─ source of the record (header, else the input's)
 //!                                ├─ one adapter a vendor reads the record into elements
 //!                                ├─ Emitter: times, recipient, region, keys, scrubbing
-//!                                └─► Normalized { events, charges, dead letters, a tally per input,
-//!                                                 encrypted records of dead letters (vault) }
+//!                                └─► Normalized { events, charges, dead letters and their records
+//!                                                 encrypted (vault), a tally per input }
 //! ```
 //!
 //! A record is read whole before its first element is emitted: a record that breaks off half-way
