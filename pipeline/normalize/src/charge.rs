@@ -115,6 +115,8 @@ pub(crate) struct ChargeDraft<'a> {
     pub(crate) country: Option<&'a str>,
     pub(crate) carrier: Option<&'a str>,
     pub(crate) traffic_class: TrafficClass,
+    /// What tells two lines of one charge apart that say the same: the part of a message.
+    pub(crate) part: &'a str,
     /// Whom it was for: searched for in every text, and shown in none.
     pub(crate) recipient: Option<&'a str>,
 }
@@ -140,6 +142,7 @@ impl<'a> ChargeDraft<'a> {
             country: None,
             carrier: None,
             traffic_class: TrafficClass::Unknown,
+            part: "",
             recipient: None,
         }
     }
@@ -260,7 +263,7 @@ impl Emitter<'_> {
         {
             line.message_id = Some(private_wamid(id, self.keyring, &mut hashed_id));
         }
-        self.push_line(line, recipient.as_ref());
+        self.push_line(&line, recipient.as_ref());
     }
 
     fn unit<'b>(
@@ -306,7 +309,7 @@ impl Emitter<'_> {
         let time = draft.time_us.unwrap_or(i64::MIN).to_be_bytes();
         let figure = |value: Option<i128>| value.unwrap_or(i128::MIN).to_be_bytes();
         let figures = [line.quantity, line.unit_price, line.amount].map(figure);
-        let parts: [&[u8]; 11] = [
+        let parts: [&[u8]; 12] = [
             self.origin.source.as_str().as_bytes(),
             b"line",
             &line.charge_id.0,
@@ -318,14 +321,15 @@ impl Emitter<'_> {
             line.currency.unwrap_or("").as_bytes(),
             line.invoice_id.unwrap_or("").as_bytes(),
             line.sku.unwrap_or("").as_bytes(),
+            draft.part.as_bytes(),
         ];
         self.keyring.message.hash(&parts)
     }
 
     /// Pushes a line with the token in every text that holds the recipient.
-    fn push_line(&mut self, line: ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
+    fn push_line(&mut self, line: &ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
         let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
-        let Some((needle, token)) = needle else { return self.charges.push(&line) };
+        let Some((needle, token)) = needle else { return self.charges.push(line) };
         let token = token.hex();
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
         let clean = texts.map(|text| text.map(|text| replace(text, needle, &token)));
@@ -338,7 +342,7 @@ impl Emitter<'_> {
             invoice_id: invoice_id.as_deref(),
             sku: sku.as_deref(),
             carrier: carrier.as_deref(),
-            ..line
+            ..line.clone()
         });
     }
 }

@@ -98,7 +98,8 @@ impl<'a> Table<'a> {
 
     fn plain(&mut self) -> Cow<'a, str> {
         let rest = self.text.get(self.at..).unwrap_or("");
-        let length = memchr::memchr3(self.separator, b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+        let length =
+            memchr::memchr3(self.separator, b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
         self.at += length;
         Cow::Borrowed(rest.get(..length).unwrap_or(""))
     }
@@ -156,7 +157,10 @@ mod tests {
         assert_eq!(rows, Ok(3));
         let fields = |a: &str, b: &str| Some(vec![format!("a={a}"), format!("b={b}")]);
         assert_eq!(seen, [(0, fields("1", "2")), (1, None), (2, fields("4\t4", "5"))]);
-        assert_eq!(each_row("a,b\n1,\"2", COMMA, |_, _| panic!("handed on")), Err(Syntax { at: 6 }));
+        assert_eq!(
+            each_row("a,b\n1,\"2", COMMA, |_, _| panic!("handed on")),
+            Err(Syntax { at: 6 })
+        );
     }
 
     #[test]

@@ -95,12 +95,7 @@ const fn has_numbers(channel: Channel) -> bool {
 }
 
 impl<'a> Recipient<'a> {
-    pub(crate) fn new(
-        text: &'a str,
-        source: Source,
-        channel: Channel,
-        keyring: &Keyring,
-    ) -> Self {
+    pub(crate) fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
         // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
         // user ids: there only a plus sign makes a number.
         let is_own =
@@ -486,7 +481,10 @@ fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b st
 }
 
 /// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
-pub(crate) fn upper_case<'b, const N: usize>(code: &str, buffer: &'b mut [u8; N]) -> Option<&'b str> {
+pub(crate) fn upper_case<'b, const N: usize>(
+    code: &str,
+    buffer: &'b mut [u8; N],
+) -> Option<&'b str> {
     buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);

@@ -321,8 +321,8 @@ fn read(
     }
     for file in files {
         let unpacked = file.unpack();
-        let read = unpacked
-            .and_then(|bytes| read_bytes(source, &bytes, view.headers, scratch, emitter));
+        let read =
+            unpacked.and_then(|bytes| read_bytes(source, &bytes, view.headers, scratch, emitter));
         if let Err(dead) = read {
             emitter.dead(dead);
         }

@@ -45,7 +45,6 @@ struct Leaf<'a> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every leaf is a status; a box allocates")]
 enum LeafKind<'a> {
     Status(Report<'a>),
     Billing(billing::Billing<'a>),

@@ -70,7 +70,10 @@ pub(crate) struct Columns<'a> {
     currency: &'a StringArray,
 }
 
-pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a dyn Array, TrackError> {
+pub(crate) fn column<'a>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a dyn Array, TrackError> {
     batch.column_by_name(name).map(AsRef::as_ref).ok_or(TrackError::Column { name })
 }
 
@@ -81,7 +84,10 @@ pub(crate) fn fixed<'a>(
     column(batch, name)?.as_fixed_size_binary_opt().ok_or(TrackError::Column { name })
 }
 
-pub(crate) fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, TrackError> {
+pub(crate) fn text<'a>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a StringArray, TrackError> {
     column(batch, name)?.as_string_opt().ok_or(TrackError::Column { name })
 }
 

@@ -21,10 +21,10 @@ use model::keys::Id16;
 use model::schema::{self};
 use model::vocabulary::{Basis, ChargeKind, ClosedBy, Disposition, Grain};
 
-use crate::coded::CodedBuilder;
-use crate::facet::{Interner, TextId};
 use crate::billed;
 use crate::charges::Charge;
+use crate::coded::CodedBuilder;
+use crate::facet::{Interner, TextId};
 use crate::fold::{self, Latency, Outcome};
 use crate::slice::RowRef;
 use crate::tracker::{TrackError, Tracker};

@@ -97,7 +97,12 @@ pub(crate) struct Footer {
 
 impl Footer {
     pub(crate) fn to_bytes(self) -> [u8; FOOTER_BYTES] {
-        let head = [magic(words::VERSION), self.n_messages, self.n_tracked, self.newest_us.cast_unsigned()];
+        let head = [
+            magic(words::VERSION),
+            self.n_messages,
+            self.n_tracked,
+            self.newest_us.cast_unsigned(),
+        ];
         let parts = [self.due, self.words, self.filter, self.index];
         let parts = parts.iter().flat_map(|part| [part.offset, part.length, part.checksum]);
         let mut values = [0; 17];

@@ -360,9 +360,7 @@ impl Slice {
         let was = before.as_ref().map(Contribution::of);
         cx.changes.replace(was.as_ref(), &Contribution::of(&now));
         let same = |was: &Outcome| {
-            was.charges == now.charges
-                && was.cohort_us == now.cohort_us
-                && was.series == now.series
+            was.charges == now.charges && was.cohort_us == now.cohort_us && was.series == now.series
         };
         let had = before.as_ref().map_or(0, |was| kinds(&was.charges));
         self.mark(Changed {

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, UInt32Type};
-use arrow_array::RecordBatch;
 use track::Decision;
 
 /// Input, offset, element.
@@ -71,7 +71,9 @@ fn places(batch: &RecordBatch) -> impl Iterator<Item = Place> + '_ {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array};
+    use arrow_array::{
+        ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array,
+    };
 
     use super::*;
 

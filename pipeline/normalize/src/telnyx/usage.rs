@@ -122,7 +122,8 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
 fn is_figure(name: &str) -> bool {
     const WORDS: [&str; 9] =
         ["cost", "parts", "sent", "delivered", "received", "count", "fee", "rate", "currency"];
-    let ends = |word: &&str| name.strip_suffix(*word).map(|head| head.is_empty() || head.ends_with('_'));
+    let ends =
+        |word: &&str| name.strip_suffix(*word).map(|head| head.is_empty() || head.ends_with('_'));
     WORDS.iter().filter_map(ends).any(|is_figure| is_figure)
 }
 
@@ -172,8 +173,8 @@ fn row(
     let mut row = Row::default();
     scratch.identity.clear();
     let identity = &mut scratch.identity;
-    let read = Cursor::new(text)
-        .object_or_skip(|cursor, key| row_field(cursor, key, &mut row, identity));
+    let read =
+        Cursor::new(text).object_or_skip(|cursor, key| row_field(cursor, key, &mut row, identity));
     if read != Ok(true) || !row.cost.is_present() {
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
     }
@@ -188,7 +189,8 @@ fn row(
     let figures = Figures { quantity, unit_price: None, amount: out.figure(&row.cost) };
     let kind = if is_parts { ChargeKind::Segment } else { ChargeKind::Message };
     let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
-    charge.is_final = report.status.text().is_some_and(|word| word.eq_ignore_ascii_case("complete"));
+    charge.is_final =
+        report.status.text().is_some_and(|word| word.eq_ignore_ascii_case("complete"));
     charge.period_us = [start, end];
     charge.time_us = out.time(&report.updated, parse_rfc3339);
     charge.currency = out.text(&row.currency);

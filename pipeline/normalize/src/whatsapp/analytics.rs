@@ -116,9 +116,8 @@ fn emit(answer: &Answer<'_>, point: &Point<'_>, out: &mut Emitter<'_>) {
     let dims = [&point.country, &point.phone, &point.tier, &point.kind, &point.category];
     let dims = dims.map(told);
     let direction = told(&point.direction);
-    let parts: [&[u8]; 8] = [
-        &bytes[0], &bytes[1], &dims[0], &dims[1], &dims[2], &dims[3], &dims[4], &direction,
-    ];
+    let parts: [&[u8]; 8] =
+        [&bytes[0], &bytes[1], &dims[0], &dims[1], &dims[2], &dims[3], &dims[4], &direction];
     let is_conversations = point.conversations.is_present();
     let (kind, quantity) = match is_conversations {
         true => (ChargeKind::Conversation, out.figure(&point.conversations)),

@@ -125,7 +125,10 @@ fn an_amazon_conversation_is_charged_once_however_many_events_tell_it() {
     let told = [event("m-1", "RCS_DELIVERED"), event("m-2", "RCS_DELIVERED")];
     let told = told.map(|event| one(Source::AwsEum, &event));
     assert_eq!(told[0]["charge_id"], told[1]["charge_id"]);
-    assert_eq!((&told[0]["kind"], &told[0]["amount"]), (&json!("conversation"), &json!("0.012000000")));
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["amount"]),
+        (&json!("conversation"), &json!("0.012000000"))
+    );
 }
 
 #[test]
@@ -136,21 +139,23 @@ fn sns_tells_a_parts_price_in_each_of_its_rows() {
         0.00592,1,2\n\
         2026-11-20T12:00:00Z,s,447700900143,Promotional,Unknown error attempting to reach phone,\
         0.00592,2,2\n";
-    let rows = lines(&run(Some(Source::AwsSns), &[Case::value(csv)]));
+    let rows = bill(Source::AwsSns, csv);
     assert_eq!(rows.len(), 2);
     for row in &rows {
-        assert_eq!((&row["price_unit"], &row["segments"]), (&json!("segment"), &json!(2)));
-        assert_eq!((&row["status"], &row["is_final"]), (&json!("failed"), &json!(true)));
+        assert_eq!((&row["kind"], &row["quantity"]), (&json!("segment"), &json!("2.000000000")));
+        assert_eq!(row["amount"], "0.011840000", "of both parts");
     }
-    assert_ne!(rows[0]["event_id"], rows[1]["event_id"], "each part's row is a fact");
-    assert_eq!(rows[0]["message_key"], rows[1]["message_key"]);
+    assert_ne!(rows[0]["line_id"], rows[1]["line_id"], "each part's row is a fact");
+    assert_eq!(rows[0]["charge_id"], rows[1]["charge_id"]);
 }
 
 #[test]
 fn a_vonage_row_without_a_price_tells_an_estimate() {
     let row = |estimate: &str, total: &str| {
-        let csv = format!("message_id,status,provider,currency,estimated_price,total_price\n\
-            m,delivered,sms,EUR,{estimate},{total}\n");
+        let csv = format!(
+            "message_id,status,provider,currency,estimated_price,total_price\n\
+            m,delivered,sms,EUR,{estimate},{total}\n"
+        );
         bill(Source::Vonage, csv)
     };
     assert_eq!(row("0.04", "")[0]["basis"], "estimated");
@@ -192,7 +197,8 @@ fn what_whatsapp_calls_free_costs_nothing() {
 #[test]
 fn a_conversation_is_charged_once_however_many_messages_say_so() {
     let told = |id: &str| {
-        let mut status = status("delivered", &json!({"pricing_model": "CBP", "category": "utility"}));
+        let mut status =
+            status("delivered", &json!({"pricing_model": "CBP", "category": "utility"}));
         status["id"] = json!(id);
         status["conversation"] = json!({"id": "c1", "origin": {"type": "utility"}});
         one(Source::Whatsapp, &status)

@@ -1,8 +1,6 @@
 //! Rules of a message's charges, and that they are a function of the set of what was said.
 
-use model::vocabulary::{
-    Channel, ErrorClass, ReceiptClass, Source, Status, TrafficClass,
-};
+use model::vocabulary::{Channel, ErrorClass, ReceiptClass, Source, Status, TrafficClass};
 use proptest::prelude::*;
 
 use super::Basis::{Estimated, Vendor};
@@ -41,8 +39,7 @@ const EVENT: Saying = Saying {
     is_line: false,
     units: 1,
 };
-const FEE: Saying =
-    Saying { nanos: Some(3_050_000), kind: CarrierFee, is_line: true, ..EVENT };
+const FEE: Saying = Saying { nanos: Some(3_050_000), kind: CarrierFee, is_line: true, ..EVENT };
 
 fn events(sayings: &[Saying], words: &mut Interner) -> Vec<Event> {
     let facet = words.facet(FACET);
@@ -74,9 +71,8 @@ fn charges(sayings: &[Saying]) -> Vec<(ChargeKind, Basis, u32, Option<i128>)> {
     let mut words = Interner::default();
     let mut events = events(sayings, &mut words);
     let outcome = fold(&mut events, false, &words).unwrap();
-    let shown = |charge: &Charge| {
-        (charge.kind, charge.basis, charge.quantity, charge.amount_nanos())
-    };
+    let shown =
+        |charge: &Charge| (charge.kind, charge.basis, charge.quantity, charge.amount_nanos());
     outcome.charges.iter().map(shown).collect()
 }
 

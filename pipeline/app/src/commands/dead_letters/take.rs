@@ -94,8 +94,8 @@ pub(super) fn restrict(now: Normalized, elements: &BTreeSet<u32>) -> Outcome<Nor
 }
 
 fn only(rows: &RecordBatch, elements: &BTreeSet<u32>) -> Outcome<RecordBatch> {
-    let wanted: BooleanArray = elements_of(rows)?
-        .iter().map(|element| element.map(|at| elements.contains(&at))).collect();
+    let wanted: BooleanArray =
+        elements_of(rows)?.iter().map(|element| element.map(|at| elements.contains(&at))).collect();
     Ok(filter_record_batch(rows, &wanted)?)
 }
 
