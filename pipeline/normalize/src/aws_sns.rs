@@ -200,16 +200,6 @@ fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitt
     out.event(&draft);
 }
 
-/// Whether a text says that a delivery failed, where no `status` does: what is not known to mean
-/// that a carrier or phone took it.
-fn is_failure(response: &str) -> bool {
-    let response = response.trim().trim_end_matches('.');
-    let is = |text: &str| response.eq_ignore_ascii_case(text);
-    !is("Delivered")
-        && !is("Message has been accepted by phone")
-        && !is("Message has been accepted by phone carrier")
-}
-
 fn reading(
     word: &str,
     response: Option<&str>,

@@ -116,6 +116,8 @@ pub(crate) struct ChargeDraft<'a> {
     pub(crate) country: Option<&'a str>,
     pub(crate) carrier: Option<&'a str>,
     pub(crate) traffic_class: TrafficClass,
+    /// What tells two lines of one charge apart that say the same: the part of a message.
+    pub(crate) part: &'a str,
     /// Whom it was for: searched for in every text, and shown in none.
     pub(crate) recipient: Option<&'a str>,
 }
@@ -141,6 +143,7 @@ impl<'a> ChargeDraft<'a> {
             country: None,
             carrier: None,
             traffic_class: TrafficClass::Unknown,
+            part: "",
             recipient: None,
         }
     }
@@ -307,7 +310,7 @@ impl Emitter<'_> {
         let time = draft.time_us.unwrap_or(i64::MIN).to_be_bytes();
         let figure = |value: Option<i128>| value.unwrap_or(i128::MIN).to_be_bytes();
         let figures = [line.quantity, line.unit_price, line.amount].map(figure);
-        let parts: [&[u8]; 11] = [
+        let parts: [&[u8]; 12] = [
             self.origin.source.as_str().as_bytes(),
             b"line",
             &line.charge_id.0,
@@ -319,6 +322,7 @@ impl Emitter<'_> {
             line.currency.unwrap_or("").as_bytes(),
             line.invoice_id.unwrap_or("").as_bytes(),
             line.sku.unwrap_or("").as_bytes(),
+            draft.part.as_bytes(),
         ];
         self.keyring.message.hash(&parts)
     }

@@ -1,17 +1,19 @@
 //! SNS's daily usage report: CSV, mostly gzipped, a row a part of a message that was published.
 //! <https://docs.aws.amazon.com/sns/latest/dg/sms_stats_usage.html>
 //!
-//! A row is a delivery event of its message, with the price of one part. Traps: the price is a
-//! part's and each part has a row, so the message costs it times `TotalParts`, however many rows
-//! came; numbers have no `+`; `DeliveryStatus` is the text that logs have as `providerResponse` and
-//! is all that tells success from failure; the time is the publication's; a report in several files
-//! repeats its heading, and a file that is loaded line by line has it as a record of its own.
+//! A row is a charge of its message. Traps: the price is a part's and each part has a row, so the
+//! message costs it times `TotalParts`, however many rows came; numbers have no `+`; the only time
+//! is the publication's, so what `DeliveryStatus` says has no time of its own and outcomes are left
+//! to the logs; a report in several files repeats its heading, and a file that is loaded line by
+//! line has it as a record of its own.
 
+use model::money::ONE;
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, PriceUnit, TrafficClass};
+use model::vocabulary::{Channel, ChargeKind, DeadReason, TrafficClass};
 
+use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::csv;
-use crate::draft::{Dead, Draft, Place};
+use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
 use crate::json::Scalar;
 
@@ -26,7 +28,6 @@ struct Row<'a> {
     id: Scalar<'a>,
     to: Scalar<'a>,
     kind: Scalar<'a>,
-    status: Scalar<'a>,
     price: Scalar<'a>,
     part: Scalar<'a>,
     parts: Scalar<'a>,
@@ -70,7 +71,6 @@ fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Dea
                 "MessageId" => &mut row.id,
                 "DestinationPhoneNumber" => &mut row.to,
                 "MessageType" => &mut row.kind,
-                "DeliveryStatus" => &mut row.status,
                 "PriceInUSD" => &mut row.price,
                 "PartNumber" => &mut row.part,
                 "TotalParts" => &mut row.parts,
@@ -84,32 +84,26 @@ fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Dea
 }
 
 fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
-    let (id, response) = match (row.id.text(), row.status.text()) {
-        (Some(id), Some(response)) => (id, response),
-        (None, _) => return out.dead_at(DeadReason::MissingId, format!("{place}/MessageId")),
-        _ => return out.dead_at(DeadReason::MissingStatus, format!("{place}/DeliveryStatus")),
+    let Some(id) = row.id.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/MessageId"));
     };
-    let word = if super::is_failure(response) { "FAILURE" } else { "SUCCESS" };
-    let (outcome, class) = super::reading(word, Some(response), out);
-    let time = out.time(&row.time, parse_rfc3339);
-    let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
-    let part = out.text(&row.part).unwrap_or("");
-    let event_parts: [&[u8]; 5] =
-        [b"usage", id.as_bytes(), response.as_bytes(), part.as_bytes(), &time_bytes];
-    let mut draft = Draft::new(id, Channel::Sms, outcome);
-    draft.event_parts = &event_parts;
-    draft.vendor_status = Some(response);
-    draft.error_class = class;
-    draft.event_time_us = time;
-    draft.recipient = out.text(&row.to);
-    draft.traffic_class = match out.text(&row.kind) {
+    let parts = out.segments(&row.parts).unwrap_or(1);
+    let figures = Figures {
+        quantity: Some(i128::from(parts) * ONE),
+        unit_price: out.price(&row.price).map(|price| price.0),
+        amount: None,
+    };
+    let subject = Subject::Message { id, key_part: "" };
+    let mut charge = ChargeDraft::new(subject, ChargeKind::Segment, figures);
+    charge.part = out.text(&row.part).unwrap_or("");
+    charge.time_us = out.time(&row.time, parse_rfc3339);
+    charge.currency = Some("USD");
+    charge.channel = Channel::Sms;
+    charge.traffic_class = match out.text(&row.kind) {
         Some("Transactional") => TrafficClass::Transactional,
         Some("Promotional") => TrafficClass::Marketing,
         _ => TrafficClass::Unknown,
     };
-    draft.segments = out.segments(&row.parts);
-    draft.price = out.price(&row.price);
-    draft.price_unit = PriceUnit::Segment;
-    draft.currency = draft.price.map(|_| "USD");
-    out.event(&draft);
+    charge.recipient = out.text(&row.to);
+    out.charge(&charge);
 }

@@ -139,14 +139,14 @@ fn sns_tells_a_parts_price_in_each_of_its_rows() {
         0.00592,1,2\n\
         2026-11-20T12:00:00Z,s,447700900143,Promotional,Unknown error attempting to reach phone,\
         0.00592,2,2\n";
-    let rows = lines(&run(Some(Source::AwsSns), &[Case::value(csv)]));
+    let rows = bill(Source::AwsSns, csv);
     assert_eq!(rows.len(), 2);
     for row in &rows {
-        assert_eq!((&row["price_unit"], &row["segments"]), (&json!("segment"), &json!(2)));
-        assert_eq!((&row["status"], &row["is_final"]), (&json!("failed"), &json!(true)));
+        assert_eq!((&row["kind"], &row["quantity"]), (&json!("segment"), &json!("2.000000000")));
+        assert_eq!(row["amount"], "0.011840000", "of both parts");
     }
-    assert_ne!(rows[0]["event_id"], rows[1]["event_id"], "each part's row is a fact");
-    assert_eq!(rows[0]["message_key"], rows[1]["message_key"]);
+    assert_ne!(rows[0]["line_id"], rows[1]["line_id"], "each part's row is a fact");
+    assert_eq!(rows[0]["charge_id"], rows[1]["charge_id"]);
 }
 
 #[test]
