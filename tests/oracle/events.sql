@@ -137,7 +137,10 @@ SELECT
     END AS error_code,
     m.segments,
     abs(m.price) AS price,
-    CASE WHEN m.price IS NOT NULL THEN m.price_unit_kind ELSE 'none' END AS price_unit,
+    CASE WHEN m.price IS NULL THEN 'none'
+         -- Infobip's pricePerMessage is the price of a part of an SMS, else of a message.
+         WHEN m.source = 'infobip' AND m.variant <> 'infobip.sms' THEN 'message'
+         ELSE m.price_unit_kind END AS price_unit,
     CASE WHEN m.price IS NOT NULL THEN upper(m.currency) END AS currency
 FROM mapped AS m
 LEFT JOIN status_rank AS r USING (status)
