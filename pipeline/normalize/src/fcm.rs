@@ -22,8 +22,10 @@ use model::time::{MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::{Answer, each_document, instant};
+use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::Record;
@@ -73,9 +75,9 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
     each_document(record.value, out, element)
 }
 
-fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
+fn document<'a>(text: &'a str, drift: &'a Drift) -> Result<Option<Document<'a>>, Syntax> {
     let mut document = Document::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "name" => &mut document.name,
             "event" => &mut document.event,
@@ -100,7 +102,7 @@ fn document(text: &str) -> Result<Option<Document<'_>>, Syntax> {
                 return cursor.skip();
             }
             _ if document.answer.field(cursor, key)? => return Ok(()),
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -124,11 +126,11 @@ fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
                 return cursor
                     .object_or_skip(|cursor, key| match key {
                         "message" => message(cursor, request),
-                        _ => cursor.skip(),
+                        _ => cursor.other(),
                     })
                     .map(|_| ());
             }
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -150,11 +152,11 @@ fn message<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
                             request.label = cursor.scalar()?;
                             Ok(())
                         }
-                        _ => cursor.skip(),
+                        _ => cursor.other(),
                     })
                     .map(|_| ());
             }
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -179,18 +181,18 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
                     failure.code = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             Ok(())
         }),
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     Ok(failure)
 }
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
-    let document = document(text)?.ok_or_else(unknown)?;
+    let document = document(text, out.drift)?.ok_or_else(unknown)?;
     if document.is_aggregate {
         out.ignored("delivery_data");
         return Ok(());
@@ -201,7 +203,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     if document.answer.body.is_some() || document.answer.http_status().is_present() {
         let text = document.answer.body_text();
         // A proxy's answer has an empty body or a page: then the HTTP status decides.
-        let body = self::document(&text).ok().flatten().unwrap_or_default();
+        let body = self::document(&text, out.drift).ok().flatten().unwrap_or_default();
         if body.is_aggregate {
             out.ignored("delivery_data");
             return Ok(());
@@ -429,3 +431,26 @@ fn class_of_word(word: &str) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://firebase.google.com/docs/cloud-messaging",
+    variants: &[
+        events("answer of a send, JSON", &["send_answer.json"]),
+        events("answer, the sender's record", &["wrapped_answer.json", "wrapped_errors.json"]),
+        events("row of the BigQuery export, JSON", &["export_rows.json", "export_errors.json"]),
+        ignored("aggregated delivery data, JSON", &["delivery_data.json"]),
+    ],
+    documented: &[
+        "@type",
+        "bulk_id",
+        "data",
+        "message",
+        "message_type",
+        "notification",
+        "priority",
+        "reason",
+        "sdk_platform",
+        "statusCode",
+    ],
+};

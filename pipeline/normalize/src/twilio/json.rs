@@ -51,7 +51,7 @@ struct Page<'a> {
 
 /// Reads a JSON record.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut page = Page::default();
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -120,7 +120,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "type" => &mut item.event_type,
         "id" => &mut item.event_id,
         "time" => &mut item.envelope_time,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -138,7 +138,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "numberOfSegments" => &mut item.segments,
         "timestamp" => &mut item.timestamp,
         "dateUpdated" => &mut item.updated,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())

@@ -58,6 +58,11 @@ pub(super) fn read_csv(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut table = csv::Table::new(text);
     let mut header = Vec::new();
     table.row(&mut header)?;
+    for name in &header {
+        if Item::default().slot(name).is_none() {
+            out.drift.other("", name);
+        }
+    }
     let mut at = 0;
     while table.row(&mut row)? {
         let place = Place { parent: "", at: Some(at) };
@@ -133,24 +138,3 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "message_id, status, error_code, event time, price"),
-    ("account", "account_id"),
-    ("message_id", "message_id"),
-    ("logical_id", "client_ref"),
-    ("channel", "provider, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "error_code"),
-    ("event_time", "date_finalized, else where it is not final date_received"),
-    ("submit_time", "date_received"),
-    ("recipient_token", "to"),
-    ("country", "country, else the number's region"),
-    ("mcc", "network, first three digits"),
-    ("mnc", "network, the rest"),
-    ("carrier", "network_name"),
-    ("sender", "from"),
-    ("price", "total_price, else estimated_price"),
-    ("currency", "currency"),
-];
