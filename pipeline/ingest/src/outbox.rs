@@ -60,9 +60,12 @@ struct Context(Arc<State>);
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka");
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.0.is_failing.store(true, Ordering::Relaxed);
+        let is_down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        // While nobody answers that is told again and again: once is enough.
+        if is_down && self.0.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%error, reason, "kafka");
+        } else {
+            tracing::warn!(%error, reason, "kafka");
         }
         let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
         if errors.len() >= ERRORS_MAX {
