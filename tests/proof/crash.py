@@ -170,6 +170,8 @@ class Stage:
         weights = [70, self.play.freezes, 8, 3, 6, 3 if self.play.disk_mb else 0,
                    10 if self.store else 0]
         name = self.dice.choices(names, weights)[0]
+        if self.store and not self.acts["store away"]:
+            name = "store away"  # once at least, whatever the dice say
         self.acts[name] += 1
         print(f"{time.monotonic() - self.began:7.1f} s  epoch {self.cast.head()[0]:6}  {name}",
               flush=True)

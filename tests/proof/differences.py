@@ -123,23 +123,31 @@ def evidence_differences(
 
 
 def follows(state: str, evidence: dict[str, object]) -> bool:
-    """Whether a state follows from its counts, by the rule of DESIGN.md and nothing of ours."""
+    """Whether a state follows from its counts: a breach opens an episode and fires, what is none any
+    more ends one that was pending, and a short window that burns slowly resolves. Only how sure the
+    burn is (`burn_floor`) is taken as it is told."""
     budget = 1 - float(str(evidence["target"]))
+    short, long = evidence["short"], evidence["long"]
+    assert isinstance(short, dict) and isinstance(long, dict)
 
-    def burn(name: str) -> float | None:
-        window = evidence[name]
-        assert isinstance(window, dict)
+    def burn(window: dict[str, float]) -> float | None:
         settled = window["good"] + window["bad"]
         return window["bad"] / settled / budget if settled else None
 
-    short, long = burn("short"), burn("long")
+    def breach(slack: float) -> bool:
+        burns = [burn(short), burn(long)]
+        sure = (long["burn_floor"] or 0) >= low and long["bad"] >= evidence["min_bad"]
+        return sure and all(one is not None and one >= limit * (1 + slack) for one in burns)
+
     limit, low = (float(str(evidence[name])) for name in ("burn_threshold", "resolve_burn"))
     if state in ("pending", "firing"):
-        return short is not None and long is not None and min(short, long) >= limit * (1 - 1e-9)
-    if state == "resolved":
-        return short is None or short < low * (1 + 1e-9)
-    # Back to inactive: too slow, or too few messages to be sure.
-    return state == "inactive"
+        return breach(-1e-9)
+    if state == "inactive":
+        return not breach(1e-9)
+    now = burn(short)
+    if now is None:
+        return state == "resolved" and long["good"] + long["bad"] + long["pending"] == 0
+    return state == "resolved" and now < low * (1 + 1e-9)
 
 
 def unnamed(data: Path) -> list[str]:

@@ -8,18 +8,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 HERE = Path(__file__).resolve().parent
-for near in (HERE.parent / "it", HERE.parent / "servers"):
+for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
     sys.path.insert(0, str(near))
 
 import sendtally  # noqa: E402
 from conftest import SEED  # noqa: E402
+from differences import follows  # noqa: E402
 
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
 
-def play(tmp_path: Path, *more: str) -> dict[str, object]:
+def play(tmp_path: Path, *more: str) -> dict[str, Any]:
     """The report of a play."""
     binary = sendtally.binary().with_name("sendtally-proof")
     assert binary.exists(), f"{binary}: build it with cargo build -p app --features proof"
@@ -43,4 +47,29 @@ def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
 def test_nor_on_an_object_store_that_is_away_now_and_then(tmp_path: Path) -> None:
     told = play(tmp_path, "--store", "--events", "50000", "--rate", "500", "--kills", "5")
     assert told["kills"] >= 5 and told["alerts"] > 0, told
+    assert told["acts"]["store away"] > 0, told
     assert (told["lost"], told["doubled"]) == (0, 0), told
+
+
+def judged(short: tuple[int, int], long: tuple[int, int], pending: int = 0) -> dict[str, object]:
+    """Evidence with these good and bad messages; a budget of 10 %, a limit of 5, 2 to resolve."""
+    def window(counts: tuple[int, int]) -> dict[str, float]:
+        good, bad = counts
+        return {"good": good, "bad": bad, "pending": pending, "burn_floor": 3.0}
+    return {"target": 0.9, "burn_threshold": 5.0, "resolve_burn": 2.0, "min_bad": 10,
+            "short": window(short), "long": window(long)}
+
+
+@pytest.mark.parametrize(("evidence", "states"), [
+    (judged((10, 90), (200, 300)), {"pending", "firing"}),
+    (judged((10, 90), (4, 6)), {"inactive"}),  # too few bad ones
+    (judged((10, 90), (900, 100)), {"inactive"}),
+    (judged((95, 5), (200, 300)), {"inactive", "resolved"}),
+    (judged((0, 0), (0, 0)), {"inactive", "resolved"}),
+    (judged((0, 0), (0, 0), pending=3), {"inactive"}),
+])
+def test_a_state_follows_from_its_counts_and_no_other_does(
+    evidence: dict[str, object], states: set[str]
+) -> None:
+    all_states = ("inactive", "pending", "firing", "resolved")
+    assert {state for state in all_states if follows(state, evidence)} == states
