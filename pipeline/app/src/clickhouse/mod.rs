@@ -35,8 +35,9 @@ use plan::{Batch, Origin, PLAN_ROWS, Plan};
 const PLAN: &str = "plan";
 /// Key in the manifest's values: makes the tokens of two data directories differ.
 const JOB_ID: &str = "job_id";
-/// Between two plans, unless rows abound: an insert a second and table is what a server likes.
-const PLAN_GAP: Duration = Duration::from_millis(900);
+/// Between two plans, unless rows abound. Epochs of a second make it an insert a second and table,
+/// which is what a server likes; a gap near theirs would miss every other epoch.
+const PLAN_GAP: Duration = Duration::from_millis(300);
 /// First and longest rest after a failure, and the longest while a drain waits.
 const BACK_OFF: (Duration, Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(30), Duration::from_secs(2));
