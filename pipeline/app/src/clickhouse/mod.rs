@@ -35,9 +35,6 @@ use plan::{Batch, Origin, PLAN_ROWS, Plan};
 const PLAN: &str = "plan";
 /// Key in the manifest's values: makes the tokens of two data directories differ.
 const JOB_ID: &str = "job_id";
-/// Between two plans, unless rows abound. Epochs of a second make it an insert a second and table,
-/// which is what a server likes; a gap near theirs would miss every other epoch.
-const PLAN_GAP: Duration = Duration::from_millis(300);
 /// First and longest rest after a failure, and the longest while a drain waits.
 const BACK_OFF: (Duration, Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(30), Duration::from_secs(2));
@@ -62,7 +59,6 @@ pub(crate) struct Loader {
     ready: bool,
     rest: Duration,
     not_before: Instant,
-    planned: Option<Instant>,
     shared: Shared,
 }
 
@@ -109,7 +105,6 @@ impl Loader {
             ready: false,
             rest: BACK_OFF.0,
             not_before: Instant::now(),
-            planned: None,
             shared: shared.clone(),
         };
         if !begun {
@@ -245,13 +240,8 @@ impl Loader {
         if !next.moves(&self.plan) && told {
             return Ok(false);
         }
-        let rows: u64 = next.batches.iter().map(|batch| batch.rows).sum();
-        let soon = self.planned.is_some_and(|at| at.elapsed() < PLAN_GAP);
-        if soon && rows < plan::BATCH_ROWS && !self.shared.stopping() {
-            return Ok(false);
-        }
+        // At once: epochs of a second make it an insert a second and table, which a server likes.
         self.announce(next, false)?;
-        self.planned = Some(Instant::now());
         Ok(true)
     }
 

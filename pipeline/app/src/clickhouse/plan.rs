@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, Outcome};
 
 /// A batch closes with the epoch that reaches so many rows.
-pub(crate) const BATCH_ROWS: u64 = 100_000;
+const BATCH_ROWS: u64 = 100_000;
 const BATCH_STEP: usize = 100_000;
 /// Rows of one plan: a restart sends at most these again, and the rest of the last file.
 pub(crate) const PLAN_ROWS: u64 = 1_000_000;
