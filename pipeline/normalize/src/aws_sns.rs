@@ -20,8 +20,10 @@
 //! numbers, so an MNC has lost its leading zeros (it gets them back where only one network can be
 //! meant) and 0 is unknown; logs of successes may be a sample; the documented sample is no JSON;
 //! the log event's id, where an envelope holds it, is the event's. The usage report (CSV, a row a
-//! part) is billing and ignored row by row, also where each line is a record. `priceInUSD` is the
-//! price of the whole message. Logs of other protocols are ignored.
+//! part): see [`usage`]. `priceInUSD` is the price of the whole message. Logs of other protocols
+//! are ignored.
+
+mod usage;
 
 use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
@@ -34,8 +36,6 @@ use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::operators;
 
-/// Columns of a usage report.
-const USAGE_COLUMNS: usize = 8;
 /// Longest dwell time.
 const DWELL_MAX_US: i64 = 35 * DAY_US;
 
@@ -66,19 +66,17 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let rows = aws::billing_rows(record.value);
-    if let Some(rows) = rows.or(is_usage_row(record.value).then_some(1)) {
+    if usage::is_report(record.value) {
+        return usage::read(record.value, out);
+    }
+    if let Some(rows) = aws::billing_rows(record.value) {
         (0..rows).for_each(|_| out.ignored("billing_usage"));
         return Ok(());
     }
+    if usage::is_row(record.value) {
+        return usage::read_row(record.value, out);
+    }
     aws::each_event(record.value, out, &mut log)
-}
-
-/// A row of the usage report without its heading: files are loaded line by line.
-fn is_usage_row(text: &str) -> bool {
-    let mut fields = text.trim().split(',');
-    let is_timed = fields.next().is_some_and(|field| parse_rfc3339(field).is_some());
-    is_timed && fields.count() == USAGE_COLUMNS - 1
 }
 
 fn log(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {

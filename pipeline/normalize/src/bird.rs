@@ -17,15 +17,19 @@
 //! now; times have a `T` or a space; `webhook-id` identifies a delivery attempt's event, but it is
 //! a header and so no part of the event id.
 //!
-//! Money: `cost.amount` is the whole message's, net of tax. Without it the components are added; a
-//! null one is not priced, which is not zero. An event repeats what is known at its time and
-//! webhooks come in any order: a later price is a new event, and the one that is latest by the
+//! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
+//! carrier's fee and a charge of its own, which the price holds. Without it the components are
+//! added; a null one is not priced, which is not zero. An event repeats what is known at its time
+//! and webhooks come in any order: a later price is a new event, and the one that is latest by the
 //! event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{
+    Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass,
+};
 
+use crate::charge::ChargeDraft;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::explain::{self, Explanation};
@@ -317,6 +321,10 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
+    // What is passed through is the carrier's, and part of the price.
+    if let Some(fee) = out.price(&item.passthrough).filter(|_| draft.price.is_some()) {
+        out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
+    }
 }
 
 /// The event's time; of a resource the time at which it came to its status.

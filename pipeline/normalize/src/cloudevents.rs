@@ -8,14 +8,16 @@
 //!
 //! Traps: an event is identified by `source` and `id` together; the message is `data.message_id`,
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
-//! only where `unit` says segments.
+//! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the
+//! message.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::time::parse_rfc3339;
-use model::vocabulary::{DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::answer::each_document;
+use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
@@ -200,6 +202,10 @@ fn emit(
         return Err(Dead::new(DeadReason::UnknownVariant, format!("{place}/data")));
     }
     let missing = |reason, field| Dead::new(reason, format!("{place}{data_path}/{field}"));
+    if let (Some(id), None, None, true) = (id, word, typed, data.amount.is_present()) {
+        charge(event, id, out);
+        return Ok(());
+    }
     let id = id.ok_or_else(|| missing(DeadReason::MissingId, "message_id"))?;
     let word = word.or(typed).ok_or_else(|| missing(DeadReason::MissingStatus, "status"))?;
     out.counters.unreadable_fields += unreadable;
@@ -233,6 +239,28 @@ fn emit(
     draft.currency = out.text(&data.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
     Ok(())
+}
+
+/// What the message of this id costs, told without a status. The price is of all units together.
+fn charge(event: &Event<'_>, id: &str, out: &mut Emitter<'_>) {
+    let data = &event.data;
+    out.counters.unreadable_fields += data.unreadable;
+    let told = Folded::new(out.text(&data.unit).unwrap_or(""));
+    let kind = match told.as_str().trim_end_matches('s') {
+        "segment" | "part" => ChargeKind::Segment,
+        word => ChargeKind::parse(word).unwrap_or(ChargeKind::Message),
+    };
+    let figures = Figures {
+        quantity: out.figure(&data.units),
+        unit_price: None,
+        amount: out.figure(&data.amount),
+    };
+    let mut charge = ChargeDraft::new(Subject::Message { id, key_part: "" }, kind, figures);
+    charge.currency = out.text(&data.currency);
+    charge.time_us = out.time(&event.time, parse_rfc3339);
+    charge.channel = words::channel(out.text(&data.channel).unwrap_or(""));
+    charge.recipient = out.text(&data.recipient);
+    out.charge(&charge);
 }
 
 fn known_outcome(word: &str) -> Option<Outcome> {

@@ -15,6 +15,9 @@
 //! Traps: only `message.data` is signed, so attributes decide nothing; the envelope's `messageId`
 //! is Pub/Sub's; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
 //! AgentMessage holds the number, so only its last segment is kept. The agent is the sender.
+//! Carriers' files (billing reports, activity logs) are tables: see [`carrier`].
+
+mod carrier;
 
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
@@ -61,6 +64,9 @@ pub(crate) fn read(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
+    if carrier::is_table(record.value) {
+        return carrier::read(record.value, out);
+    }
     let event = event_of(record.value)?;
     if event.answer.body.is_some() || event.answer.http_status().is_present() {
         return answered(&event.answer, scratch, out);

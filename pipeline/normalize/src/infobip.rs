@@ -22,9 +22,11 @@
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
 //! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports
 //! without `channel` cannot be told from it). A seen report without any of these is `unknown`.
-//! `price.pricePerMessage` is the price of one part, so its unit is `segment`.
+//! `price.pricePerMessage` is the price of one SMS part and of one message elsewhere, so its unit
+//! is `segment` for SMS only. Results of the billing usage API: see [`usage`].
 
 mod errors;
+mod usage;
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
@@ -90,11 +92,15 @@ struct Price<'a> {
 struct Envelope<'a> {
     reports: List<'a, Report<'a>>,
     has_results: bool,
-    is_usage: bool,
+    usage: usage::Result<'a>,
 }
 
 /// Reads one record.
-pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+pub(crate) fn read(
+    record: &Record<'_>,
+    identity: &mut Vec<u8>,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
     let mut cursor = Cursor::new(record.value);
     let mut envelope = Envelope::default();
     let mut single = None;
@@ -114,7 +120,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         Some(report) if !report.is_damaged && is_report(&report) => {
             emit(&report, Place { parent: "", at: None }, out)
         }
-        Some(_) if envelope.is_usage => out.ignored("billing_usage"),
+        Some(_) if envelope.usage.is_told() => usage::emit(&envelope.usage, identity, out)?,
         _ => return Err(Dead::new(DeadReason::Envelope, "/results")),
     }
     Ok(())
@@ -141,9 +147,8 @@ fn outermost<'a>(
             envelope.has_results = true;
             envelope.reports.read(cursor, report)
         }
-        "requestId" | "response" | "failureMessage" => {
-            envelope.is_usage = true;
-            cursor.skip()
+        "requestId" | "response" | "failureMessage" | "metadata" => {
+            usage::field(cursor, key, &mut envelope.usage)
         }
         _ => field(cursor, key, &mut single),
     })?;
@@ -336,7 +341,10 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         (draft.mcc, draft.mnc) = network.unzip();
     }
     draft.price = out.price(&report.price.per_message);
-    draft.price_unit = PriceUnit::Segment;
+    draft.price_unit = match channel {
+        Channel::Sms => PriceUnit::Segment,
+        _ => PriceUnit::Message,
+    };
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
 }

@@ -82,6 +82,11 @@ impl<'a, T> List<'a, T> {
         Ok(())
     }
 
+    /// The first.
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.held.get(0)
+    }
+
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.held.len() + self.later.iter().map(|(_, count)| count).sum::<usize>()

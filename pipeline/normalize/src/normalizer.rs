@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
+use model::charge::ChargeBatchBuilder;
 use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
@@ -19,6 +20,7 @@ use crate::emit::{Emitter, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
+use crate::unpack;
 use crate::vault::{Position, Vault, VaultError};
 use crate::{
     apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
@@ -27,7 +29,7 @@ use crate::{
 };
 
 /// Largest record that is read. Kafka's own default limit is 1 MiB; a larger one is no webhook.
-const VALUE_BYTES_MAX: usize = 16 << 20;
+pub(crate) const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What a [`Normalizer`] needs to know.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub struct Normalizer {
     settings: Settings,
     vault: Option<Arc<Vault>>,
     builder: EventBatchBuilder,
+    charges: ChargeBatchBuilder,
     scratch: Scratch,
     counters: Counters,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Scratch {
     pub(crate) form: Form,
     /// Decoded base64.
     pub(crate) bytes: Vec<u8>,
+    /// What identifies a charge, joined.
+    pub(crate) identity: Vec<u8>,
 }
 
 /// A record as an adapter sees it.
@@ -81,6 +86,8 @@ impl<'a> Record<'a> {
 pub struct Normalized {
     /// Canonical events, `model::event::CANONICAL_SCHEMA`.
     pub events: RecordBatch,
+    /// Lines of bills, `model::charge::LINE_SCHEMA`.
+    pub charges: RecordBatch,
     /// What could not be read.
     pub dead: Vec<DeadLetter>,
     /// The records of that.
@@ -89,7 +96,7 @@ pub struct Normalized {
     pub tallies: Vec<Tally>,
 }
 
-/// Records and elements of one input in a batch: `elements = events + ignored + dead`.
+/// Records and elements of one input in a batch: `elements = events + charges + ignored + dead`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Which input.
@@ -102,8 +109,10 @@ pub struct Tally {
     pub last_offset: i64,
     /// Leaf elements.
     pub elements: i64,
-    /// Elements that gave an event.
+    /// Elements that gave an event, perhaps with charges.
     pub events: i64,
+    /// Elements that gave charges and no event.
+    pub charges: i64,
     /// Recognised elements that are no delivery.
     pub ignored: i64,
     /// Dead letters.
@@ -141,6 +150,7 @@ impl Normalizer {
             settings,
             vault: None,
             builder: EventBatchBuilder::default(),
+            charges: ChargeBatchBuilder::default(),
             scratch: Scratch::default(),
             counters: Counters::default(),
         }
@@ -189,7 +199,8 @@ impl Normalizer {
             }
         }
         let events = self.builder.finish(inputs)?;
-        Ok(Normalized { events, dead, dead_records: records, tallies })
+        let charges = self.charges.finish(inputs)?;
+        Ok(Normalized { events, charges, dead, dead_records: records, tallies })
     }
 
     /// What is kept of a record with dead letters.
@@ -259,6 +270,7 @@ impl Normalizer {
             keyring: &self.settings.keyring,
             regional: &self.settings.regional,
             builder: &mut self.builder,
+            charges: &mut self.charges,
             dead,
             counters: &mut self.counters,
             tally,
@@ -301,14 +313,39 @@ fn read(
     if is_required && verdict.verified != Some(true) {
         return Err(Dead::new(DeadReason::Unverified, verdict.reason.unwrap_or("no_key")));
     }
-    let value = std::str::from_utf8(view.value)
+    let Some(files) = unpack::files(view.value, VALUE_BYTES_MAX)? else {
+        return read_bytes(source, view.value, view.headers, scratch, emitter);
+    };
+    if files.is_empty() {
+        emitter.ignored("empty");
+    }
+    for file in files {
+        let unpacked = file.unpack();
+        let read =
+            unpacked.and_then(|bytes| read_bytes(source, &bytes, view.headers, scratch, emitter));
+        if let Err(dead) = read {
+            emitter.dead(dead);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a record's bytes, or a file that it packs.
+fn read_bytes(
+    source: Source,
+    value: &[u8],
+    headers: Headers<'_>,
+    scratch: &mut Scratch,
+    emitter: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let value = std::str::from_utf8(value)
         .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
     // A byte order mark is no part of any format here.
     let value = value.strip_prefix('\u{feff}').unwrap_or(value);
-    let record = Record { value, headers: view.headers };
+    let record = Record { value, headers };
     match source {
         Source::Twilio => twilio::read(&record, scratch, emitter),
-        Source::Infobip => infobip::read(&record, emitter),
+        Source::Infobip => infobip::read(&record, &mut scratch.identity, emitter),
         Source::GoogleRbm => google_rbm::read(&record, scratch, emitter),
         Source::Whatsapp => whatsapp::read(&record, emitter),
         Source::Apns => apns::read(&record, emitter),
@@ -355,6 +392,7 @@ fn tally_row(tallies: &mut Vec<Tally>, rows: &mut Vec<usize>, record: &RawRecord
         last_offset: record.offset,
         elements: 0,
         events: 0,
+        charges: 0,
         ignored: 0,
         dead: 0,
         newest_ingest_us: None,

@@ -22,6 +22,7 @@
 //! else SMS. The sender is `From`, else the messaging service.
 
 mod json;
+mod usage;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 

@@ -22,7 +22,6 @@
 //!
 //! Channel: SMS for receipts; `channel` in Messages; `provider` in reports, without one SMS.
 
-mod csv;
 mod errors;
 mod messages;
 mod reports;
@@ -30,6 +29,7 @@ mod reports;
 use model::time::{parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::csv;
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
@@ -38,6 +38,9 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
+
+/// A column without which a report's row is none.
+const ID_COLUMN: &str = "message_id";
 
 /// A receipt, a status callback or a report's row: which one, its id tells.
 #[derive(Debug, Default)]
@@ -121,13 +124,17 @@ pub(crate) fn read(
     if Cursor::new(value).kind() != Kind::Scalar {
         return json(record.value, out);
     }
-    if csv::is_table(value) {
+    if is_table(value) {
         return reports::read_csv(value, out);
     }
     if value.starts_with('"') || !value.contains('=') {
         return Err(Dead::new(DeadReason::Syntax, "byte 0"));
     }
     form(value, scratch, out)
+}
+
+fn is_table(text: &str) -> bool {
+    csv::is_table(text.trim_ascii(), csv::COMMA, ID_COLUMN)
 }
 
 fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
@@ -307,7 +314,7 @@ pub(crate) fn explain(text: &str) -> Option<Explanation> {
         ("Messages status callback", messages::COLUMNS)
     } else if has("messageId") || text.contains("messageId=") {
         ("SMS delivery receipt", RECEIPT)
-    } else if has("records") || has("message_id") || csv::is_table(text.trim_ascii()) {
+    } else if has("records") || has("message_id") || is_table(text) {
         ("report row", reports::COLUMNS)
     } else {
         return None;

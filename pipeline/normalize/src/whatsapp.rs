@@ -13,10 +13,14 @@
 //! Traps: ids are base64 around the recipient's number (see `emit`); `recipient_id` has no `+`
 //! and is empty for users with a name, then `recipient_user_id` names them; in groups the
 //! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
-//! there is no amount, pricing only names a category; BSPs add a `billing-event` change.
+//! there is no amount, pricing only names a category (`meta_pricing`); BSPs add a `billing-event`
+//! change, which is a charge of the message that it names. `pricing_analytics`: see [`analytics`].
 //!
 //! Gupshup relays these webhooks with an id of its own, `gs_id`, which stands for the message there
 //! (`gs_app_id` for the account), with `enqueued`, and with milliseconds in some timestamps.
+
+mod analytics;
+mod billing;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
@@ -24,6 +28,7 @@ use crate::answer;
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::meta_pricing::Pricing;
 use crate::normalizer::Record;
 use crate::words;
 
@@ -40,9 +45,9 @@ struct Leaf<'a> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every leaf is a status; a box allocates")]
 enum LeafKind<'a> {
     Status(Report<'a>),
+    Billing(billing::Billing<'a>),
     Other(&'static str),
     Damaged,
 }
@@ -57,7 +62,8 @@ struct Report<'a> {
     recipient_user: Scalar<'a>,
     participant: Scalar<'a>,
     callback_data: Scalar<'a>,
-    category: Scalar<'a>,
+    pricing: Pricing<'a>,
+    conversation: Scalar<'a>,
     origin: Scalar<'a>,
     code: Scalar<'a>,
     sender: Option<usize>,
@@ -73,6 +79,7 @@ struct Webhook<'a> {
     /// One a `value` object: the business' number.
     senders: Elements<Scalar<'a>>,
     gs_app: Scalar<'a>,
+    has_analytics: bool,
     shape: Shape,
     entry: usize,
     change: usize,
@@ -112,6 +119,9 @@ pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         cursor.object(|cursor, key| outermost(cursor, key, &mut hook, &mut single))?;
     }
     cursor.end()?;
+    if hook.has_analytics {
+        return analytics::read(text, out);
+    }
     if hook.shape == Shape::Entry {
         hook.entry_ids.push(single.id.clone());
     }
@@ -150,6 +160,10 @@ fn outermost<'a>(
         "value" if cursor.kind() == Kind::Object => {
             hook.shape = Shape::Change;
             value(cursor, hook)
+        }
+        "pricing_analytics" | "conversation_analytics" => {
+            hook.has_analytics = true;
+            cursor.skip()
         }
         "gs_app_id" => {
             hook.gs_app = cursor.scalar()?;
@@ -249,8 +263,11 @@ fn value_field<'a>(
             cursor.skip()
         }
         "billing" => {
-            hold(cursor, hook, LeafKind::Other("billing"), 0)?;
-            cursor.skip()
+            let mut billing = billing::Billing::default();
+            let read = |cursor: &mut Cursor<'a>, key: &str| billing.field(cursor, key);
+            let is_object = cursor.object_or_skip(read)?;
+            let kind = if is_object { LeafKind::Billing(billing) } else { LeafKind::Damaged };
+            hold(cursor, hook, kind, 0)
         }
         "metadata" => {
             cursor.object_or_skip(|cursor, key| match key {
@@ -306,9 +323,13 @@ fn report_field<'a>(
         "recipient_user_id" => &mut report.recipient_user,
         "recipient_participant_id" => &mut report.participant,
         "biz_opaque_callback_data" => &mut report.callback_data,
-        "pricing" => return inner(cursor, "category", &mut report.category),
+        "pricing" => return report.pricing.read(cursor),
         "conversation" => {
             cursor.object_or_skip(|cursor, key| match key {
+                "id" => {
+                    report.conversation = cursor.scalar()?;
+                    Ok(())
+                }
                 "origin" => inner(cursor, "type", &mut report.origin),
                 _ => cursor.skip(),
             })?;
@@ -355,6 +376,7 @@ fn path(hook: &Webhook<'_>, leaf: &Leaf<'_>) -> String {
 fn emit(hook: &Webhook<'_>, leaf: &Leaf<'_>, out: &mut Emitter<'_>) {
     let report = match &leaf.kind {
         LeafKind::Other(kind) => return out.ignored(kind),
+        LeafKind::Billing(billing) => return billing::emit(hook, leaf, billing, out),
         LeafKind::Damaged => return out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
         LeafKind::Status(report) => report,
     };
@@ -397,9 +419,10 @@ fn event(
     // `emit` looks for one recipient only, and this event may name the person twice.
     let clean = callback_data.and_then(|text| without_user(text, report, draft.recipient, out));
     draft.logical_id = clean.as_deref().or(callback_data);
-    let category = out.text(&report.category).or_else(|| report.origin.text());
+    let category = out.text(&report.pricing.category).or_else(|| report.origin.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
+    report.pricing.charge_beside(&draft, report.conversation.text(), out);
 }
 
 /// The text with a token where it holds a user id that is not this event's recipient.

@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use ingest::read_bytes;
 use model::keys::{Keyring, hex};
 use model::record::{Input, RawBatch, SignatureRule};
-use normalize::{Normalizer, Settings, text};
+use normalize::{Normalized, Normalizer, Settings, text};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use track::Tracker;
@@ -24,6 +24,7 @@ struct Totals {
     records: i64,
     elements: i64,
     events: i64,
+    charges: i64,
     dead: i64,
     ignored: i64,
 }
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     let signatures = config::signatures_of(args.config.as_deref())?;
     let mut normalizer = Normalizer::new(Settings { keyring, signatures, regional });
     let mut totals = Totals::default();
-    let mut charged: Vec<RecordBatch> = Vec::new();
+    let mut charged: Vec<Normalized> = Vec::new();
     needs_source(source, &args.shape)?;
     let mut files = args.files.clone();
     if files.is_empty() {
@@ -57,14 +58,16 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
             let normalized = normalizer.batch(&batch, &inputs)?;
             report(&normalized, file, &mut totals);
             if args.table == NormalizeTable::Charges {
-                charged.push(normalized.events);
+                charged.push(normalized);
                 return Ok(());
             }
             print(&normalized.events)
         })?;
     }
     if args.table == NormalizeTable::Charges {
-        print(&charges(&charged)?)?;
+        for rows in charges(&charged)? {
+            print(&rows)?;
+        }
     }
     summary(&totals, &normalizer);
     if args.strict && totals.dead > 0 { Err(Failure::told(1)) } else { Ok(()) }
@@ -101,11 +104,12 @@ fn print(rows: &RecordBatch) -> Outcome<()> {
     written(out.flush())
 }
 
-fn report(normalized: &normalize::Normalized, file: &Path, totals: &mut Totals) {
+fn report(normalized: &Normalized, file: &Path, totals: &mut Totals) {
     for tally in &normalized.tallies {
         totals.records += tally.records;
         totals.elements += tally.elements;
         totals.events += tally.events;
+        totals.charges += tally.charges;
         totals.dead += tally.dead;
         totals.ignored += tally.ignored;
     }
@@ -127,6 +131,7 @@ fn summary(totals: &Totals, normalizer: &Normalizer) {
         "records": totals.records,
         "elements": totals.elements,
         "events": totals.events,
+        "charges": totals.charges,
         "dead": totals.dead,
         "ignored": totals.ignored,
         "counters": counters(normalizer),
@@ -160,12 +165,15 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
     told
 }
 
-/// The charges that these events make, as the pipeline would count them.
-fn charges(events: &[RecordBatch]) -> Outcome<RecordBatch> {
+/// The charges that these events and lines of bills make, as the pipeline would count them.
+fn charges(normalized: &[Normalized]) -> Outcome<Vec<RecordBatch>> {
     let mut tracker = Tracker::new(0..track::SLICES, usize::MAX);
-    for batch in events {
-        let rows: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect();
-        tracker.decide(batch, &rows, None)?;
+    let all = |batch: &RecordBatch| -> Vec<u32> {
+        (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect()
+    };
+    for Normalized { events, charges, .. } in normalized {
+        tracker.decide(events, &all(events), None)?;
+        tracker.decide_lines(charges, &all(charges), (0, None))?;
     }
     Ok(tracker.close_epoch(0, None, 0)?.charges)
 }

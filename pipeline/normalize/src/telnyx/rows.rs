@@ -2,8 +2,9 @@
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
-use model::vocabulary::{DeadReason, PriceUnit};
+use model::vocabulary::{ChargeKind, DeadReason, PriceUnit};
 
+use crate::charge::ChargeDraft;
 use crate::draft::Draft;
 use crate::emit::{Emitter, network_digits};
 use crate::json::Scalar;
@@ -101,6 +102,10 @@ pub(super) fn emit(message: &Message<'_>, path: std::fmt::Arguments<'_>, out: &m
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&message.currency).filter(|_| price.is_some());
     out.event(&draft);
+    if let Some(fee) = out.price(&row.carrier_fee).filter(|_| price.is_some()) {
+        let fee = ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0));
+        out.charge_too(&fee);
+    }
 }
 
 /// The cost with the carrier's fee: where it is just rate × parts, the fee comes on top.

@@ -86,7 +86,8 @@ pub(crate) fn normalizer() -> Normalizer {
 pub(crate) fn run(source: Option<Source>, cases: &[Case]) -> Normalized {
     let normalized = normalizer().batch(&batch(cases), &[input(source)]).unwrap();
     for tally in &normalized.tallies {
-        assert_eq!(tally.elements, tally.events + tally.ignored + tally.dead);
+        let told = tally.events + tally.charges + tally.ignored + tally.dead;
+        assert_eq!(tally.elements, told);
     }
     let sum = |of: fn(&normalize::Tally) -> i64| normalized.tallies.iter().map(of).sum::<i64>();
     assert_eq!(sum(|tally| tally.events), i64::try_from(normalized.events.num_rows()).unwrap());
@@ -104,6 +105,20 @@ pub(crate) fn text(normalized: &Normalized) -> String {
     let mut out = Vec::new();
     for row in 0..normalized.events.num_rows() {
         normalize::text::write_json_line(&normalized.events, row, &mut out);
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// Charge lines as JSON.
+pub(crate) fn charges(normalized: &Normalized) -> Vec<serde_json::Value> {
+    let text = charge_text(normalized);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn charge_text(normalized: &Normalized) -> String {
+    let mut out = Vec::new();
+    for row in 0..normalized.charges.num_rows() {
+        normalize::text::write_json_line(&normalized.charges, row, &mut out);
     }
     String::from_utf8(out).unwrap()
 }

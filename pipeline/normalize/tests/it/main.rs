@@ -8,6 +8,7 @@
     reason = "a test that cannot go on must fail, with the place"
 )]
 
+mod charges;
 mod cpaas;
 mod damage;
 mod dead;
