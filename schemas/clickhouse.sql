@@ -252,6 +252,10 @@ ORDER BY (`topic`, `partition`, `epoch`)
 SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1, ttl_only_drop_parts = 1
 COMMENT 'What became of every offset and every element: end - start = records + gaps; elements = accepted + duplicate + late + dead + ignored.';
 
+ALTER TABLE `sendtally`.`charges` MODIFY COLUMN `unit_price` Nullable(Decimal(18, 9)) COMMENT 'Price of one unit; null where the vendor tells none.' CODEC(ZSTD(1));
+
+ALTER TABLE `sendtally`.`charges` MODIFY COLUMN `amount` Nullable(Decimal(38, 9)) COMMENT 'What it costs, negative for a credit: the vendor''s total, else quantity x unit_price; null where the vendor tells units and no price (WhatsApp, RCS billing reports).' CODEC(ZSTD(1));
+
 ALTER TABLE `sendtally`.`charges` ADD COLUMN IF NOT EXISTS `grain` LowCardinality(Nullable(String)) COMMENT 'message, item, period (a total over messages: never add it to theirs); null = message, in rows of before this column.' AFTER `traffic_class`;
 
 CREATE TABLE IF NOT EXISTS `sendtally`.`charge_lines`
