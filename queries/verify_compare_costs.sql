@@ -3,7 +3,7 @@
 -- kept.costs_from, whose rows retention may have dropped.
 --
 -- again_charges are the recomputed charges (verify_charges.sql): those of messages whose price is known
--- count, at their message's cohort time. Series are those that the cardinality guard admitted
+-- count (nothing in no currency is none), at their message's cohort time. Series are those that the cardinality guard admitted
 -- (verify_fold.sql).
 WITH charged AS (
     SELECT
@@ -35,7 +35,9 @@ WITH charged AS (
     CROSS JOIN (
         VALUES (60, 60000000), (300, 300000000), (3600, 3600000000), (86400, 86400000000)
     ) AS lengths (window_s, length_us)
-    WHERE again.message_key IS NOT NULL AND again.amount IS NOT NULL
+    WHERE again.message_key IS NOT NULL
+      AND again.amount IS NOT NULL
+      AND (again.amount <> 0 OR again.currency IS NOT NULL)
 ),
 
 again AS (

@@ -90,11 +90,15 @@ const fn slot(status: Status, is_final: bool) -> usize {
 impl Contribution {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         let pane_us = floor(outcome.cohort_us, PANE_US);
-        // Units without a price cost what nobody knows: they are in `charges` and in no window.
+        // Units without a price cost what nobody knows: they are in `charges` and in no window. Nor
+        // is what is free where the others have no price (WhatsApp): a window of zeros would say
+        // that all of it was.
+        let is_money = |charge: &Charge, amount: &i128| *amount != 0 || charge.currency.0 != 0;
         let cost = |charge: &Charge| {
+            let amount_nanos = charge.amount_nanos().filter(|amount| is_money(charge, amount))?;
             Some(CostContribution {
                 pane: (pane_us, outcome.series, charge.currency, charge.kind),
-                amount_nanos: charge.amount_nanos()?,
+                amount_nanos,
                 quantity: charge.quantity,
                 delivered: outcome.is_final && outcome.status.is_delivered(),
             })
