@@ -34,10 +34,10 @@ use model::vocabulary::{
 
 use crate::answer::{instant, member};
 use crate::aws::{self, Unwrapped};
+use crate::catalogue::{Module, billing, events, ignored};
 use crate::charge::{ChargeDraft, Subject};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, network_digits};
-use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 
@@ -80,7 +80,8 @@ pub(crate) fn read(
 
 fn event(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut event = Event::default();
-    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
+    Cursor::watched(item.text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
     let word = event.event_type.text().or_else(|| event.status.text());
     if event.is_inbound && word.is_none() {
         out.ignored(inbound_kind(&event.body));
@@ -120,7 +121,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> Resul
             event.is_inbound = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -266,32 +267,38 @@ fn price(event: &Event<'_>, out: &mut Emitter<'_>) -> Option<Nanos> {
     sum.filter(|_| !is_too_large).map(Nanos)
 }
 
-const EVENT: &[(&str, &str)] = &[
-    ("event_id", "messageId, eventType, and whether the event is final"),
-    ("account", "the envelope's"),
-    ("message_id", "messageId"),
-    ("channel", "begin of eventType"),
-    ("status", "end of eventType; messageStatus where that is FAILED or TTL_EXPIRED"),
-    ("is_final", "isFinal, else the status table"),
-    ("vendor_status", "eventType, or the messageStatus that decides"),
-    ("event_time", "eventTimestamp"),
-    ("submit_time", "messageRequestTimestamp"),
-    ("recipient_token", "destinationPhoneNumber"),
-    ("country", "isoCountryCode"),
-    ("mcc", "mcc"),
-    ("mnc", "mnc"),
-    ("sender", "originationPhoneNumber"),
-    ("traffic_class", "messageType"),
-    ("segments", "totalMessageParts"),
-    ("price", "totalMessagePrice and totalCarrierFee, added"),
-    ("currency", "always USD"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_event = text.contains("eventType") || text.contains("messageStatus");
-    is_event.then_some(Explanation { variant: "event", columns: EVENT })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html",
+    variants: &[
+        events("event, JSON", &["sms_delivered.json", "rcs_life.json", "failures.json"]),
+        events("conversation session, JSON", &["conversation.json"]),
+        events(
+            "in an SNS notification, JSON in JSON",
+            &["sns_notification.json", "sns_to_lambda.json", "sqs.json"],
+        ),
+        events("in EventBridge, JSON", &["event_bridge.json"]),
+        events("in a Kinesis record, base64 of JSON", &["kinesis.json"]),
+        events("in CloudWatch logs, JSON in JSON", &["cloudwatch_logs.json", "log_line.txt"]),
+        events("Firehose objects, one behind the other", &["concatenated.txt"]),
+        billing("cost and usage report, CSV", &["cost_and_usage.txt"]),
+        ignored("inbound message, handshake", &["inbound.json", "handshake.json"]),
+    ],
+    documented: &[
+        "agentIsoCountryCode",
+        "context",
+        "conversationInitiatingMessageType",
+        "destinationNumber",
+        "eventVersion",
+        "isInternationalSend",
+        "messageEncoding",
+        "messageStatusDescription",
+        "originationNumber",
+        "protectConfiguration",
+        "rcsBusinessId",
+        "rcsMetadata",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -29,9 +29,9 @@ use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::aws::{self, Unwrapped};
+use crate::catalogue::{Module, billing, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, network_digits};
-use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::operators;
@@ -81,7 +81,8 @@ pub(crate) fn read(
 
 fn log(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut log = Log::default();
-    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut log))?;
+    Cursor::watched(item.text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut log))?;
     if log.is_other_protocol {
         out.ignored("other_protocol");
         return Ok(());
@@ -104,7 +105,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result<()
             log.status = cursor.scalar()?;
             Ok(())
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -125,7 +126,7 @@ fn notification<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Re
     let slot = match key {
         "messageId" => &mut log.message_id,
         "timestamp" => &mut log.timestamp,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -147,7 +148,7 @@ fn delivery<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result
             log.is_other_protocol = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -244,30 +245,18 @@ const FAILURES: &[(&str, Status, ErrorClass)] = &[
     ("Unknown error attempting to reach phone", Status::Failed, ErrorClass::Unknown),
 ];
 
-const LOG: &[(&str, &str)] = &[
-    (
-        "event_id",
-        "the log event's id, else message key, providerResponse and notification.timestamp",
-    ),
-    ("account", "the envelope's"),
-    ("message_id", "notification.messageId"),
-    ("channel", "always sms"),
-    ("status", "status and delivery.providerResponse"),
-    ("vendor_status", "delivery.providerResponse, else status"),
-    ("event_time", "notification.timestamp, UTC, plus delivery.dwellTimeMs (UntilDeviceAck)"),
-    ("submit_time", "notification.timestamp, UTC"),
-    ("recipient_token", "delivery.destination"),
-    ("mcc", "delivery.mcc"),
-    ("mnc", "delivery.mnc, with leading zeros where the registry of operators tells them"),
-    ("carrier", "delivery.phoneCarrier"),
-    ("traffic_class", "delivery.smsType"),
-    ("segments", "delivery.numberOfMessageParts"),
-    ("price", "delivery.priceInUSD"),
-    ("currency", "always USD"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_log = text.contains("notification") && text.contains("delivery");
-    is_log.then_some(Explanation { variant: "SMS delivery log", columns: LOG })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.aws.amazon.com/sns/latest/dg/sms_stats_cloudwatch.html",
+    variants: &[
+        events("delivery log, JSON", &["delivered.json", "successes.json", "failures.json"]),
+        events(
+            "in CloudWatch logs, JSON in JSON",
+            &["cloudwatch_logs.json", "filtered_log_events.json", "log_line.txt"],
+        ),
+        events("in CloudWatch logs, base64 of JSON", &["cloudwatch_plain_base64.json"]),
+        billing("daily usage report, CSV", &["usage_report.txt", "usage_row.txt"]),
+        ignored("log of another protocol, JSON", &["other_protocol.json"]),
+    ],
+    documented: &["attempts"],
+};

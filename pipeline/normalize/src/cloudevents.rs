@@ -17,6 +17,7 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, events};
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -75,7 +76,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         time: header("ce_time", "http-ce-time"),
         ..Event::default()
     };
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     event.has_data = data(&mut cursor, &mut event.data)?;
     cursor.end()?;
     emit(&event, Place { parent: "", at: None }, "", out)
@@ -86,7 +87,7 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
     let mut encoded = Scalar::Missing;
     let mut event = Event::default();
     let mut bare = Data::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "source" => &mut event.source,
@@ -110,7 +111,7 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
         decoded = bytes
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| Dead::new(DeadReason::BadEncoding, format!("{place}/data_base64")))?;
-        let mut cursor = Cursor::new(&decoded);
+        let mut cursor = Cursor::watched(&decoded, out.drift);
         event.has_data = data(&mut cursor, &mut event.data)?;
         cursor.end()?;
     }
@@ -142,11 +143,11 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Re
                     data.error_code = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             });
         }
         "billing" => return part(cursor, data, billing),
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -171,7 +172,7 @@ fn billing<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Resul
         "units" => &mut data.units,
         "unit" => &mut data.unit,
         "price" => return part(cursor, data, price),
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -181,7 +182,7 @@ fn price<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<
     let slot = match key {
         "amount" => &mut data.amount,
         "currency" => &mut data.currency,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -278,3 +279,19 @@ fn known_outcome(word: &str) -> Option<Outcome> {
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     known_outcome(word).unwrap_or_else(|| out.unknown_status())
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://cloudevents.io",
+    variants: &[
+        events(
+            "structured, JSON",
+            &["in_app_delivered.json", "structured_with_headers.record.json"],
+        ),
+        events("batch, JSON", &["batch.json"]),
+        events("binary, data in the value and the rest in headers", &["binary.record.json"]),
+        events("data in base64", &["data_base64.json"]),
+        events("data alone, JSON", &["data_alone.json"]),
+    ],
+    documented: &["datacontenttype", "provider", "specversion", "subject", "text"],
+};

@@ -19,6 +19,7 @@ use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, Status, TimeSour
 use crate::carriers::Carriers;
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
+use crate::drift::Drift;
 use crate::json::Scalar;
 use crate::normalizer::Tally;
 use crate::operators::{self, Operator};
@@ -67,6 +68,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) charges: &'a mut ChargeBatchBuilder,
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
+    /// Told of fields that no adapter knows.
+    pub(crate) drift: &'a Drift,
     pub(crate) tally: &'a mut Tally,
     /// Dead letters of the batch at which this record has given all it may.
     pub(crate) dead_end: usize,

@@ -30,10 +30,10 @@ mod errors;
 use model::vocabulary::{Channel, ChargeKind, DeadReason, Status};
 
 use crate::answer;
+use crate::catalogue::{Module, billing, events};
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::meta_pricing::Pricing;
@@ -125,8 +125,10 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
             name => sms_slot(&mut item.sms, name),
         };
         // Of a repeated name the first value stands.
-        if let Some(slot) = slot.filter(|slot| !slot.is_present()) {
-            *slot = value;
+        match slot {
+            Some(slot) if !slot.is_present() => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -149,7 +151,7 @@ fn sms_slot<'s, 'a>(sms: &'s mut Sms<'a>, name: &str) -> Option<&'s mut Scalar<'
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     let mut is_metas = false;
@@ -248,13 +250,13 @@ fn detail_field<'a>(
                 let slot = match key {
                     "type" => &mut payload.conversation,
                     "id" => &mut payload.conversation_id,
-                    _ => return cursor.skip(),
+                    _ => return cursor.other(),
                 };
                 *slot = cursor.scalar()?;
                 Ok(())
             })?;
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     }
     Ok(())
 }
@@ -369,58 +371,31 @@ fn unknown(out: &mut Emitter<'_>) -> Outcome {
     out.unknown_status()
 }
 
-const SMS: &[(&str, &str)] = &[
-    ("event_id", "externalId, eventType or status, errCode, event time"),
-    ("message_id", "externalId"),
-    ("channel", "channel, else sms"),
-    ("status", "eventType, in a query status"),
-    ("vendor_status", "eventType, in a query status"),
-    ("error_code", "errCode"),
-    ("error_class", "errCode, else cause"),
-    ("event_time", "eventTs or deliveredTS"),
-    ("recipient_token", "destAddr or phoneNo"),
-    ("sender", "srcAddr or mask"),
-    ("segments", "noOfFrags"),
-];
-
-const EVENT: &[(&str, &str)] = &[
-    ("event_id", "message key, payload.type, error code, event time"),
-    ("account", "app"),
-    ("message_id", "payload.gsId, else payload.id, hashed where it holds a number"),
-    ("channel", "whatsapp"),
-    ("status", "payload.type"),
-    ("vendor_status", "payload.type"),
-    ("error_code", "payload.payload.code"),
-    ("event_time", "payload.payload.ts, else timestamp"),
-    ("recipient_token", "payload.destination"),
-    ("traffic_class", "pricing.category, else conversation.type"),
-];
-
-const RELAYED: &[(&str, &str)] = &[
-    ("event_id", "gs_id, status, recipient_participant_id"),
-    ("account", "gs_app_id"),
-    ("message_id", "statuses.gs_id, else statuses.id, hashed where it holds a number"),
-    ("channel", "whatsapp"),
-    ("status", "statuses.status, of failed by errors.code"),
-    ("vendor_status", "statuses.status"),
-    ("error_code", "errors.code of the first error"),
-    ("event_time", "statuses.timestamp, its size tells seconds from milliseconds"),
-    ("recipient_token", "recipient_participant_id, else recipient_id, else recipient_user_id"),
-    ("sender", "metadata.display_phone_number"),
-    ("traffic_class", "pricing.category, else conversation.origin.type"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("entry") || has("statuses") || has("gs_id") {
-        ("WhatsApp event, version 3", RELAYED)
-    } else if has("payload") || has("gsId") {
-        ("WhatsApp event, version 2", EVENT)
-    } else if text.is_empty() || text.contains("externalId") {
-        ("SMS delivery report", SMS)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.gupshup.io/docs/real-time-delivery-reports",
+    variants: &[
+        events(
+            "SMS report, GET",
+            &["sms_query_success.record.json", "sms_query_failure.record.json"],
+        ),
+        events("SMS reports, form field with JSON", &["sms_form_response.record.json"]),
+        events("SMS reports, JSON", &["sms_array.json"]),
+        events("message event v2, JSON", &["whatsapp_events.json", "whatsapp_enqueued.json"]),
+        events("message event v3 (Meta's), JSON", &["v3_statuses.json", "v3_bare_status.json"]),
+        billing("billing event, JSON", &["billing.json", "v3_billing.json"]),
+    ],
+    documented: &[
+        "deductions",
+        "id",
+        "messaging_product",
+        "object",
+        "policy",
+        "reason",
+        "references",
+        "status",
+        "type",
+        "version",
+        "whatsappMessageId",
+    ],
+};

@@ -31,6 +31,7 @@ mod usage;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::catalogue::{Module, billing, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -101,7 +102,7 @@ pub(crate) fn read(
     identity: &mut Vec<u8>,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut envelope = Envelope::default();
     let mut single = None;
     match cursor.kind() {
@@ -186,7 +187,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
             report.is_inbound = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -207,7 +208,7 @@ fn group<'a>(
             "groupName" => &mut group.group_name,
             "id" => &mut group.id,
             "name" => &mut group.name,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -226,7 +227,7 @@ fn contact<'a>(cursor: &mut Cursor<'a>, report: &mut Report<'a>) -> Result<(), S
         let slot = match key {
             "phoneNumber" => &mut contact.number,
             "userId" => &mut contact.user,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -252,7 +253,7 @@ fn price<'a>(
                 price.has_traffic_type = true;
                 cursor.skip()?;
             }
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })?;
@@ -435,3 +436,30 @@ fn group_of(id: Option<i64>, name: &str) -> Option<i64> {
         _ => None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.infobip.com/docs/api",
+    variants: &[
+        events("delivery reports, JSON", &["sms_statuses.json", "sms_legacy.json"]),
+        events("one report without envelope, JSON", &["single_report.json"]),
+        events("seen reports, JSON", &["seen.json", "messages_api_seen.json"]),
+        events("Messages API reports, JSON", &["messages_api.json"]),
+        events("RCS with failover, JSON", &["rcs_failover.json"]),
+        events("logs, JSON", &["logs.json"]),
+        ignored("inbound message, JSON", &["single_inbound.json"]),
+        billing("billing usage, JSON", &["billing_usage.json"]),
+    ],
+    documented: &[
+        "bulkId",
+        "content",
+        "deliveryReport",
+        "description",
+        "entityId",
+        "name",
+        "networkId",
+        "permanent",
+        "platform",
+        "username",
+    ],
+};

@@ -15,7 +15,7 @@
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
 //! `zones`, `draft`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`), then one
-//! module a vendor, then `text` (JSON lines) and `explain`.
+//! module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
 mod json;
 
@@ -39,6 +39,8 @@ mod draft;
 
 mod counters;
 
+mod drift;
+
 mod wamid;
 
 mod emit;
@@ -58,6 +60,8 @@ mod listed;
 mod normalizer;
 
 pub mod signature;
+
+pub mod catalogue;
 
 pub mod vault;
 
@@ -123,6 +127,7 @@ pub mod explain;
 
 pub use carriers::Carriers;
 pub use counters::Counters;
+pub use drift::{DriftNews, UnknownFields};
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
 pub use regional::Regional;
 pub use zones::{Zone, ZoneRule, Zones};

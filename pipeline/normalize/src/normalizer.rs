@@ -1,5 +1,6 @@
 //! The batch loop: each record to its vendor's adapter, each element counted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::counters::Counters;
 use crate::draft::Dead;
+use crate::drift::{Drift, DriftNews, UnknownFields};
 use crate::emit::{Emitter, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
@@ -51,6 +53,7 @@ pub struct Normalizer {
     charges: ChargeBatchBuilder,
     scratch: Scratch,
     counters: Counters,
+    drift: Drift,
 }
 
 /// Buffers that adapters reuse from record to record.
@@ -153,6 +156,7 @@ impl Normalizer {
             charges: ChargeBatchBuilder::default(),
             scratch: Scratch::default(),
             counters: Counters::default(),
+            drift: Drift::default(),
         }
     }
 
@@ -171,6 +175,18 @@ impl Normalizer {
     /// Counts since the last call; they begin anew.
     pub fn take_counters(&mut self) -> Counters {
         std::mem::take(&mut self.counters)
+    }
+
+    /// Fields that no adapter knows, by source, since this normalizer was made.
+    #[must_use]
+    pub fn unknown_fields(&self) -> BTreeMap<Source, UnknownFields> {
+        self.drift.counts()
+    }
+
+    /// Fields that no adapter knows, since this was asked before; costs next to nothing without.
+    #[must_use]
+    pub fn drift_news(&mut self) -> DriftNews {
+        self.drift.news()
     }
 
     /// One batch of raw records: canonical columns, dead letters and a tally per input.
@@ -273,6 +289,7 @@ impl Normalizer {
             charges: &mut self.charges,
             dead,
             counters: &mut self.counters,
+            drift: &self.drift,
             tally,
             element: 0,
         };
@@ -284,6 +301,7 @@ impl Normalizer {
             }
             return;
         };
+        self.drift.begin(source);
         let is_required = rule.policy == SignaturePolicy::Require;
         if let Err(dead) = read(source, &view, is_required, &mut self.scratch, &mut emitter) {
             emitter.dead(dead);

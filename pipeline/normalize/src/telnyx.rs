@@ -36,9 +36,9 @@ mod usage;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
+use crate::catalogue::{Module, billing, events};
 use crate::draft::{Dead, Elements, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -105,7 +105,7 @@ pub(crate) fn read(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -203,7 +203,7 @@ fn message_field<'a>(
         }
         _ => match message.row.slot(key) {
             Some(slot) => slot,
-            None => return cursor.skip(),
+            None => return cursor.other(),
         },
     };
     *slot = cursor.scalar()?;
@@ -228,7 +228,7 @@ fn targets<'a>(
                 "status" => &mut target.status,
                 "carrier" => &mut target.carrier,
                 "updated_at" => &mut target.updated_at,
-                _ => return cursor.skip(),
+                _ => return cursor.other(),
             };
             *slot = cursor.scalar()?;
             Ok(())
@@ -249,7 +249,7 @@ fn sender<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), 
         match key {
             "phone_number" => message.from = cursor.scalar()?,
             "agent_id" => message.agent = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
@@ -265,7 +265,7 @@ fn cost<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Sy
         match key {
             "amount" | "cost" => message.cost = cursor.scalar()?,
             "currency" => message.currency = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
@@ -371,17 +371,40 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if text.contains("\"event_type\"") {
-        ("webhook", message::WEBHOOK)
-    } else if text.contains("\"cld\"") {
-        ("detail record", rows::COLUMNS)
-    } else if has("data") || has("to") {
-        ("message record", message::RECORD)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+    variants: &[
+        events(
+            "webhook, JSON",
+            &["webhook_finalized.json", "webhook_statuses.json", "webhook_errors.json"],
+        ),
+        events("payload of a webhook alone, JSON", &["webhook_payload_alone.json"]),
+        events("RCS webhook, JSON", &["webhook_rcs.json"]),
+        events("message record, JSON", &["record.json", "record_old.json"]),
+        events("detail records, JSON", &["detail_records.json"]),
+        billing("usage report, JSON", &["usage_report.json"]),
+    ],
+    documented: &[
+        "agent_name",
+        "body",
+        "carrier",
+        "cost_breakdown",
+        "detail",
+        "encoding",
+        "line_type",
+        "media",
+        "messaging_profile_id",
+        "meta",
+        "on_net",
+        "profile_id",
+        "result",
+        "source_country_code",
+        "start_date",
+        "status",
+        "tags",
+        "text",
+        "user_id",
+        "valid_until",
+    ],
+};

@@ -10,6 +10,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use model::event::CANONICAL_SCHEMA;
 use model::money::Nanos;
 use model::{keys, time};
 
@@ -26,6 +27,24 @@ pub fn write_json_line(batch: &RecordBatch, row: usize, out: &mut Vec<u8>) {
         write_value(column, row, out);
     }
     out.extend_from_slice(b"}\n");
+}
+
+/// The columns of a batch with the names of the canonical schema.
+pub(crate) fn columns(batch: &RecordBatch) -> impl Iterator<Item = (&'static str, &ArrayRef)> {
+    let names = CANONICAL_SCHEMA.fields().iter().map(|field| field.name().as_str());
+    names.zip(batch.columns())
+}
+
+/// One value, as it is printed without quotes; `None` where it is null.
+pub(crate) fn cell(column: &ArrayRef, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    let mut out = Vec::new();
+    write_value(column, row, &mut out);
+    let text = String::from_utf8(out).ok()?;
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    Some(inner.map_or_else(|| text.clone(), str::to_owned))
 }
 
 fn write_value(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
@@ -69,7 +88,7 @@ fn dictionary_text(column: &ArrayRef, row: usize) -> Option<&str> {
     values.is_valid(key).then(|| values.value(key))
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for character in text.chars() {
         match character {

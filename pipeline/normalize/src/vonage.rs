@@ -29,11 +29,11 @@ mod reports;
 use model::time::{parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::csv;
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -143,10 +143,11 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
     for (name, value) in scratch.form.scalars() {
         let name = std::str::from_utf8(name).unwrap_or("");
         item.has_content |= is_content(name);
-        if let Some(slot) = item.slot(name)
-            && *slot == Scalar::Missing
-        {
-            *slot = value;
+        match item.slot(name) {
+            // Of a repeated name the first value stands.
+            Some(slot) if *slot == Scalar::Missing => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -154,7 +155,7 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -191,10 +192,9 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "request_status" => item.is_report_status = true,
         _ if is_content(key) => item.has_content = true,
         _ => {
-            if let Some(slot) = item.slot(key) {
-                *slot = cursor.scalar()?;
-                return Ok(());
-            }
+            let Some(slot) = item.slot(key) else { return cursor.other() };
+            *slot = cursor.scalar()?;
+            return Ok(());
         }
     }
     cursor.skip()
@@ -209,7 +209,7 @@ fn address<'a>(cursor: &mut Cursor<'a>, address: &mut Address<'a>) -> Result<(),
         match key {
             "number" | "id" => address.number = cursor.scalar()?,
             "type" => address.kind = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
@@ -307,34 +307,42 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("message_uuid") {
-        ("Messages status callback", messages::COLUMNS)
-    } else if has("messageId") || text.contains("messageId=") {
-        ("SMS delivery receipt", RECEIPT)
-    } else if has("records") || has("message_id") || is_table(text) {
-        ("report row", reports::COLUMNS)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
-
-const RECEIPT: &[(&str, &str)] = &[
-    ("event_id", "messageId, status, err-code, scts"),
-    ("account", "api-key"),
-    ("message_id", "messageId, one a part"),
-    ("logical_id", "client-ref"),
-    ("channel", "sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "err-code"),
-    ("event_time", "message-timestamp, else timestamp, else scts in the account's zone"),
-    ("recipient_token", "msisdn"),
-    ("mcc", "network-code, first three digits"),
-    ("mnc", "network-code, the rest"),
-    ("sender", "to"),
-    ("price", "price, of one part"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts",
+    variants: &[
+        events("SMS receipt, JSON", &["receipt.json", "receipt_parts.json"]),
+        events("SMS receipt, form", &["receipt_form.txt"]),
+        events("SMS receipt, GET", &["receipt_get.record.json"]),
+        ignored("inbound message, form", &["receipt_inbound.txt"]),
+        events(
+            "Messages status, JSON",
+            &["status_sms.json", "status_whatsapp_read.json", "status_statuses.json"],
+        ),
+        events("rows of a report, JSON", &["report_rows.json"]),
+        events("rows of a report, CSV", &["report_sms_csv.txt", "report_messages_csv.txt"]),
+        ignored("answer of a send, JSON", &["send_answer.json"]),
+    ],
+    documented: &[
+        "_links",
+        "callback_url",
+        "concatenated",
+        "country_name",
+        "detail",
+        "error_code_description",
+        "id",
+        "instance",
+        "items_count",
+        "latency",
+        "message-count",
+        "message_body",
+        "product",
+        "reason",
+        "request_id",
+        "session_id",
+        "session_type",
+        "text",
+        "type",
+        "workflow",
+    ],
+};

@@ -25,6 +25,7 @@ mod billing;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
 use crate::answer;
+use crate::catalogue::{Module, billing, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -108,7 +109,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 
 /// Reads a webhook's text, also one that Gupshup relays.
 pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut hook = Webhook::default();
     let mut single = Report::default();
     if cursor.kind() == Kind::Array {
@@ -197,7 +198,7 @@ fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Synt
             has_changes = true;
             changes(cursor, hook)
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     if !has_changes {
         hold(cursor, hook, LeafKind::Damaged, 0)?;
@@ -226,7 +227,7 @@ fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syn
             has_value = true;
             value(cursor, hook)
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     if hook.leaves.len() == before {
         let kind = match (has_value, is_other_field) {
@@ -278,11 +279,11 @@ fn value_field<'a>(
                     }
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             Ok(())
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -331,7 +332,7 @@ fn report_field<'a>(
                     Ok(())
                 }
                 "origin" => inner(cursor, "type", &mut report.origin),
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             return Ok(());
         }
@@ -344,7 +345,7 @@ fn report_field<'a>(
                 inner(cursor, "code", &mut report.code)
             });
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -471,3 +472,52 @@ pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks",
+    variants: &[
+        events("statuses webhook, JSON", &["envelope_statuses.json", "failed.json", "group.json"]),
+        events(
+            "bare change, entry or value, JSON",
+            &["bare_change.json", "bare_entry.json", "bare_statuses.json"],
+        ),
+        events("single status, JSON", &["single_status.json"]),
+        billing("billing event of a provider, JSON", &["billing_event.json", "bare_billing.json"]),
+        ignored("handshake, GET", &["handshake.record.json"]),
+    ],
+    documented: &[
+        "billable",
+        "changes",
+        "contacts",
+        "conversation_id",
+        "details",
+        "entry",
+        "error_data",
+        "errors",
+        "event",
+        "expiration_timestamp",
+        "field",
+        "href",
+        "id",
+        "message",
+        "messages",
+        "messaging_product",
+        "object",
+        "participant_recipient_id",
+        "payment",
+        "phone_number_id",
+        "pricing_model",
+        "profile",
+        "recipient_type",
+        "smb_message_echoes",
+        "statuses",
+        "time",
+        "title",
+        "type",
+        "user_id",
+        "username",
+        "value",
+        "wa_id",
+    ],
+};

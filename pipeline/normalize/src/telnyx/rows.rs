@@ -117,23 +117,3 @@ fn price(message: &Message<'_>, parts: Option<u16>, out: &mut Emitter<'_>) -> Op
     let whole = cost.0 + fee.0;
     Some(if is_bare && whole <= money::MAX { Nanos(whole) } else { cost })
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "uuid, status, error code, event time, price"),
-    ("message_id", "uuid, else id"),
-    ("channel", "message_type"),
-    ("status", "status, else delivery_status"),
-    ("vendor_status", "status, else delivery_status"),
-    ("error_code", "errors[0]"),
-    ("event_time", "completed_at, else updated_at; where it is not final also sent_at, created_at"),
-    ("submit_time", "created_at"),
-    ("recipient_token", "cld"),
-    ("country", "country_code, else the number's region"),
-    ("mcc", "mcc"),
-    ("mnc", "mnc"),
-    ("carrier", "carrier"),
-    ("sender", "cli"),
-    ("segments", "parts"),
-    ("price", "cost, plus carrier_fee where the cost is rate × parts"),
-    ("currency", "currency"),
-];

@@ -48,7 +48,7 @@ pub(super) struct Item<'a> {
 
 /// Reads a JSON record.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut listed: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -107,7 +107,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "time" => &mut item.envelope_time,
         _ => match item.usage.slot(key) {
             Some(slot) => slot,
-            None => return cursor.skip(),
+            None => return cursor.other(),
         },
     };
     *slot = cursor.scalar()?;
@@ -126,7 +126,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "numberOfSegments" => &mut item.segments,
         "timestamp" => &mut item.timestamp,
         "dateUpdated" => &mut item.updated,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())

@@ -63,6 +63,8 @@ pub(super) fn read_csv(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         for (name, value) in row.fields() {
             if let Some(slot) = item.slot(name) {
                 *slot = Scalar::Text(value);
+            } else if at == 0 {
+                out.drift.other("", name);
             }
         }
         super::emit(&item, place, out);
@@ -131,24 +133,3 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         out.charge_too(&charge);
     }
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "message_id, status, error_code, event time, price"),
-    ("account", "account_id"),
-    ("message_id", "message_id"),
-    ("logical_id", "client_ref"),
-    ("channel", "provider, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "error_code"),
-    ("event_time", "date_finalized, else where it is not final date_received"),
-    ("submit_time", "date_received"),
-    ("recipient_token", "to"),
-    ("country", "country, else the number's region"),
-    ("mcc", "network, first three digits"),
-    ("mnc", "network, the rest"),
-    ("carrier", "network_name"),
-    ("sender", "from"),
-    ("price", "total_price, else estimated_price"),
-    ("currency", "currency"),
-];

@@ -75,11 +75,11 @@ pub(crate) fn input(source: Option<Source>) -> Input {
 }
 
 pub(crate) fn normalizer() -> Normalizer {
-    Normalizer::new(Settings {
-        keyring: Keyring::demo(),
-        signatures: Arc::default(),
-        regional: Arc::default(),
-    })
+    Normalizer::new(settings())
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional: Arc::default() }
 }
 
 /// Normalizes and checks that every element is accounted for.

@@ -9,9 +9,12 @@
 )]
 
 mod charges;
+mod catalogue;
 mod cpaas;
 mod damage;
 mod dead;
+mod drift;
+mod explained;
 mod fixtures;
 mod golden;
 mod neighbours;
