@@ -33,13 +33,13 @@ pub struct UnknownFields {
     pub named: BTreeMap<String, u64>,
 }
 
-/// What came since it was asked for before: for who adds up several normalizers.
+/// What came since it was asked for before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DriftNews {
+pub(crate) struct DriftNews {
     /// Unknown fields by source, occurrence by occurrence.
-    pub counts: Vec<(Source, u64)>,
+    pub(crate) counts: Vec<(Source, u64)>,
     /// Names that this normalizer met for the first time.
-    pub first_seen: Vec<(Source, String)>,
+    pub(crate) first_seen: Vec<(Source, String)>,
 }
 
 /// Counts of one normalizer, shared by the readers of a record.

@@ -127,7 +127,7 @@ pub mod explain;
 
 pub use carriers::Carriers;
 pub use counters::Counters;
-pub use drift::{DriftNews, UnknownFields};
+pub use drift::UnknownFields;
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
 pub use regional::Regional;
 pub use zones::{Zone, ZoneRule, Zones};

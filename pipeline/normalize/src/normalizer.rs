@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::counters::Counters;
 use crate::draft::Dead;
-use crate::drift::{Drift, DriftNews, UnknownFields};
+use crate::drift::{Drift, UnknownFields};
 use crate::emit::{Emitter, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
@@ -54,6 +54,7 @@ pub struct Normalizer {
     scratch: Scratch,
     counters: Counters,
     drift: Drift,
+    new_fields: Vec<(Source, String)>,
 }
 
 /// Buffers that adapters reuse from record to record.
@@ -157,6 +158,7 @@ impl Normalizer {
             scratch: Scratch::default(),
             counters: Counters::default(),
             drift: Drift::default(),
+            new_fields: Vec::new(),
         }
     }
 
@@ -183,10 +185,9 @@ impl Normalizer {
         self.drift.counts()
     }
 
-    /// Fields that no adapter knows, since this was asked before; costs next to nothing without.
-    #[must_use]
-    pub fn drift_news(&mut self) -> DriftNews {
-        self.drift.news()
+    /// Names of unknown fields that this normalizer met for the first time, since the last call.
+    pub fn take_new_fields(&mut self) -> Vec<(Source, String)> {
+        std::mem::take(&mut self.new_fields)
     }
 
     /// One batch of raw records: canonical columns, dead letters and a tally per input.
@@ -214,6 +215,11 @@ impl Normalizer {
                 records.push(kept);
             }
         }
+        let drift = self.drift.news();
+        for (source, count) in drift.counts {
+            *self.counters.unknown_fields.entry(source).or_default() += count;
+        }
+        self.new_fields.extend(drift.first_seen);
         let events = self.builder.finish(inputs)?;
         let charges = self.charges.finish(inputs)?;
         Ok(Normalized { events, charges, dead, dead_records: records, tallies })

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     };
     let regional = config::regional::of_files(&args.assumptions)?;
     let signatures = config::signatures_of(args.config.as_deref())?;
-    let mut normalizer = Normalizer::new(Settings { keyring, signatures, regional });
+    let settings = Settings { keyring, signatures, regional };
+    let mut normalizer = Normalizer::new(settings.clone());
     let mut totals = Totals::default();
     let mut charged: Vec<Normalized> = Vec::new();
     needs_source(source, &args.shape)?;
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
         let inputs = [Input { topic, partition: 0, source, account: None, signatures }];
         read_bytes(&bytes, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
             if args.explain {
-                return explain(&batch, &inputs);
+                return explain(&settings, &batch, &inputs);
             }
             let normalized = normalizer.batch(&batch, &inputs)?;
             report(&normalized, file, &mut totals);
@@ -158,6 +159,16 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
         "unknown_statuses": counters.unknown_statuses.values().sum::<u64>(),
         "unknown_statuses_by_source": unknown,
     });
+    let new: serde_json::Map<String, serde_json::Value> = normalizer
+        .unknown_fields()
+        .into_iter()
+        .map(|(source, fields)| {
+            let told = json!({"total": fields.total, "named": fields.named});
+            (source.as_str().to_owned(), told)
+        })
+        .collect();
+    told["unknown_fields"] = json!(counters.unknown_fields.values().sum::<u64>());
+    told["unknown_fields_by_source"] = new.into();
     for (name, count) in counters.plain() {
         told[name] = json!(count);
     }
@@ -178,26 +189,26 @@ fn charges(normalized: &[Normalized]) -> Outcome<Vec<RecordBatch>> {
     Ok(tracker.close_epoch(0, None, 0)?.charges)
 }
 
-/// Which field each column came from, for each record.
-fn explain(batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
+/// Which field each column came from: a line an event, or one of a record that gives none.
+fn explain(settings: &Settings, batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
     let mut out = stdout();
     for record in &batch.records {
         let view = batch.view(record);
-        let named = view.headers.get("source").and_then(model::vocabulary::Source::parse);
-        let source = named.or_else(|| inputs.first().and_then(|input| input.source));
-        let found = source.and_then(|source| normalize::explain::explain(source, view.value));
-        let line = found.map_or_else(
-            || json!({"offset": record.offset, "variant": null}),
-            |found| {
-                let shared = normalize::explain::SHARED.iter();
-                let columns: serde_json::Map<String, serde_json::Value> = shared
-                    .chain(found.columns)
-                    .map(|(column, field)| ((*column).to_owned(), json!(field)))
-                    .collect();
-                json!({"offset": record.offset, "variant": found.variant, "columns": columns})
-            },
-        );
-        written(writeln!(out, "{line}"))?;
+        let found = normalize::explain::explain(settings, &view, inputs)?;
+        if found.is_empty() {
+            let line = json!({"offset": record.offset, "element": null, "columns": null});
+            written(writeln!(out, "{line}"))?;
+        }
+        for event in found {
+            let columns: serde_json::Map<String, serde_json::Value> = event
+                .columns
+                .into_iter()
+                .map(|(column, fields)| (column.to_owned(), json!(fields.join(", "))))
+                .collect();
+            let line =
+                json!({"offset": record.offset, "element": event.element, "columns": columns});
+            written(writeln!(out, "{line}"))?;
+        }
     }
     written(out.flush())
 }

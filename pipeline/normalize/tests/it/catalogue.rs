@@ -43,10 +43,10 @@ fn lists_of_documented_fields_are_sorted_and_hold_no_value() {
 }
 
 #[test]
-fn a_scheme_is_told_for_every_source_that_has_one() {
+fn the_page_has_every_source_with_its_scheme() {
+    let page = catalogue::page(&fixtures()).unwrap();
     for source in Source::ALL {
         let told = normalize::signature::scheme(*source);
-        let page = catalogue::page(&fixtures()).unwrap();
-        assert!(page.contains(told), "{source}");
+        assert!(page.contains(&format!("## {source}\n")) && page.contains(told), "{source}");
     }
 }

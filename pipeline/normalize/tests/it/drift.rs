@@ -8,42 +8,50 @@ use model::vocabulary::Source;
 use normalize::explain::fields::{Field, Record, Shape, fields};
 use normalize::explain::{COMPUTED, Explained, Rows, Trials};
 
-use crate::fixtures::{Case, batch, files, input, lines, normalizer, run, settings};
+use crate::fixtures::{Case, batch, directory, input, lines, normalizer, run, settings};
 
-/// A fixture and where its columns came from.
+/// A fixture and, when it is asked for, where its columns came from.
 pub(crate) struct Known {
     pub(crate) source: Source,
     pub(crate) name: String,
-    pub(crate) case: Case,
-    pub(crate) record: Record,
-    pub(crate) explained: Vec<Explained>,
+    case: Case,
+    record: Record,
+    explained: OnceLock<Vec<Explained>>,
 }
 
-/// Every fixture, explained once for all tests.
+impl Known {
+    fn new(source: Source, name: &str) -> Self {
+        let case = Case::file(&directory(source).join(name));
+        let value = String::from_utf8(case.value.clone()).unwrap();
+        let record = Record { value, headers: case.headers.clone() };
+        Self { source, name: name.to_owned(), case, record, explained: OnceLock::new() }
+    }
+
+    pub(crate) fn explained(&self) -> &[Explained] {
+        self.explained.get_or_init(|| {
+            let raw = batch(std::slice::from_ref(&self.case));
+            let view = raw.view(&raw.records[0]);
+            normalize::explain::explain(&settings(), &view, &[input(Some(self.source))]).unwrap()
+        })
+    }
+
+    fn lines(&self) -> Vec<serde_json::Value> {
+        lines(&run(Some(self.source), std::slice::from_ref(&self.case)))
+    }
+}
+
+/// Fixtures of each variant of each source; large ones repeat one shape and are left out.
 pub(crate) fn known() -> &'static [Known] {
     static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let explained = |(source, path): (Source, std::path::PathBuf)| {
-            let case = Case::file(&path);
-            let raw = batch(std::slice::from_ref(&case));
-            let view = raw.view(&raw.records[0]);
-            let explained =
-                normalize::explain::explain(&settings(), &view, &[input(Some(source))]).unwrap();
-            let value = String::from_utf8(case.value.clone()).unwrap();
-            let record = Record { value, headers: case.headers.clone() };
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            Known { source, name, case, record, explained }
-        };
-        // Large files repeat one shape for all statuses; each field of theirs costs all elements.
-        let is_small = |source, path: &std::path::Path| {
-            let case = Case::file(path);
-            case.value.len() <= 6_000 && run(Some(source), &[case]).events.num_rows() <= 4
-        };
-        let small = files().into_iter().filter(|(source, path)| is_small(*source, path));
-        let known: Vec<_> = small.map(explained).collect();
+        let mut known = Vec::new();
         for source in Source::ALL {
-            let count = known.iter().filter(|known| known.source == *source).count();
-            assert!(count >= 3, "{source}: {count} fixtures");
+            let variants = normalize::catalogue::of(*source).variants.iter();
+            let names = variants.flat_map(|variant| variant.fixtures);
+            let all = names.map(|name| Known::new(*source, name));
+            let before = known.len();
+            known.extend(all.filter(|known| known.lines().len() <= 4));
+            assert!(known.len() >= before + 2, "{source}");
         }
         known
     })
@@ -65,13 +73,13 @@ const NEW: &[&str] = &["odd", "x", "hello", "sub", "date"];
 
 #[test]
 fn documented_fields_are_not_new() {
-    for known in known() {
-        let (_, names) = unknown(known.source, known.case.clone());
+    for (source, path) in crate::fixtures::files() {
+        let (_, names) = unknown(source, Case::file(&path));
         let new: Vec<_> = names
             .into_iter()
             .filter(|name| !NEW.contains(&name.rsplit('.').next().unwrap()))
             .collect();
-        assert_eq!(new, [""; 0], "{} {}", known.source, known.name);
+        assert_eq!(new, [""; 0], "{source} {}", path.display());
     }
 }
 
@@ -80,7 +88,7 @@ fn documented_fields_are_not_new() {
 fn a_new_field_is_counted_and_costs_nothing() {
     let mut counted = BTreeSet::new();
     for known in known() {
-        let expected = lines(&run(Some(known.source), &[known.case.clone()]));
+        let expected = known.lines();
         if expected.is_empty() {
             continue;
         }
@@ -137,7 +145,8 @@ fn depends(known: &Known, element: u32, field: &Field) -> BTreeSet<&'static str>
                     && (field.path.is_empty() || rest.starts_with(['.', '[']))
             })
     };
-    let explained = known.explained.iter().find(|explained| explained.element == element).unwrap();
+    let explained =
+        known.explained().iter().find(|explained| explained.element == element).unwrap();
     let columns = explained
         .columns
         .iter()
@@ -193,9 +202,9 @@ fn every_column_is_explained() {
     let computed: BTreeSet<_> = COMPUTED.iter().map(|(column, _)| *column).collect();
     let mut unexplained = BTreeSet::new();
     for known in known() {
-        let expected = lines(&run(Some(known.source), &[known.case.clone()]));
-        assert_eq!(known.explained.len(), expected.len(), "{} {}", known.source, known.name);
-        for (explained, line) in known.explained.iter().zip(&expected) {
+        let expected = known.lines();
+        assert_eq!(known.explained().len(), expected.len(), "{} {}", known.source, known.name);
+        for (explained, line) in known.explained().iter().zip(&expected) {
             for (column, value) in line.as_object().unwrap() {
                 let told = explained.columns.get(column.as_str());
                 assert_eq!(told.is_none(), value.is_null(), "{column}");

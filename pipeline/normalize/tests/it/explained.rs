@@ -33,7 +33,7 @@ fn the_field_in_which_a_value_stands_is_named_first() {
             .iter()
             .find(|known| known.source == *source && known.name == *name)
             .unwrap_or_else(|| panic!("{source} {name}"));
-        let found = known.explained.first().and_then(|first| first.columns.get(column));
+        let found = known.explained().first().and_then(|first| first.columns.get(column));
         let first = found.and_then(|fields| fields.first());
         if first.map(String::as_str) != Some(*expected) {
             wrong.push(format!("{source} {name} {column}: {found:?}, not {expected}"));

@@ -123,6 +123,11 @@ pub(crate) fn charge_text(normalized: &Normalized) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// Where a source's files are.
+pub(crate) fn directory(source: Source) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(source.as_str())
+}
+
 /// Payload files of our own, by source.
 pub(crate) fn files() -> Vec<(Source, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
