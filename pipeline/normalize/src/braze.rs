@@ -378,6 +378,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "provider_error_title",
         "subscription_group_id",
         "timezone",
+        "user_phone_number",
     ],
 };
 

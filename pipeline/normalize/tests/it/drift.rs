@@ -50,8 +50,8 @@ pub(crate) fn known() -> &'static [Known] {
             let names = variants.flat_map(|variant| variant.fixtures);
             let all = names.map(|name| Known::new(*source, name));
             let before = known.len();
-            known.extend(all.filter(|known| known.lines().len() <= 4));
-            assert!(known.len() >= before + 2, "{source}");
+            known.extend(all.filter(|known| known.lines().len() <= 6));
+            assert!(known.len() > before, "{source}");
         }
         known
     })
@@ -87,6 +87,7 @@ fn documented_fields_are_not_new() {
 #[test]
 fn a_new_field_is_counted_and_costs_nothing() {
     let mut counted = BTreeSet::new();
+    let mut wrong = Vec::new();
     for known in known() {
         let expected = known.lines();
         if expected.is_empty() {
@@ -98,6 +99,10 @@ fn a_new_field_is_counted_and_costs_nothing() {
             else {
                 continue;
             };
+            // The sender's own text, which a column repeats.
+            if field.path.ends_with("message_metadata") {
+                continue;
+            }
             let comma = if body.trim_start().starts_with('}') { "" } else { "," };
             let added = format!("{{\"brandNew\":{{\"a\":[1]}}{comma}{body}");
             let changed = case(known, field.put(&known.record, &added));
@@ -105,7 +110,9 @@ fn a_new_field_is_counted_and_costs_nothing() {
             for (line, expected) in found.iter_mut().zip(&expected) {
                 line["payload_sha256"] = expected["payload_sha256"].clone();
             }
-            assert_eq!(found, expected, "{} {} {}", known.source, known.name, field.path);
+            if found != expected {
+                wrong.push(format!("{} {} {}", known.source, known.name, field.path));
+            }
             let (total, names) = unknown(known.source, changed);
             if total > before {
                 assert!(names.iter().any(|name| name.ends_with("brandNew")), "{names:?}");
@@ -113,6 +120,7 @@ fn a_new_field_is_counted_and_costs_nothing() {
             }
         }
     }
+    assert_eq!(wrong, [""; 0]);
     let all: BTreeSet<_> = Source::ALL.iter().copied().collect();
     assert_eq!(counted, all, "sources whose new fields are counted");
 }
