@@ -12,15 +12,15 @@ use crate::fixtures::{Case, batch, directory, input, lines, normalizer, run, set
 
 /// A fixture and, when it is asked for, where its columns came from.
 pub(crate) struct Known {
-    pub(crate) source: Source,
-    pub(crate) name: String,
+    source: Source,
+    name: String,
     case: Case,
     record: Record,
     explained: OnceLock<Vec<Explained>>,
 }
 
 impl Known {
-    fn new(source: Source, name: &str) -> Self {
+    pub(crate) fn new(source: Source, name: &str) -> Self {
         let case = Case::file(&directory(source).join(name));
         let value = String::from_utf8(case.value.clone()).unwrap();
         let record = Record { value, headers: case.headers.clone() };
@@ -41,7 +41,7 @@ impl Known {
 }
 
 /// Fixtures of each variant of each source; large ones repeat one shape and are left out.
-pub(crate) fn known() -> &'static [Known] {
+fn known() -> &'static [Known] {
     static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let mut known = Vec::new();

@@ -3,7 +3,7 @@
 
 use model::vocabulary::Source;
 
-use crate::drift::known;
+use crate::drift::Known;
 
 /// Source, fixture, column, the field named first.
 const PLACES: &[(Source, &str, &str, &str)] = &[
@@ -29,10 +29,7 @@ const PLACES: &[(Source, &str, &str, &str)] = &[
 fn the_field_in_which_a_value_stands_is_named_first() {
     let mut wrong = Vec::new();
     for (source, name, column, expected) in PLACES {
-        let known = known()
-            .iter()
-            .find(|known| known.source == *source && known.name == *name)
-            .unwrap_or_else(|| panic!("{source} {name}"));
+        let known = Known::new(*source, name);
         let found = known.explained().first().and_then(|first| first.columns.get(column));
         let first = found.and_then(|fields| fields.first());
         if first.map(String::as_str) != Some(*expected) {
