@@ -29,7 +29,7 @@ use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::aws::{self, Unwrapped};
-use crate::catalogue::{Module, billing, events, ignored};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, network_digits};
 use crate::json::{Cursor, Scalar, Syntax};
@@ -255,8 +255,8 @@ pub(crate) const CATALOGUE: Module = Module {
             &["cloudwatch_logs.json", "filtered_log_events.json", "log_line.txt"],
         ),
         events("in CloudWatch logs, base64 of JSON", &["cloudwatch_plain_base64.json"]),
-        billing("daily usage report, CSV", &["usage_report.txt", "usage_row.txt"]),
+        charges("daily usage report, CSV", &["usage_report.txt", "usage_row.txt"]),
         ignored("log of another protocol, JSON", &["other_protocol.json"]),
     ],
-    documented: &["attempts"],
+    documented: &["DeliveryStatus", "attempts"],
 };

@@ -41,7 +41,7 @@ pub enum Gives {
     Events,
     /// Charges and no delivery events.
     Charges,
-    /// It is recognised and ignored; with a word where it is about money.
+    /// It is recognised and ignored.
     Nothing,
     /// It tells of money, is recognised and not read yet.
     Billing,
@@ -66,6 +66,11 @@ pub(crate) const fn events(name: &'static str, fixtures: &'static [&'static str]
 /// A variant that is recognised and ignored.
 pub(crate) const fn ignored(name: &'static str, fixtures: &'static [&'static str]) -> Variant {
     Variant { name, gives: Gives::Nothing, fixtures }
+}
+
+/// A variant that gives charges.
+pub(crate) const fn charges(name: &'static str, fixtures: &'static [&'static str]) -> Variant {
+    Variant { name, gives: Gives::Charges, fixtures }
 }
 
 /// A variant about money that is recognised and ignored.
@@ -125,7 +130,8 @@ const INTRODUCTION: &str = "# Sources
 
 What the adapters in `pipeline/normalize` read, made by `sendtally schemas --sources` from their own
 lists, their fixtures and the signature checks. *Columns* are those that at least one event of the
-variant's fixtures fills, beside those that every event has:
+variant's fixtures fills, beside those that every event has, and of variants that give charges those of
+`charge_lines`, beside those that every line has:
 ";
 
 /// What every event has: said once above the table.
@@ -149,6 +155,8 @@ const ALWAYS: &[&str] = &[
     "offset",
     "element",
 ];
+/// What every charge line has beside the columns of that name in [`ALWAYS`].
+const ALWAYS_OF_CHARGES: &[&str] = &["line_id", "charge_id", "grain", "kind", "basis"];
 /// They follow from how a record is received, or from another column.
 const RECEIVED: &[&str] =
     &["ingest_time", "event_time_source", "token_key_id", "verified", "verified_reason"];
@@ -160,14 +168,15 @@ const RECEIVED: &[&str] =
 pub fn page(fixtures: &Path) -> Result<String, CatalogueError> {
     let mut page = INTRODUCTION.to_owned();
     // Writing to a String cannot fail.
-    let _ = writeln!(page, "`{}`.", ALWAYS.join("`, `"));
+    let _ =
+        writeln!(page, "`{}`; of lines `{}`.", ALWAYS.join("`, `"), ALWAYS_OF_CHARGES.join("`, `"));
     for source in Source::ALL {
         let module = of(*source);
         let _ = writeln!(page, "\n## {source}\n\n<{}>\n", module.document);
         let _ = writeln!(page, "Signature: {}.\n", signature::scheme(*source));
         page.push_str("| variant | gives | columns | billing |\n|---|---|---|---|\n");
         for variant in module.variants {
-            let columns = filled(*source, variant, fixtures)?;
+            let Filled { columns, has_charges } = filled(*source, variant, fixtures)?;
             let gives = match variant.gives {
                 Gives::Events => "events",
                 Gives::Charges => "charges",
@@ -176,13 +185,15 @@ pub fn page(fixtures: &Path) -> Result<String, CatalogueError> {
             let billing = match variant.gives {
                 Gives::Charges => "charges",
                 Gives::Billing => "recognised, not read",
+                _ if has_charges && columns.contains("price") => "price, charges",
+                _ if has_charges => "charges",
                 _ if columns.contains("price") && columns.contains("currency") => "price, currency",
                 _ if columns.contains("price") => "price",
                 _ => "",
             };
             let shown: Vec<_> = columns
                 .iter()
-                .filter(|column| !ALWAYS.contains(column) && !RECEIVED.contains(column))
+                .filter(|column| ![ALWAYS, ALWAYS_OF_CHARGES, RECEIVED].concat().contains(column))
                 .map(|column| format!("`{column}`"))
                 .collect();
             let (name, columns) = (variant.name, shown.join(", "));
@@ -192,13 +203,16 @@ pub fn page(fixtures: &Path) -> Result<String, CatalogueError> {
     Ok(page)
 }
 
-/// Columns that the fixtures of a variant fill.
-fn filled(
-    source: Source,
-    variant: &Variant,
-    fixtures: &Path,
-) -> Result<BTreeSet<&'static str>, CatalogueError> {
-    let mut columns = BTreeSet::new();
+/// What the fixtures of a variant fill.
+#[derive(Debug, Default)]
+struct Filled {
+    columns: BTreeSet<&'static str>,
+    /// Beside events, or alone.
+    has_charges: bool,
+}
+
+fn filled(source: Source, variant: &Variant, fixtures: &Path) -> Result<Filled, CatalogueError> {
+    let mut found = Filled::default();
     for name in variant.fixtures {
         let path = fixtures.join(source.as_str()).join(name);
         let record = fixture(&path).map_err(|error| CatalogueError::Fixture { path, error })?;
@@ -214,14 +228,16 @@ fn filled(
             account: None,
             signatures: SignatureRule::default(),
         };
-        let events = Normalizer::new(settings).batch(&batch_of(&record), &[input])?.events;
+        let given = Normalizer::new(settings).batch(&batch_of(&record), &[input])?;
+        let rows = if variant.gives == Gives::Charges { &given.charges } else { &given.events };
         let is_filled = |column: &arrow_array::ArrayRef| {
-            (0..events.num_rows()).any(|row| text::cell(column, row).is_some())
+            (0..rows.num_rows()).any(|row| text::cell(column, row).is_some())
         };
-        let filled = text::columns(&events).filter(|(_, column)| is_filled(column));
-        columns.extend(filled.map(|(name, _)| name));
+        let filled = text::columns(rows).filter(|(_, column)| is_filled(column));
+        found.columns.extend(filled.map(|(name, _)| name));
+        found.has_charges |= given.charges.num_rows() > 0;
     }
-    Ok(columns)
+    Ok(found)
 }
 
 /// A fixture: its bytes, or where its name says so a record with headers.

@@ -17,7 +17,7 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::answer::each_document;
-use crate::catalogue::{Module, events};
+use crate::catalogue::{Module, charges, events};
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -291,6 +291,7 @@ pub(crate) const CATALOGUE: Module = Module {
         events("batch, JSON", &["batch.json"]),
         events("binary, data in the value and the rest in headers", &["binary.record.json"]),
         events("data in base64", &["data_base64.json"]),
+        charges("charge, JSON", &["billed.json"]),
         events("data alone, JSON", &["data_alone.json"]),
     ],
     documented: &["datacontenttype", "provider", "specversion", "subject", "text"],

@@ -15,6 +15,7 @@ pub mod fields;
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
 use model::record::{Input, RawBatch, RawRecord, RecordView};
 
 use self::fields::{Field, Record, Shape, fields as fields_of};
@@ -46,6 +47,18 @@ pub const COMPUTED: &[(&str, &str)] = &[
     ("partition", "the record's position"),
     ("offset", "the record's position"),
     ("element", "the element's position"),
+    ("line_id", "computed from what the line is about and its figures"),
+    ("charge_id", "computed from what the line is about"),
+    ("grain", "computed from what the line is about"),
+    ("kind", "computed from the kind of payload"),
+    ("basis", "computed from the kind of payload"),
+    ("unit", "computed from the kind of payload"),
+    ("status", "computed from the kind of payload, or from a field that the event cannot lack"),
+    ("vendor_status", "computed from the kind of payload"),
+    ("segments", "computed from the kind of payload"),
+    ("quantity", "computed from the kind of payload, or from amount and unit_price"),
+    ("unit_price", "computed from amount and quantity, or from what is free"),
+    ("amount", "computed from quantity and unit_price, or from what is free"),
 ];
 
 /// Columns that any change of the record's bytes changes, or that tell its position.
@@ -83,11 +96,20 @@ const TRIAL_BYTES_MAX: usize = 64 << 20;
 /// Trials normalized at a time.
 const TRIAL_BATCH: usize = 4_096;
 
-/// Where the columns of one event came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explained {
+/// One row of a record: an event, or one of an element's charge lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowId {
     /// Which element of the record.
     pub element: u32,
+    /// Which of the element's charge lines, from 0; `None` for its event.
+    pub charge: Option<u32>,
+}
+
+/// Where the columns of one row came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Which row.
+    pub row: RowId,
     /// Columns that are not null, each with the fields that decide it, or with why there is none.
     pub columns: BTreeMap<&'static str, Vec<String>>,
 }
@@ -95,10 +117,13 @@ pub struct Explained {
 /// Columns and what they hold; null ones are left out.
 pub type Row = BTreeMap<&'static str, String>;
 
-/// A record's events by element.
-pub type Rows = BTreeMap<u32, Row>;
+/// A record's events and charge lines.
+pub type Rows = BTreeMap<RowId, Row>;
 
-/// Explains one record's events.
+/// Fields by row and column.
+type Found = BTreeMap<(RowId, &'static str), Vec<String>>;
+
+/// Explains one record's events and charge lines.
 ///
 /// # Errors
 /// As [`Normalizer::batch`].
@@ -116,41 +141,33 @@ pub fn explain(
     };
     let fields: Vec<Field> =
         fields_of(&record).into_iter().filter(|field| field.shape != Shape::Nested).collect();
-    let mut found: BTreeMap<(u32, &'static str), Vec<String>> = BTreeMap::new();
+    let mut found: Found = BTreeMap::new();
     for field in &fields {
         let changed = trials.changes(&base, &replacements(field, &record))?;
         note(&mut found, changed, &base, field);
     }
+    wholes(&mut found, &mut trials, &base, &record)?;
     pairs(&mut found, &mut trials, &base, (&fields, &record))?;
-    Ok(base.iter().map(|(element, row)| explained(*element, row, &found)).collect())
+    Ok(base.iter().map(|(id, row)| explained(*id, row, &found)).collect())
 }
 
-fn explained(
-    element: u32,
-    row: &Row,
-    found: &BTreeMap<(u32, &'static str), Vec<String>>,
-) -> Explained {
+fn explained(id: RowId, row: &Row, found: &Found) -> Explained {
     let why = |column: &str| {
         let computed = COMPUTED.iter().find(|(name, _)| *name == column);
         computed.map(|(_, why)| vec![(*why).to_owned()]).unwrap_or_default()
     };
-    let columns = row.keys().map(|column| {
-        (*column, found.get(&(element, *column)).cloned().unwrap_or_else(|| why(column)))
-    });
-    Explained { element, columns: columns.collect() }
+    let columns = row
+        .keys()
+        .map(|column| (*column, found.get(&(id, *column)).cloned().unwrap_or_else(|| why(column))));
+    Explained { row: id, columns: columns.collect() }
 }
 
 /// Adds a field to the columns that it changed; one that the column repeats comes first.
-fn note(
-    found: &mut BTreeMap<(u32, &'static str), Vec<String>>,
-    changed: Vec<(u32, &'static str)>,
-    base: &Rows,
-    field: &Field,
-) {
-    for (element, column) in changed {
-        let held = base.get(&element).and_then(|row| row.get(column));
+fn note(found: &mut Found, changed: Vec<(RowId, &'static str)>, base: &Rows, field: &Field) {
+    for (id, column) in changed {
+        let held = base.get(&id).and_then(|row| row.get(column));
         let repeats = held.is_some_and(|held| held.eq_ignore_ascii_case(&field.text));
-        let names = found.entry((element, column)).or_default();
+        let names = found.entry((id, column)).or_default();
         if names.contains(&field.path) {
             continue;
         }
@@ -159,19 +176,48 @@ fn note(
     }
 }
 
+/// Whether no field is known for a column that has to come from one.
+fn is_open(found: &Found, id: RowId, column: &str) -> bool {
+    let is_known = found.keys().any(|(of, name)| *of == id && *name == column);
+    !is_known && !COMPUTED.iter().any(|(name, _)| *name == column)
+}
+
+fn any_open(found: &Found, base: &Rows) -> bool {
+    base.iter().any(|(id, row)| row.keys().any(|column| is_open(found, *id, column)))
+}
+
+/// Empties objects and lists, the innermost first, for columns that no field alone changes.
+fn wholes(
+    found: &mut Found,
+    trials: &mut Trials<'_>,
+    base: &Rows,
+    record: &Record,
+) -> Result<(), NormalizeError> {
+    let is_whole = |field: &Field| field.shape == Shape::Nested && !field.path.is_empty();
+    let mut wholes: Vec<Field> = fields_of(record).into_iter().filter(is_whole).collect();
+    wholes.sort_by_key(|field| std::cmp::Reverse(field.path.len()));
+    for field in wholes {
+        if !any_open(found, base) {
+            return Ok(());
+        }
+        let trial = ["{}", "[]", "null"].map(|token| field.put(record, token));
+        for (id, column) in trials.changes(base, &trial)? {
+            if is_open(found, id, column) {
+                found.insert((id, column), vec![field.path.clone()]);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Empties fields in pairs, for columns that no field alone changes.
 fn pairs(
-    found: &mut BTreeMap<(u32, &'static str), Vec<String>>,
+    found: &mut Found,
     trials: &mut Trials<'_>,
     base: &Rows,
     (fields, record): (&[Field], &Record),
 ) -> Result<(), NormalizeError> {
-    let is_open = |found: &BTreeMap<(u32, &'static str), Vec<String>>, element, column| {
-        !found.contains_key(&(element, column)) && !COMPUTED.iter().any(|(name, _)| *name == column)
-    };
-    let open =
-        base.iter().any(|(element, row)| row.keys().any(|column| is_open(found, *element, column)));
-    if !open {
+    if !any_open(found, base) {
         return Ok(());
     }
     for (at, first) in fields.iter().enumerate() {
@@ -183,12 +229,9 @@ fn pairs(
             .collect();
         for second in later {
             let trial = [second.put_text(&without, ""), second.put_text(&without, "q")];
-            for (element, column) in trials.changes(base, &trial)? {
-                if is_open(found, element, column) {
-                    found.insert(
-                        (element, column),
-                        vec![format!("{} or {}", first.path, second.path)],
-                    );
+            for (id, column) in trials.changes(base, &trial)? {
+                if is_open(found, id, column) {
+                    found.insert((id, column), vec![format!("{} or {}", first.path, second.path)]);
                 }
             }
         }
@@ -217,7 +260,7 @@ fn replacements(field: &Field, record: &Record) -> Vec<Record> {
         }
     }
     tried.push(field.put_text(record, &format!("{text}x")));
-    tried.push(field.put_text(record, ""));
+    tried.extend(["", "q"].map(|other| field.put_text(record, other)));
     // What is mostly digits is a number, a time or an id: other words tell no more about it.
     if digits.len() * 2 <= text.len() && text.len() <= WORD_BYTES_MAX {
         tried.extend(WORDS.iter().map(|word| field.put_text(record, word)));
@@ -252,12 +295,12 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Columns that are not as they were in any of these records, by element.
+    /// Columns that are not as they were in any of these records, by row.
     fn changes(
         &mut self,
         base: &Rows,
         records: &[Record],
-    ) -> Result<Vec<(u32, &'static str)>, NormalizeError> {
+    ) -> Result<Vec<(RowId, &'static str)>, NormalizeError> {
         let bytes: usize = records.iter().map(|record| record.value.len()).sum();
         if bytes > self.left {
             return Ok(Vec::new());
@@ -265,10 +308,10 @@ impl<'a> Trials<'a> {
         self.left -= bytes;
         let mut changed = Vec::new();
         for rows in self.run(records)? {
-            for (element, row) in base {
-                let Some(trial) = rows.get(element) else { continue };
+            for (id, row) in base {
+                let Some(trial) = rows.get(id) else { continue };
                 let columns = row.iter().filter(|(column, held)| trial.get(*column) != Some(held));
-                changed.extend(columns.map(|(column, _)| (*element, *column)));
+                changed.extend(columns.map(|(column, _)| (*id, *column)));
             }
         }
         changed.sort_unstable();
@@ -277,27 +320,17 @@ impl<'a> Trials<'a> {
         Ok(changed)
     }
 
-    /// The events of each record.
+    /// The events and charge lines of each record.
     ///
     /// # Errors
     /// As [`Normalizer::batch`].
     pub fn run(&mut self, records: &[Record]) -> Result<Vec<Rows>, NormalizeError> {
         let mut all = Vec::with_capacity(records.len());
         for part in records.chunks(TRIAL_BATCH) {
-            let events = self.normalizer.batch(&self.batch(part), self.inputs)?.events;
+            let given = self.normalizer.batch(&self.batch(part), self.inputs)?;
             let mut rows: Vec<Rows> = vec![Rows::new(); part.len()];
-            for at in 0..events.num_rows() {
-                let row: Row = crate::text::columns(&events)
-                    .filter_map(|(name, column)| Some((name, cell(column, at)?)))
-                    .collect();
-                let number = |name: &str| row.get(name).and_then(|text| text.parse::<u32>().ok());
-                let (Some(record), Some(element)) = (number("offset"), number("element")) else {
-                    continue;
-                };
-                if let Some(rows) = rows.get_mut(record as usize) {
-                    rows.insert(element, row);
-                }
-            }
+            gather(&given.events, false, &mut rows);
+            gather(&given.charges, true, &mut rows);
             all.extend(rows);
         }
         Ok(all)
@@ -322,5 +355,23 @@ impl<'a> Trials<'a> {
             });
         }
         raw
+    }
+}
+
+/// Takes the rows of a batch to their records, whose numbers are their offsets.
+fn gather(batch: &RecordBatch, are_charges: bool, rows: &mut [Rows]) {
+    for at in 0..batch.num_rows() {
+        let row: Row = crate::text::columns(batch)
+            .filter_map(|(name, column)| Some((name, cell(column, at)?)))
+            .collect();
+        let number = |name: &str| row.get(name).and_then(|text| text.parse::<u32>().ok());
+        let (Some(record), Some(element)) = (number("offset"), number("element")) else {
+            continue;
+        };
+        let Some(rows) = rows.get_mut(record as usize) else { continue };
+        let of_element = |charge| RowId { element, charge };
+        let lines = (0..).map(Some).find(|line| !rows.contains_key(&of_element(*line)));
+        let charge = lines.flatten().filter(|_| are_charges);
+        rows.insert(of_element(charge), row);
     }
 }

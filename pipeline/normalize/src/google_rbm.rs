@@ -25,7 +25,7 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status, TrafficClass};
 
 use crate::answer::{Answer, member, part};
-use crate::catalogue::{Module, events, ignored};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::drift::Drift;
 use crate::emit::Emitter;
@@ -304,6 +304,8 @@ pub(crate) const CATALOGUE: Module = Module {
             "answer of a send, the sender's record",
             &["send_answered.json", "send_refused.json", "send_throttled.json"],
         ),
+        charges("billing report of a carrier, TSV", &["billing_report.tsv"]),
+        ignored("activity log of a carrier, TSV", &["activity_log.tsv"]),
         ignored(
             "user messages, taps, typing, launches, handshake",
             &[
@@ -316,12 +318,22 @@ pub(crate) const CATALOGUE: Module = Module {
         ),
     ],
     documented: &[
+        "agent_name",
+        "agent_owner",
         "attributes",
         "contentMessage",
+        "duration",
         "error",
+        "max_duration_a2p_conversation",
+        "max_duration_p2a_conversation",
+        "max_duration_single_message",
         "message_id",
+        "mo_messages",
+        "mt_messages",
+        "owner_name",
         "publishTime",
         "secret",
+        "size_kilobytes",
         "subscription",
         "totalPayloadSizeBytes",
     ],

@@ -30,7 +30,7 @@ mod errors;
 use model::vocabulary::{Channel, ChargeKind, DeadReason, Status};
 
 use crate::answer;
-use crate::catalogue::{Module, billing, events};
+use crate::catalogue::{Module, charges, events};
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -383,7 +383,7 @@ pub(crate) const CATALOGUE: Module = Module {
         events("SMS reports, JSON", &["sms_array.json"]),
         events("message event v2, JSON", &["whatsapp_events.json", "whatsapp_enqueued.json"]),
         events("message event v3 (Meta's), JSON", &["v3_statuses.json", "v3_bare_status.json"]),
-        billing("billing event, JSON", &["billing.json", "v3_billing.json"]),
+        charges("billing event, JSON", &["billing.json", "v3_billing.json"]),
     ],
     documented: &[
         "deductions",
@@ -393,6 +393,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "policy",
         "reason",
         "references",
+        "source",
         "status",
         "type",
         "version",

@@ -31,7 +31,7 @@ mod usage;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
-use crate::catalogue::{Module, billing, events, ignored};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -448,18 +448,23 @@ pub(crate) const CATALOGUE: Module = Module {
         events("RCS with failover, JSON", &["rcs_failover.json"]),
         events("logs, JSON", &["logs.json"]),
         ignored("inbound message, JSON", &["single_inbound.json"]),
-        billing("billing usage, JSON", &["billing_usage.json"]),
+        charges("billing usage, JSON", &["billing_usage.json", "billing_usage_final.json"]),
     ],
     documented: &[
         "bulkId",
+        "columnDataType",
         "content",
         "deliveryReport",
         "description",
         "entityId",
+        "failureMessage",
+        "month",
         "name",
         "networkId",
         "permanent",
         "platform",
+        "requestId",
+        "totalRows",
         "username",
     ],
 };

@@ -44,7 +44,7 @@ impl<'a> Pricing<'a> {
                 "billable" => &mut self.billable,
                 "pricing_model" | "model" => &mut self.model,
                 "type" => &mut self.kind,
-                _ => return cursor.skip(),
+                _ => return cursor.other(),
             };
             *slot = cursor.scalar()?;
             Ok(())

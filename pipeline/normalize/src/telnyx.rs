@@ -36,7 +36,7 @@ mod usage;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
-use crate::catalogue::{Module, billing, events};
+use crate::catalogue::{Module, charges, events};
 use crate::draft::{Dead, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -383,21 +383,27 @@ pub(crate) const CATALOGUE: Module = Module {
         events("RCS webhook, JSON", &["webhook_rcs.json"]),
         events("message record, JSON", &["record.json", "record_old.json"]),
         events("detail records, JSON", &["detail_records.json"]),
-        billing("usage report, JSON", &["usage_report.json"]),
+        charges("usage report, JSON", &["usage_report.json", "usage_v2.json"]),
     ],
     documented: &[
         "agent_name",
+        "aggregation_type",
         "body",
         "carrier",
         "cost_breakdown",
+        "count",
         "detail",
         "encoding",
+        "end_date",
+        "id",
         "line_type",
         "media",
         "messaging_profile_id",
         "meta",
         "on_net",
         "profile_id",
+        "record_type",
+        "report_url",
         "result",
         "source_country_code",
         "start_date",

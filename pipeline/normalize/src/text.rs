@@ -9,7 +9,8 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, SchemaRef};
+use model::charge::LINE_SCHEMA;
 use model::event::CANONICAL_SCHEMA;
 use model::money::Nanos;
 use model::{keys, time};
@@ -29,10 +30,11 @@ pub fn write_json_line(batch: &RecordBatch, row: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-/// The columns of a batch with the names of the canonical schema.
+/// The columns of events or charge lines with the names of their schema.
 pub(crate) fn columns(batch: &RecordBatch) -> impl Iterator<Item = (&'static str, &ArrayRef)> {
-    let names = CANONICAL_SCHEMA.fields().iter().map(|field| field.name().as_str());
-    names.zip(batch.columns())
+    let are_charges = *batch.schema_ref() == *LINE_SCHEMA;
+    let schema: &'static SchemaRef = if are_charges { &LINE_SCHEMA } else { &CANONICAL_SCHEMA };
+    schema.fields().iter().map(|field| field.name().as_str()).zip(batch.columns())
 }
 
 /// One value, as it is printed without quotes; `None` where it is null.

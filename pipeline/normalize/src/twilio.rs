@@ -26,7 +26,7 @@ mod usage;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::catalogue::{Module, billing, events, ignored};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome};
 use crate::drift::Drift;
@@ -250,7 +250,7 @@ pub(crate) const CATALOGUE: Module = Module {
         events("Message resource, JSON", &["resource_priced.json", "resource_scheduled.json"]),
         events("list of Message resources, JSON", &["resource_list.json"]),
         events("Event Streams, CloudEvents", &["event_streams_array.json"]),
-        billing("usage records, JSON", &["usage_records.json", "usage_records_alone.json"]),
+        charges("usage records, JSON", &["usage_records.json", "usage_records_alone.json"]),
     ],
     documented: &[
         "ApiVersion",
@@ -260,6 +260,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "body",
         "category",
         "datacontenttype",
+        "description",
         "error_message",
         "mcc",
         "mnc",

@@ -25,7 +25,7 @@ mod billing;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
 use crate::answer;
-use crate::catalogue::{Module, billing, events, ignored};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -483,7 +483,8 @@ pub(crate) const CATALOGUE: Module = Module {
             &["bare_change.json", "bare_entry.json", "bare_statuses.json"],
         ),
         events("single status, JSON", &["single_status.json"]),
-        billing("billing event of a provider, JSON", &["billing_event.json", "bare_billing.json"]),
+        charges("billing event of a provider, JSON", &["billing_event.json", "bare_billing.json"]),
+        charges("analytics of an account, JSON", &["pricing_analytics.json"]),
         ignored("handshake, GET", &["handshake.record.json"]),
     ],
     documented: &[
@@ -511,6 +512,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "profile",
         "recipient_type",
         "smb_message_echoes",
+        "source",
         "statuses",
         "time",
         "title",

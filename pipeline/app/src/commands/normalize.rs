@@ -189,24 +189,28 @@ fn charges(normalized: &[Normalized]) -> Outcome<Vec<RecordBatch>> {
     Ok(tracker.close_epoch(0, None, 0)?.charges)
 }
 
-/// Which field each column came from: a line an event, or one of a record that gives none.
+/// Which field each column came from: a line an event or charge, or one of a record without any.
 fn explain(settings: &Settings, batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
     let mut out = stdout();
     for record in &batch.records {
         let view = batch.view(record);
         let found = normalize::explain::explain(settings, &view, inputs)?;
         if found.is_empty() {
-            let line = json!({"offset": record.offset, "element": null, "columns": null});
+            let line =
+                json!({"offset": record.offset, "table": null, "element": null, "columns": null});
             written(writeln!(out, "{line}"))?;
         }
-        for event in found {
-            let columns: serde_json::Map<String, serde_json::Value> = event
+        for row in found {
+            let columns: serde_json::Map<String, serde_json::Value> = row
                 .columns
                 .into_iter()
                 .map(|(column, fields)| (column.to_owned(), json!(fields.join(", "))))
                 .collect();
-            let line =
-                json!({"offset": record.offset, "element": event.element, "columns": columns});
+            let table = if row.row.charge.is_some() { "charge_lines" } else { "events" };
+            let element = row.row.element;
+            let line = json!({
+                "offset": record.offset, "table": table, "element": element, "columns": columns,
+            });
             written(writeln!(out, "{line}"))?;
         }
     }

@@ -74,7 +74,12 @@ fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Dea
                 "PriceInUSD" => &mut row.price,
                 "PartNumber" => &mut row.part,
                 "TotalParts" => &mut row.parts,
-                _ => continue,
+                _ => {
+                    if at == 0 {
+                        out.drift.other("", name);
+                    }
+                    continue;
+                }
             };
             *slot = Scalar::Text(value);
         }

@@ -197,7 +197,8 @@ impl Walk {
                 }
                 None if is_receipt(text) => self.receipt(text, path),
                 None if !text.trim().contains('\n') && text.contains('=') => self.form(text, path),
-                None if text.contains(',') => self.table(text, path),
+                None if text.contains('\t') => self.table(text, path, b'\t'),
+                None if text.contains(',') => self.table(text, path, b','),
                 None => self.leaf(path, 0..text.len(), Shape::Text, text),
             },
         }
@@ -297,12 +298,12 @@ impl Walk {
         }
     }
 
-    /// Comma-separated rows below a line of names; a cell is found by plain splitting.
-    fn table(&mut self, text: &str, path: &str) {
+    /// Separated rows below a line of names; a cell is found by plain splitting.
+    fn table(&mut self, text: &str, path: &str, separator: u8) {
         let mut names: Option<Vec<&str>> = None;
         let (mut start, mut row) = (0, 0);
         for line in text.split_inclusive('\n') {
-            let cells = cells(line.trim_end_matches(['\r', '\n']));
+            let cells = cells(line.trim_end_matches(['\r', '\n']), separator);
             if let Some(names) = &names {
                 for (name, range) in names.iter().zip(&cells) {
                     let cell = line.get(range.clone()).unwrap_or("");
@@ -341,14 +342,14 @@ impl Walk {
 }
 
 /// Positions of a line's cells, without the quotes around them.
-fn cells(line: &str) -> Vec<Range<usize>> {
+fn cells(line: &str, separator: u8) -> Vec<Range<usize>> {
     let mut cells = Vec::new();
     let (mut start, mut is_quoted) = (0, false);
-    let ends = line.bytes().chain([b',']).enumerate();
+    let ends = line.bytes().chain([separator]).enumerate();
     for (at, byte) in ends {
         match byte {
             b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted || at == line.len() => {
+            _ if byte == separator && (!is_quoted || at == line.len()) => {
                 let cell = line.get(start..at).unwrap_or("");
                 let inner = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
                 cells.push(if inner.is_some() { start + 1..at - 1 } else { start..at });

@@ -67,7 +67,12 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
             "agent_id" => &mut row.agent,
             "billing_party" => &mut row.party,
             "start_time" => &mut row.start,
-            _ => continue,
+            _ => {
+                if place.at == Some(0) {
+                    out.drift.other("", name);
+                }
+                continue;
+            }
         };
         *slot = Scalar::Text(value);
     }

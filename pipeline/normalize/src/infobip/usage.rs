@@ -51,7 +51,7 @@ pub(super) fn field<'a>(
     match key {
         "response" => cursor.object_or_skip(|cursor, key| response(cursor, key, result)).map(drop),
         "metadata" => cursor.object_or_skip(|cursor, key| metadata(cursor, key, result)).map(drop),
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -66,7 +66,7 @@ fn response<'a>(
                 let slot = match key {
                     "sentSince" => &mut result.since,
                     "sentUntil" => &mut result.until,
-                    _ => return cursor.skip(),
+                    _ => return cursor.other(),
                 };
                 *slot = cursor.scalar()?;
                 Ok(())
@@ -80,7 +80,7 @@ fn response<'a>(
                     name = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             result.columns.push(name);
             Ok(())
@@ -92,7 +92,7 @@ fn response<'a>(
                 Ok(())
             })
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -111,7 +111,7 @@ fn metadata<'a>(
                 is_final = cursor.scalar()? == Scalar::Bool(true);
                 Ok(())
             }
-            _ => cursor.skip(),
+            _ => cursor.other(),
         })?;
         result.has_month = true;
         result.has_open_month |= !is_final;

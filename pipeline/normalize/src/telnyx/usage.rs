@@ -47,7 +47,7 @@ struct Row<'a> {
 
 /// Reads a record that holds usage.
 pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut reports: Elements<Report<'_>> = Elements::default();
     if cursor.kind() == Kind::Array {
         list(&mut cursor, &mut reports)?;
@@ -114,7 +114,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
         "end_date" => &mut report.end,
         "status" => &mut report.status,
         "updated_at" => &mut report.updated,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())

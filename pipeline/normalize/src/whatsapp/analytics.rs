@@ -42,7 +42,7 @@ struct Answer<'a> {
 
 /// Reads an answer whose outermost object has one of the two fields.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut answer = Answer::default();
     cursor.object(|cursor, key| match key {
         "id" => {
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
             Ok(())
         }
         "pricing_analytics" | "conversation_analytics" => analytics(cursor, &mut answer),
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     cursor.end()?;
     if answer.points.len() == 0 {
@@ -74,11 +74,11 @@ fn analytics<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(),
         "data" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
             let inner = |cursor: &mut Cursor<'a>, key: &str| match key {
                 "data_points" if cursor.kind() == Kind::Array => points(cursor, answer),
-                _ => cursor.skip(),
+                _ => cursor.other(),
             };
             cursor.object_or_skip(inner).map(drop)
         }),
-        _ => cursor.skip(),
+        _ => cursor.other(),
     };
     cursor.object_or_skip(&mut read).map(drop)
 }
@@ -99,7 +99,7 @@ fn points<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(), Sy
                 "volume" => &mut point.volume,
                 "conversation" => &mut point.conversations,
                 "cost" => &mut point.cost,
-                _ => return cursor.skip(),
+                _ => return cursor.other(),
             };
             *slot = cursor.scalar()?;
             Ok(())

@@ -31,13 +31,13 @@ impl<'a> Billing<'a> {
                         "gs_id" | "gsId" => &mut self.gs_id,
                         "conversationId" | "conversation_id" => &mut self.conversation,
                         "destination" => &mut self.destination,
-                        _ => return cursor.skip(),
+                        _ => return cursor.other(),
                     };
                     *slot = cursor.scalar()?;
                     Ok(())
                 })
                 .map(drop),
-            _ => cursor.skip(),
+            _ => cursor.other(),
         }
     }
 }

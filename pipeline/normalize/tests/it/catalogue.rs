@@ -22,9 +22,11 @@ fn every_variant_has_fixtures_that_give_what_it_says() {
             for name in variant.fixtures {
                 let path = fixtures().join(source.as_str()).join(name);
                 let tally = run(Some(*source), &[Case::file(&path)]).tallies.remove(0);
-                let gives_events = variant.gives == Gives::Events;
-                assert_eq!(tally.events > 0, gives_events, "{source} {} {name}", variant.name);
-                assert!(gives_events || tally.ignored > 0, "{source} {} {name}", variant.name);
+                let what = format!("{source} {} {name}", variant.name);
+                assert_eq!(tally.events > 0, variant.gives == Gives::Events, "{what}");
+                assert_eq!(tally.charges > 0, variant.gives == Gives::Charges, "{what}");
+                let gives = matches!(variant.gives, Gives::Events | Gives::Charges);
+                assert!(gives || tally.ignored > 0, "{what}");
             }
         }
     }

@@ -8,8 +8,8 @@
     reason = "a test that cannot go on must fail, with the place"
 )]
 
-mod charges;
 mod catalogue;
+mod charges;
 mod cpaas;
 mod damage;
 mod dead;
