@@ -211,7 +211,7 @@ impl Names {
         let mut at = Self::start(name, mask);
         loop {
             match self.slots.get(at) {
-                Some(slot) if slot.is_empty() => return false,
+                Some(&"") => return false,
                 Some(slot) if *slot == name => return true,
                 Some(_) => at = (at + 1) & mask,
                 None => return false,
