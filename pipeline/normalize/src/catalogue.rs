@@ -130,8 +130,8 @@ const INTRODUCTION: &str = "# Sources
 
 What the adapters in `pipeline/normalize` read, made by `sendtally schemas --sources` from their own
 lists, their fixtures and the signature checks. *Columns* are those that at least one event of the
-variant's fixtures fills, beside those that every event has, and of variants that give charges those of
-`charge_lines`, beside those that every line has:
+variant's fixtures fills, beside those that every event has, and of variants that give charges those
+of `charge_lines`, beside those that every line has:
 ";
 
 /// What every event has: said once above the table.

@@ -192,7 +192,7 @@ fn normalize_each(
 fn tell_new_fields(fields: &[(Source, String)], shared: &Shared) {
     for (source, name) in fields {
         if shared.telemetry.lock().new_fields.insert((*source, name.clone())) {
-            tracing::warn!(%source, field = name, "a field that no adapter knows: ignored and counted");
+            tracing::warn!(%source, field = name, "a new field: ignored and counted");
         }
     }
 }
