@@ -2,75 +2,42 @@
 -- messages say. Windows that wait to be published are not compared, nor are those before
 -- kept.costs_from, whose rows retention may have dropped.
 --
--- One vendor charge per message and unit: of the prices that its events repeat, the latest that is
--- not zero; per-segment prices times the largest number of parts told; dated by the cohort time.
--- Series are those that the cardinality guard admitted (verify_fold.sql).
-WITH copies AS (
-    SELECT
-        message_key,
-        event_id,
-        CAST(price_unit AS VARCHAR) AS kind,
-        CAST(price AS DECIMAL(38, 9)) AS price,
-        currency,
-        segments,
-        COALESCE(event_time, ingest_time) AS event_time,
-        ROW_NUMBER() OVER (PARTITION BY message_key, event_id ORDER BY event_time ASC) AS copy
-    FROM events
-    WHERE CAST(disposition AS VARCHAR) IN ('accepted', 'earlier')
-),
-
-parts AS (
-    SELECT message_key, GREATEST(COALESCE(MAX(segments), 1), 1) AS parts
-    FROM copies
-    GROUP BY message_key
-),
-
-placed AS (
-    SELECT
-        *,
-        ROW_NUMBER() OVER (
-            PARTITION BY message_key, kind
-            ORDER BY price <> 0 DESC, event_time DESC, event_id DESC
-        ) AS place
-    FROM copies
-    WHERE copy = 1 AND price IS NOT NULL
-),
-
-charged AS (
+-- again_charges are the recomputed charges (verify_charges.sql): those of messages whose price is known
+-- count (nothing in no currency is none), at their message's cohort time. Series are those that the cardinality guard admitted
+-- (verify_fold.sql).
+WITH charged AS (
     SELECT
         lengths.window_s,
-        CAST(again.cohort_time AS BIGINT)
-            - ((CAST(again.cohort_time AS BIGINT) % lengths.length_us) + lengths.length_us)
+        CAST(again.charge_time AS BIGINT)
+            - ((CAST(again.charge_time AS BIGINT) % lengths.length_us) + lengths.length_us)
                 % lengths.length_us AS window_us,
-        CAST(again.source AS VARCHAR) AS source,
-        CAST(again.channel AS VARCHAR) AS channel,
+        again.source,
+        again.channel,
         CASE
-            WHEN again.carrier IS NULL OR carriers.value IS NOT NULL
-            THEN CAST(again.carrier AS VARCHAR)
+            WHEN again.carrier IS NULL OR carriers.value IS NOT NULL THEN again.carrier
             ELSE '__other__'
         END AS carrier,
         CASE
-            WHEN again.country IS NULL OR countries.value IS NOT NULL
-            THEN CAST(again.country AS VARCHAR)
+            WHEN again.country IS NULL OR countries.value IS NOT NULL THEN again.country
             ELSE '__other__'
         END AS country,
-        CAST(again.traffic_class AS VARCHAR) AS traffic_class,
-        placed.currency,
-        placed.kind,
-        placed.price,
-        CASE WHEN placed.kind = 'segment' THEN CAST(parts.parts AS BIGINT) ELSE 1 END AS quantity,
-        again.is_final AND CAST(again.outcome AS VARCHAR) IN ('delivered', 'read') AS delivered
-    FROM placed
-    INNER JOIN parts ON placed.message_key = parts.message_key
-    INNER JOIN again_messages AS again ON placed.message_key = again.message_key
+        again.traffic_class,
+        again.currency,
+        again.kind,
+        again.amount,
+        again.quantity,
+        again.delivered
+    FROM again_charges AS again
     LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'carrier') AS carriers
-        ON CAST(again.carrier AS VARCHAR) = carriers.value
+        ON again.carrier = CAST(carriers.value AS VARCHAR)
     LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'country') AS countries
-        ON CAST(again.country AS VARCHAR) = countries.value
+        ON again.country = CAST(countries.value AS VARCHAR)
     CROSS JOIN (
         VALUES (60, 60000000), (300, 300000000), (3600, 3600000000), (86400, 86400000000)
     ) AS lengths (window_s, length_us)
-    WHERE placed.place = 1
+    WHERE again.message_key IS NOT NULL
+      AND again.amount IS NOT NULL
+      AND (again.amount <> 0 OR again.currency IS NOT NULL)
 ),
 
 again AS (
@@ -84,7 +51,7 @@ again AS (
         traffic_class,
         currency,
         kind,
-        SUM(price * CAST(quantity AS DECIMAL(20, 0))) AS amount,
+        SUM(amount) AS amount,
         SUM(quantity) AS quantity,
         COUNT(*) AS messages,
         COUNT(*) FILTER (WHERE delivered) AS delivered

@@ -1,15 +1,33 @@
 -- Epochs and partitions whose stored rows are not as many as the ledger says. Of epochs up to
 -- kept.rows_after retention dropped rows.
-WITH stored AS (
+-- An element may have given an event and lines of bills; it counts once, as accepted where any of it is.
+WITH given AS (
+    SELECT epoch, topic, "partition", "offset", element, disposition FROM events
+    UNION ALL
+    SELECT epoch, topic, "partition", "offset", element, disposition FROM charge_lines
+),
+
+elements AS (
     SELECT
         epoch,
         CAST(topic AS VARCHAR) AS topic,
         "partition",
-        SUM(CASE WHEN CAST(disposition AS VARCHAR) = 'accepted' THEN 1 ELSE 0 END) AS accepted,
-        SUM(CASE WHEN CAST(disposition AS VARCHAR) = 'late' THEN 1 ELSE 0 END) AS late,
+        MAX(CASE WHEN CAST(disposition AS VARCHAR) = 'accepted' THEN 1 ELSE 0 END) AS accepted,
+        MAX(CASE WHEN CAST(disposition AS VARCHAR) = 'late' THEN 1 ELSE 0 END) AS late
+    FROM given
+    GROUP BY epoch, CAST(topic AS VARCHAR), "partition", "offset", element
+),
+
+stored AS (
+    SELECT
+        epoch,
+        topic,
+        "partition",
+        SUM(accepted) AS accepted,
+        SUM(CASE WHEN accepted = 0 THEN late ELSE 0 END) AS late,
         0 AS dead
-    FROM events
-    GROUP BY epoch, CAST(topic AS VARCHAR), "partition"
+    FROM elements
+    GROUP BY epoch, topic, "partition"
     UNION ALL
     SELECT epoch, CAST(topic AS VARCHAR), "partition", 0, 0, COUNT(*)
     FROM dead_letters

@@ -65,7 +65,7 @@ SELECT
 FROM slo_windows AS rows
 GROUP BY rows.window_s, rows.window_start, rows.source, rows.channel, rows.carrier, rows.country, rows.traffic_class;
 
--- What a message costs: one row a message and kind; the highest revision stands.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges_newest AS
 SELECT
     rows.charge_id AS charge_id,
@@ -88,6 +88,7 @@ SELECT
     argMax(tuple(rows.country), rows.revision).1 AS country,
     argMax(tuple(rows.carrier), rows.revision).1 AS carrier,
     argMax(tuple(rows.traffic_class), rows.revision).1 AS traffic_class,
+    argMax(tuple(rows.grain), rows.revision).1 AS grain,
     max(rows.revision) AS revision,
     argMax(tuple(rows.committed_at), rows.revision).1 AS committed_at
 FROM charges AS rows
@@ -116,3 +117,46 @@ SELECT
     argMax(tuple(rows.committed_at), rows.revision).1 AS committed_at
 FROM cost_windows AS rows
 GROUP BY rows.window_s, rows.window_start, rows.source, rows.channel, rows.carrier, rows.country, rows.traffic_class, rows.currency, rows.kind;
+
+-- Charges that may be added up, by currency: no totals over messages, of several bases the latest.
+CREATE OR REPLACE VIEW spend_newest AS
+SELECT
+    charge_id,
+    source,
+    account,
+    message_key,
+    kind,
+    basis,
+    quantity,
+    unit,
+    unit_price,
+    amount,
+    currency,
+    charge_time,
+    period_start,
+    period_end,
+    invoice_id,
+    sku,
+    channel,
+    country,
+    carrier,
+    traffic_class,
+    grain,
+    revision,
+    committed_at
+FROM (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY
+                coalesce(message_key, charge_id),
+                CASE WHEN kind = 'segment' THEN 'message' ELSE kind END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                CASE WHEN quantity = 0 THEN 0 ELSE 1 END DESC,
+                revision DESC
+        ) AS place
+    FROM charges_newest
+    WHERE grain IS NULL OR grain <> 'period'
+) AS charged
+WHERE place = 1;

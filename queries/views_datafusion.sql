@@ -132,7 +132,7 @@ FROM (
 ) AS revisions
 WHERE next_revision IS NULL;
 
--- What a message costs: one row a message and kind; the highest revision stands.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges AS
 SELECT
     "charge_id",
@@ -155,6 +155,7 @@ SELECT
     "country",
     "carrier",
     "traffic_class",
+    "grain",
     "revision",
     "committed_at"
 FROM (
@@ -179,6 +180,7 @@ FROM (
         "country",
         "carrier",
         "traffic_class",
+        "grain",
         "revision",
         "committed_at",
         lead(revision) OVER history AS next_revision
@@ -239,3 +241,46 @@ FROM (
     )
 ) AS revisions
 WHERE next_revision IS NULL;
+
+-- Charges that may be added up, by currency: no totals over messages, of several bases the latest.
+CREATE OR REPLACE VIEW spend AS
+SELECT
+    "charge_id",
+    "source",
+    "account",
+    "message_key",
+    "kind",
+    "basis",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "charge_time",
+    "period_start",
+    "period_end",
+    "invoice_id",
+    "sku",
+    "channel",
+    "country",
+    "carrier",
+    "traffic_class",
+    "grain",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY
+                coalesce(message_key, charge_id),
+                CASE WHEN kind = 'segment' THEN 'message' ELSE kind END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                CASE WHEN quantity = 0 THEN 0 ELSE 1 END DESC,
+                revision DESC
+        ) AS place
+    FROM charges
+    WHERE grain IS NULL OR grain <> 'period'
+) AS charged
+WHERE place = 1;

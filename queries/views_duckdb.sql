@@ -145,11 +145,11 @@ FROM (
 ) AS revisions
 WHERE next_revision IS NULL;
 
--- What a message costs: one row a message and kind; the highest revision stands.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges_revisions AS
 SELECT * FROM read_parquet('{public}/charges/*/*.parquet', union_by_name = true, hive_partitioning = false);
 
--- What a message costs: one row a message and kind; the highest revision stands.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges AS
 SELECT
     "charge_id",
@@ -172,6 +172,7 @@ SELECT
     "country",
     "carrier",
     "traffic_class",
+    "grain",
     "revision",
     "committed_at"
 FROM (
@@ -196,6 +197,7 @@ FROM (
         "country",
         "carrier",
         "traffic_class",
+        "grain",
         "revision",
         "committed_at",
         lead(revision) OVER history AS next_revision
@@ -206,6 +208,10 @@ FROM (
     )
 ) AS revisions
 WHERE next_revision IS NULL;
+
+-- One row a billing line that is new, as the vendor tells it; `charges` is what stands of them and of the prices in `events`. Never sum it: lines repeat and revise each other.
+CREATE OR REPLACE VIEW charge_lines AS
+SELECT * FROM read_parquet('{public}/charge_lines/*/*.parquet', union_by_name = true, hive_partitioning = false);
 
 -- Charges of the messages of one window and series; the highest revision stands.
 CREATE OR REPLACE VIEW cost_windows_revisions AS
@@ -272,3 +278,46 @@ SELECT * FROM read_parquet('{public}/dead_letters/*/*.parquet', union_by_name = 
 -- What became of every offset and every element: end - start = records + gaps; elements = accepted + duplicate + late + dead + ignored.
 CREATE OR REPLACE VIEW ledger AS
 SELECT * FROM read_parquet('{public}/ledger/*/*.parquet', union_by_name = true, hive_partitioning = false);
+
+-- Charges that may be added up, by currency: no totals over messages, of several bases the latest.
+CREATE OR REPLACE VIEW spend AS
+SELECT
+    "charge_id",
+    "source",
+    "account",
+    "message_key",
+    "kind",
+    "basis",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "charge_time",
+    "period_start",
+    "period_end",
+    "invoice_id",
+    "sku",
+    "channel",
+    "country",
+    "carrier",
+    "traffic_class",
+    "grain",
+    "revision",
+    "committed_at"
+FROM (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY
+                coalesce(message_key, charge_id),
+                CASE WHEN kind = 'segment' THEN 'message' ELSE kind END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                CASE WHEN quantity = 0 THEN 0 ELSE 1 END DESC,
+                revision DESC
+        ) AS place
+    FROM charges
+    WHERE grain IS NULL OR grain <> 'period'
+) AS charged
+WHERE place = 1;

@@ -133,22 +133,22 @@ COMMENT 'Outcomes and latency of the messages of one window and series; the high
 
 CREATE TABLE IF NOT EXISTS `sendtally`.`charges`
 (
-    `charge_id` FixedString(16) COMMENT 'Hash of message_key, kind and basis.' CODEC(NONE),
+    `charge_id` FixedString(16) COMMENT 'Hash of message_key and kind; without a message, of source, account, the vendor''s category, its dimensions and the period.' CODEC(NONE),
     `source` LowCardinality(String) COMMENT 'Vendor.',
     `account` LowCardinality(Nullable(String)) COMMENT 'Vendor account.',
-    `message_key` Nullable(FixedString(16)) COMMENT 'Message the charge is for.' CODEC(NONE),
-    `kind` LowCardinality(String) COMMENT 'message, segment, carrier_fee, read_receipt, media, conversation, failed_message_fee, number, campaign, tax, credit.',
-    `basis` LowCardinality(String) COMMENT 'estimated, vendor, invoice; a later basis supersedes an earlier one.',
-    `quantity` Decimal(38, 9) COMMENT 'Units charged.' CODEC(ZSTD(1)),
-    `unit` LowCardinality(String) COMMENT 'message, segment.',
-    `unit_price` Decimal(18, 9) COMMENT 'Price of one unit.' CODEC(ZSTD(1)),
-    `amount` Decimal(38, 9) COMMENT 'quantity x unit_price.' CODEC(ZSTD(1)),
+    `message_key` Nullable(FixedString(16)) COMMENT 'Message the charge is for; null where it is for none, or the vendor names none.' CODEC(NONE),
+    `kind` LowCardinality(String) COMMENT 'message, segment, carrier_fee, read_receipt, media, conversation, failed_message_fee, number, campaign, tax, credit, other. What a message costs is either message or segment; a carrier fee that its price holds is taken out of it.',
+    `basis` LowCardinality(String) COMMENT 'estimated (the vendor may still change or drop it), vendor, invoice (the vendor calls the figure final); a later basis supersedes an earlier one.',
+    `quantity` Decimal(38, 9) COMMENT 'Units charged; 0 where the charge was withdrawn.' CODEC(ZSTD(1)),
+    `unit` LowCardinality(String) COMMENT 'message, segment, conversation, or the vendor''s word in lower case.',
+    `unit_price` Nullable(Decimal(18, 9)) COMMENT 'Price of one unit; null where the vendor tells none.' CODEC(ZSTD(1)),
+    `amount` Nullable(Decimal(38, 9)) COMMENT 'What it costs, negative for a credit: the vendor''s total, else quantity x unit_price; null where the vendor tells units and no price (WhatsApp, RCS billing reports).' CODEC(ZSTD(1)),
     `currency` LowCardinality(Nullable(String)) COMMENT 'ISO 4217; null where neither event, vendor nor configuration tells.',
-    `charge_time` DateTime64(6, 'UTC') COMMENT 'Cohort time of the message.' CODEC(Delta, ZSTD(1)),
-    `period_start` Nullable(DateTime64(6, 'UTC')) COMMENT 'Billing period, where the vendor tells.' CODEC(Delta, ZSTD(1)),
-    `period_end` Nullable(DateTime64(6, 'UTC')) COMMENT 'Billing period, where the vendor tells.' CODEC(Delta, ZSTD(1)),
+    `charge_time` DateTime64(6, 'UTC') COMMENT 'Cohort time of the message; else the start of the period, else the vendor''s time.' CODEC(Delta, ZSTD(1)),
+    `period_start` Nullable(DateTime64(6, 'UTC')) COMMENT 'First instant that it covers, by the days of the vendor''s zone.' CODEC(Delta, ZSTD(1)),
+    `period_end` Nullable(DateTime64(6, 'UTC')) COMMENT 'First instant that it does not cover any more.' CODEC(Delta, ZSTD(1)),
     `invoice_id` Nullable(String) COMMENT 'Invoice.' CODEC(ZSTD(1)),
-    `sku` Nullable(String) COMMENT 'Vendor''s price list entry.' CODEC(ZSTD(1)),
+    `sku` Nullable(String) COMMENT 'The vendor''s price list entry, category or meter.' CODEC(ZSTD(1)),
     `channel` LowCardinality(String) COMMENT 'Channel.',
     `country` LowCardinality(Nullable(String)) COMMENT 'ISO country.',
     `carrier` LowCardinality(Nullable(String)) COMMENT 'Carrier.',
@@ -160,7 +160,7 @@ ENGINE = ReplacingMergeTree()
 PARTITION BY toYYYYMM(`committed_at`)
 ORDER BY (`charge_id`, `revision`)
 SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1, ttl_only_drop_parts = 1
-COMMENT 'What a message costs: one row a message and kind; the highest revision stands.';
+COMMENT 'What is charged: one row a message and kind, and one a line of a bill that is no message''s; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.';
 
 CREATE TABLE IF NOT EXISTS `sendtally`.`cost_windows`
 (
@@ -251,3 +251,53 @@ PARTITION BY toYYYYMM(`committed_at`)
 ORDER BY (`topic`, `partition`, `epoch`)
 SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1, ttl_only_drop_parts = 1
 COMMENT 'What became of every offset and every element: end - start = records + gaps; elements = accepted + duplicate + late + dead + ignored.';
+
+ALTER TABLE `sendtally`.`charges` MODIFY COLUMN `unit_price` Nullable(Decimal(18, 9)) COMMENT 'Price of one unit; null where the vendor tells none.' CODEC(ZSTD(1));
+
+ALTER TABLE `sendtally`.`charges` MODIFY COLUMN `amount` Nullable(Decimal(38, 9)) COMMENT 'What it costs, negative for a credit: the vendor''s total, else quantity x unit_price; null where the vendor tells units and no price (WhatsApp, RCS billing reports).' CODEC(ZSTD(1));
+
+ALTER TABLE `sendtally`.`charges` ADD COLUMN IF NOT EXISTS `grain` LowCardinality(Nullable(String)) COMMENT 'message, item, period (a total over messages: never add it to theirs); null = message, in rows of before this column.' AFTER `traffic_class`;
+
+CREATE TABLE IF NOT EXISTS `sendtally`.`charge_lines`
+(
+    `line_id` FixedString(16) COMMENT 'Hash of what the line is about, as of when, and its figures; equal for a line that came again.' CODEC(NONE),
+    `charge_id` FixedString(16) COMMENT 'Row of `charges` that the line speaks of.' CODEC(NONE),
+    `grain` LowCardinality(String) COMMENT 'message, item, period: see `charges`.',
+    `source` LowCardinality(String) COMMENT 'Vendor whose format the payload has.',
+    `account` LowCardinality(Nullable(String)) COMMENT 'Vendor account: the payload''s own, else the header''s, else the topic''s configuration.',
+    `message_key` Nullable(FixedString(16)) COMMENT 'Message that it is for; null where it is for none, or for one that the line does not name.' CODEC(NONE),
+    `message_id` Nullable(String) COMMENT 'Its id as the vendor gives it; an id that embeds a number carries that number''s keyed hash instead.' CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'message, segment, carrier_fee, read_receipt, media, conversation, failed_message_fee, number, campaign, tax, credit, other.',
+    `basis` LowCardinality(String) COMMENT 'estimated, vendor, invoice.',
+    `quantity` Nullable(Decimal(38, 9)) COMMENT 'Units, as far as the line tells.' CODEC(ZSTD(1)),
+    `unit` LowCardinality(Nullable(String)) COMMENT 'message, segment, conversation, or the vendor''s word in lower case.',
+    `unit_price` Nullable(Decimal(18, 9)) COMMENT 'Price of one unit, as far as the line tells.' CODEC(ZSTD(1)),
+    `amount` Nullable(Decimal(38, 9)) COMMENT 'What the line costs, negative for a credit; null where the vendor tells units and no price.' CODEC(ZSTD(1)),
+    `currency` LowCardinality(Nullable(String)) COMMENT 'ISO 4217, upper case.',
+    `event_time` Nullable(DateTime64(6, 'UTC')) COMMENT 'As of when the vendor says so.' CODEC(Delta, ZSTD(1)),
+    `event_time_source` LowCardinality(Nullable(String)) COMMENT 'vendor, vendor_local, header, broker, replaced.',
+    `ingest_time` Nullable(DateTime64(6, 'UTC')) COMMENT 'Kafka''s timestamp; of files the received-at header, else the file''s newest time.' CODEC(Delta, ZSTD(1)),
+    `is_final` Bool COMMENT 'The vendor says that the figure is final.',
+    `period_start` Nullable(DateTime64(6, 'UTC')) COMMENT 'First instant that it covers.' CODEC(Delta, ZSTD(1)),
+    `period_end` Nullable(DateTime64(6, 'UTC')) COMMENT 'First instant that it does not cover any more.' CODEC(Delta, ZSTD(1)),
+    `invoice_id` Nullable(String) COMMENT 'Invoice.' CODEC(ZSTD(1)),
+    `sku` Nullable(String) COMMENT 'The vendor''s price list entry, category or meter.' CODEC(ZSTD(1)),
+    `channel` LowCardinality(String) COMMENT 'Channel; unknown where it tells none.',
+    `country` LowCardinality(Nullable(String)) COMMENT 'ISO country.',
+    `carrier` LowCardinality(Nullable(String)) COMMENT 'Carrier.',
+    `traffic_class` LowCardinality(String) COMMENT 'otp, transactional, alert, marketing, conversation, unknown.',
+    `payload_sha256` FixedString(32) COMMENT 'SHA-256 of the record''s raw bytes.' CODEC(NONE),
+    `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>.',
+    `partition` Int32 COMMENT 'Kafka partition.' CODEC(T64, ZSTD(1)),
+    `offset` Int64 COMMENT 'Kafka offset, or 0-based record of a file.' CODEC(T64, ZSTD(1)),
+    `element` UInt32 COMMENT '0-based leaf element inside the record; a delivery event and several lines may come of one.' CODEC(T64, ZSTD(1)),
+    `disposition` LowCardinality(String) COMMENT 'accepted; late (of a message, and older than 35 days: in no charge); earlier (came again with an earlier time).',
+    `epoch` UInt64 COMMENT 'Epoch of the job that committed the row.' CODEC(T64, ZSTD(1)),
+    `committed_at` DateTime64(6, 'UTC') COMMENT 'When that epoch closed.' CODEC(Delta, ZSTD(1)),
+    INDEX message_key_bloom `message_key` TYPE bloom_filter(0.01) GRANULARITY 4
+)
+ENGINE = MergeTree()
+PARTITION BY toYYYYMM(`committed_at`)
+ORDER BY (`source`, `kind`, `charge_id`, `event_time`)
+SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1, ttl_only_drop_parts = 1
+COMMENT 'One row a billing line that is new, as the vendor tells it; `charges` is what stands of them and of the prices in `events`. Never sum it: lines repeat and revise each other.';

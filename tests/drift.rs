@@ -1,4 +1,4 @@
-//! Generated pages equal what `schemas/*.toml` say.
+//! Generated pages equal what `schemas/*.toml` and the adapters say.
 
 use crate::tree::{read, root};
 
@@ -7,7 +7,7 @@ fn equals(path: &str, expected: &str) {
     let first = found.lines().zip(expected.lines()).position(|(have, want)| have != want);
     assert!(
         found == expected,
-        "{path} is not what the schemas say, first at line {}; run `sendtally schemas`",
+        "{path} is not what it is generated from says, first at line {}; run `sendtally schemas`",
         first.map_or(0, |line| line + 1),
     );
 }
@@ -20,4 +20,10 @@ fn the_documentation_of_tables_is_generated_from_the_schemas() {
 #[test]
 fn clickhouse_ddl_is_generated_from_the_schemas() {
     equals("schemas/clickhouse.sql", &sink::clickhouse::page());
+}
+
+#[test]
+fn the_catalogue_of_sources_is_generated_from_the_adapters() {
+    let page = normalize::catalogue::page(&root().join("fixtures"));
+    equals("schemas/sources.md", &page.expect("every variant's fixtures are there"));
 }

@@ -23,8 +23,10 @@ pub(crate) fn normalized(
     let sum = |of: fn(&Tally) -> i64| normalized.tallies.iter().map(of).sum::<i64>();
     let (elements, events) = (sum(|tally| tally.elements), sum(|tally| tally.events));
     let (ignored, dead) = (sum(|tally| tally.ignored), sum(|tally| tally.dead));
-    if elements != events + ignored + dead {
-        return Err(format!("{elements} elements are not {events} + {ignored} + {dead}"));
+    let charges = sum(|tally| tally.charges);
+    if elements != events + charges + ignored + dead {
+        let parts = format!("{events} + {charges} + {ignored} + {dead}");
+        return Err(format!("{elements} elements are not {parts}"));
     }
     if !raw.records.is_empty() && elements < 1 {
         return Err("a record without any element".to_owned());

@@ -1,6 +1,6 @@
 """A data directory of format 2, the previous one, is kept: `fixtures/directories/format-2.tar.xz` was made by
 `load` in six steps, with state on disk and epochs after it. It is read as it is; who writes makes it one of
-format 3, whose manifests have a checksum. A later format adds a directory of its own here and keeps this case."""
+today's format: manifests have a checksum since 3, lines of bills are tracked since 4. A later format adds a directory of its own here and keeps this case."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def test_a_directory_of_format_2_goes_on(older: Path) -> None:
     sendtally.call(*load).expect(0, "already loaded")
 
 
-def test_the_first_who_writes_makes_it_a_directory_of_format_3(older: Path) -> None:
+def test_the_first_who_writes_makes_it_a_directory_of_todays_format(older: Path) -> None:
     assert version(older) == 2
     before = set((older / "chains").rglob("*.json"))
     sendtally.call("load", "--records", KEPT / "next.jsonl", "--data", older).expect(0)
-    assert version(older) == 3
+    assert version(older) == 4
     new = set((older / "chains").rglob("*.json")) - before
     assert new and all(b'"sha256":"' in path.read_bytes()[-80:] for path in new)
     newest = max((older / "chains" / "job").glob("*.json"))

@@ -355,4 +355,10 @@ pub(crate) struct SchemasArgs {
     /// ClickHouse's CREATE TABLE statements.
     #[arg(long)]
     pub(crate) clickhouse: bool,
+    /// The catalogue of sources: what their fixtures fill.
+    #[arg(long, conflicts_with_all = ["markdown", "clickhouse"])]
+    pub(crate) sources: bool,
+    /// The fixtures of the sources, for --sources.
+    #[arg(long, default_value = "fixtures")]
+    pub(crate) fixtures: PathBuf,
 }

@@ -1,8 +1,10 @@
 //! The API's view of the running process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::clock::Clock;
+use model::vocabulary::Source;
 use serve::{
     AlertsAnswer, DeadLetterCount, ElementCounts, Family, FamilyKind, Freshness, MetricsSnapshot,
     PartitionMetrics, ReadModel, Readiness, Sample, WindowQuery, WindowsAnswer,
@@ -106,22 +108,28 @@ fn snapshot(counts: &Counts, uptime_us: i64) -> MetricsSnapshot {
 }
 
 /// What `normalize` noticed, by source where it is counted so.
-fn noticed(counters: &normalize::Counters) -> [Family; 3] {
+fn noticed(counters: &normalize::Counters) -> [Family; 4] {
     let family = |name: &str, help: &str, samples: Vec<Sample>| Family {
         name: name.to_owned(),
         help: help.to_owned(),
         kind: FamilyKind::Counter,
         samples,
     };
-    let unknown = counters.unknown_statuses.iter();
-    let unknown = unknown.map(|(source, count)| sample(&[("source", source.as_str())], *count));
+    let of_sources = |counts: &BTreeMap<Source, u64>| {
+        let sample =
+            |(source, count): (&Source, &u64)| sample(&[("source", source.as_str())], *count);
+        counts.iter().map(sample).collect()
+    };
+    let (statuses, fields) =
+        (of_sources(&counters.unknown_statuses), of_sources(&counters.unknown_fields));
     let ignored = counters.ignored.iter().map(|((source, kind), count)| {
-        let source = source.map_or("unknown", model::vocabulary::Source::as_str);
+        let source = source.map_or("unknown", Source::as_str);
         sample(&[("source", source), ("kind", kind)], *count)
     });
     let plain = counters.plain().map(|(what, count)| sample(&[("what", what)], count));
     [
-        family("unknown_statuses_total", "Statuses that no table knows.", unknown.collect()),
+        family("unknown_statuses_total", "Statuses that no table knows.", statuses),
+        family("unknown_fields_total", "Fields that no adapter knows.", fields),
         family("noticed_total", "What was noticed in payloads and settled.", plain.to_vec()),
         family("ignored_total", "Recognised elements that are no delivery.", ignored.collect()),
     ]

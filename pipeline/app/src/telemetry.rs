@@ -1,9 +1,9 @@
 //! What the process tells about itself: counters that the stages bump and `/metrics` reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use model::vocabulary::DeadReason;
+use model::vocabulary::{DeadReason, Source};
 use serve::LatencyCounts;
 
 /// State of one input partition.
@@ -41,6 +41,8 @@ pub(crate) struct Counts {
     pub(crate) clickhouse: ClickHouseState,
     /// What `normalize` noticed.
     pub(crate) noticed: normalize::Counters,
+    /// Names of unknown fields that were told.
+    pub(crate) new_fields: BTreeSet<(Source, String)>,
 }
 
 /// State of the ClickHouse loader.

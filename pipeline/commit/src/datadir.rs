@@ -1,7 +1,7 @@
 //! The data directory: its places, the version of its format, and the store that it is a cache of.
 //!
 //! ```text
-//! DIR/FORMAT          {"format_version":3}          with a store also its id: {…,"store_id":"…"}
+//! DIR/FORMAT          {"format_version":4}          with a store also its id: {…,"store_id":"…"}
 //! DIR/chains/<name>/  manifests           DIR/segments/<name>/  Arrow IPC streams
 //! DIR/state/<name>/   state slices        DIR/lake/, DIR/public/  Parquet
 //! ```

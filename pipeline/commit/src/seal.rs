@@ -2,7 +2,7 @@
 //! older ones are hashed by the one after them.
 //!
 //! ```text
-//! {"format_version":3,…,"values":{},"sha256":"<64 hex digits>"}
+//! {"format_version":4,…,"values":{},"sha256":"<64 hex digits>"}
 //! └──────────── hashed, with a closing `}` ─┘
 //! ```
 

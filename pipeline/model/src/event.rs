@@ -114,21 +114,21 @@ fn take_reserved<T>(values: &mut Vec<T>) -> Vec<T> {
 
 /// A dictionary column whose words are a closed list: pushes an index, hashes nothing.
 #[derive(Debug)]
-struct Words {
+pub(crate) struct Words {
     keys: Vec<Option<i32>>,
     words: ArrayRef,
 }
 
 impl Words {
-    fn new(words: &'static [&'static str]) -> Self {
+    pub(crate) fn new(words: &'static [&'static str]) -> Self {
         Self { keys: Vec::new(), words: Arc::new(StringArray::from(words.to_vec())) }
     }
 
-    fn push(&mut self, index: Option<u8>) {
+    pub(crate) fn push(&mut self, index: Option<u8>) {
         self.keys.push(index.map(i32::from));
     }
 
-    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let keys = Int32Array::from(take_reserved(&mut self.keys));
         Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&self.words))?))
     }
@@ -136,7 +136,7 @@ impl Words {
 
 /// A dictionary column of free text.
 #[derive(Default)]
-struct Texts {
+pub(crate) struct Texts {
     builder: StringDictionaryBuilder<Int32Type>,
 }
 
@@ -147,11 +147,11 @@ impl std::fmt::Debug for Texts {
 }
 
 impl Texts {
-    fn push(&mut self, text: Option<&str>) {
+    pub(crate) fn push(&mut self, text: Option<&str>) {
         self.builder.append_option(text);
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    pub(crate) fn finish(&mut self) -> ArrayRef {
         Arc::new(self.builder.finish())
     }
 }
@@ -247,7 +247,7 @@ impl Default for EventBatchBuilder {
 }
 
 /// Appends a 16-byte id or null; both builders have width 16, so this cannot fail.
-fn append_id(builder: &mut FixedSizeBinaryBuilder, id: Option<Id16>) {
+pub(crate) fn append_id(builder: &mut FixedSizeBinaryBuilder, id: Option<Id16>) {
     match id {
         Some(id) => drop(builder.append_value(id.0)),
         None => builder.append_null(),
@@ -379,7 +379,10 @@ impl EventBatchBuilder {
 }
 
 /// Topic and partition columns of rows that name their input.
-fn positions(inputs: &[Input], rows: &[u32]) -> Result<(ArrayRef, ArrayRef), ArrowError> {
+pub(crate) fn positions(
+    inputs: &[Input],
+    rows: &[u32],
+) -> Result<(ArrayRef, ArrayRef), ArrowError> {
     let topics: StringArray = inputs.iter().map(|input| Some(input.topic.as_ref())).collect();
     let keys: Int32Array = rows.iter().map(|input| i32::try_from(*input).ok()).collect();
     let partition = |input: &u32| inputs.get(*input as usize).map(|input| input.partition);
@@ -389,13 +392,17 @@ fn positions(inputs: &[Input], rows: &[u32]) -> Result<(ArrayRef, ArrayRef), Arr
 }
 
 /// Schema of what `normalize` gives: the `events` table without its stored-only columns.
-pub static CANONICAL_SCHEMA: LazyLock<arrow_schema::SchemaRef> = LazyLock::new(|| {
-    let kept = schema::EVENTS.columns.iter().filter(|column| !column.stored_only);
+pub static CANONICAL_SCHEMA: LazyLock<arrow_schema::SchemaRef> =
+    LazyLock::new(|| schema_without_stored(&schema::EVENTS));
+
+/// A table's columns but for those that are added when a row is stored.
+pub(crate) fn schema_without_stored(table: &schema::Table) -> arrow_schema::SchemaRef {
+    let kept = table.columns.iter().filter(|column| !column.stored_only);
     let field = |column: &schema::Column| {
         arrow_schema::Field::new(&column.name, column.kind.arrow(), column.nullable)
     };
     Arc::new(arrow_schema::Schema::new(kept.map(field).collect::<Vec<_>>()))
-});
+}
 
 /// Adds `disposition` and `epoch` to a canonical batch.
 ///

@@ -21,6 +21,8 @@ pub mod record;
 
 pub mod event;
 
+pub mod charge;
+
 pub mod dead_letter;
 
 pub mod window;

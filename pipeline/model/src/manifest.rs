@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// - 2: runs of tracked messages.
 /// - 3: manifests carry a checksum of their own.
-pub const FORMAT_VERSION: u32 = 3;
+/// - 4: lines of bills, in segments and among the tracked messages.
+pub const FORMAT_VERSION: u32 = 4;
 
 /// The oldest version that this build reads, and migrates where it writes.
 pub const OLDEST_FORMAT: u32 = 2;

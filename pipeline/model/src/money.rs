@@ -9,6 +9,8 @@ pub const SCALE: u32 = 9;
 pub const ONE: i128 = 1_000_000_000;
 /// Largest absolute value of `Decimal128(18, 9)`.
 pub const MAX: i128 = 999_999_999_999_999_999;
+/// Largest absolute value of `Decimal128(38, 9)`: sums and quantities.
+pub const SUM_MAX: i128 = 10_i128.pow(38) - 1;
 
 /// Longest mantissa that is read: far beyond any price, and it fits on the stack.
 const MANTISSA_BYTES_MAX: usize = 60;
@@ -30,6 +32,16 @@ pub struct Parsed {
 /// number or does not fit.
 #[must_use]
 pub fn parse(text: &str) -> Option<Parsed> {
+    parse_up_to(text, MAX)
+}
+
+/// The same for a sum or a quantity.
+#[must_use]
+pub fn parse_sum(text: &str) -> Option<Parsed> {
+    parse_up_to(text, SUM_MAX)
+}
+
+fn parse_up_to(text: &str, max: i128) -> Option<Parsed> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
         None => (text, 0),
@@ -57,7 +69,7 @@ pub fn parse(text: &str) -> Option<Parsed> {
     // Digits kept: those left of the point after the exponent moved it, plus SCALE.
     let point = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(SCALE);
     let (value, rounded) = keep_digits(all, point)?;
-    if value > MAX {
+    if value > max {
         return None;
     }
     Some(Parsed { nanos: Nanos(if negative { -value } else { value }), rounded })
@@ -79,6 +91,17 @@ fn keep_digits(digits: &[u8], keep: i64) -> Option<(i128, bool)> {
     let beyond = rest.iter().skip(1).any(|digit| *digit != 0);
     let up = first > 5 || (first == 5 && (beyond || value % 2 == 1));
     Some((value + i128::from(up), lost))
+}
+
+/// Quantity times unit price, both nano: rounded half to even, and whether digits were lost. `None`
+/// where it does not fit.
+#[must_use]
+pub fn product(quantity: i128, unit_price: i128) -> Option<(i128, bool)> {
+    let whole = quantity.checked_mul(unit_price)?;
+    let (down, rest) = (whole.div_euclid(ONE), whole.rem_euclid(ONE));
+    let up = rest * 2 > ONE || (rest * 2 == ONE && down % 2 != 0);
+    let value = down + i128::from(up);
+    (value.abs() <= SUM_MAX).then_some((value, rest != 0))
 }
 
 impl std::fmt::Display for Nanos {
@@ -123,6 +146,19 @@ mod tests {
         for text in ["", "-", ".", "abc", "1,5", "1.2.3", "0x1", "1e", "9999999999", "NaN"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn sums_are_larger_than_prices_and_as_exact() {
+        assert_eq!(parse("1911624800000.5"), None);
+        let sum = parse_sum("1911624800000.5").map(|sum| sum.nanos.0);
+        assert_eq!(sum, Some(1_911_624_800_000_500_000_000));
+        assert_eq!(parse_sum("1e30"), None);
+        assert_eq!(product(1_500 * ONE, 7_500_000), Some((11_250_000_000, false)));
+        assert_eq!(product(500_000_000, 5), Some((2, true)), "half to even");
+        assert_eq!(product(500_000_000, 7), Some((4, true)), "half to even");
+        assert_eq!(product(-500_000_000, 5), Some((-2, true)), "also below zero");
+        assert_eq!(product(SUM_MAX, ONE * 2), None);
     }
 
     proptest! {

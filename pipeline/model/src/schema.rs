@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 /// Version of the schemas: raised with each column that is added (its `since`), so that stores that
 /// are not made anew know what to add.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -108,6 +108,8 @@ pub struct Column {
     /// A later revision's null does not overwrite it.
     #[serde(default)]
     pub carried: bool,
+    /// Version of the schemas from which on it may be null, where it might not before.
+    pub nullable_since: Option<u32>,
     /// Version of the schemas that brought it.
     #[serde(default = "first")]
     pub since: u32,
@@ -221,8 +223,10 @@ tables! {
     MESSAGES => "messages.toml",
     /// Outcomes and latency by window and series.
     SLO_WINDOWS => "slo_windows.toml",
-    /// Charges by message and kind.
+    /// What stands of everything that vendors charge.
     CHARGES => "charges.toml",
+    /// What vendors charge, line by line.
+    CHARGE_LINES => "charge_lines.toml",
     /// Charges by window and series.
     COST_WINDOWS => "cost_windows.toml",
     /// Alert transitions.

@@ -270,6 +270,27 @@ vocabulary! {
         Campaign => "campaign",
         Tax => "tax",
         Credit => "credit",
+        /// What no word here says; the vendor's category is in `sku`.
+        Other => "other",
+    }
+}
+
+impl ChargeKind {
+    /// What a message costs is one of these, never both: units of one price.
+    #[must_use]
+    pub const fn is_base(self) -> bool {
+        matches!(self, Self::Message | Self::Segment)
+    }
+}
+
+vocabulary! {
+    /// What a charge is about. Totals of a period are never added to the charges of its messages.
+    Grain {
+        Message => "message",
+        /// No message's, or of one that the vendor does not name.
+        Item => "item",
+        /// A total over messages.
+        Period => "period",
     }
 }
 

@@ -17,6 +17,7 @@ use model::time::DAY_US;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::{Answer, each_document, header, instant, member, part};
+use crate::catalogue::{Module, events};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
@@ -43,7 +44,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut line = Line::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "apns_id" | "apns-id" => &mut line.id,
             "apns_request_id" | "apns-request-id" => &mut line.request_id,
@@ -53,7 +54,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
             "token_hash" | "device_token" | "token" => &mut line.token,
             "sent_at" => &mut line.sent_at,
             _ if line.answer.field(cursor, key)? => return Ok(()),
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -165,3 +166,18 @@ fn class(status: i64, reason: Option<&str>) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developer.apple.com/documentation/usernotifications",
+    variants: &[
+        events(
+            "answer, the sender's record",
+            &["wrapped_accepted.json", "wrapped_unregistered.json", "wrapped_body_as_text.json"],
+        ),
+        events("answer with its status among the headers", &["status_in_headers.json"]),
+        events("flat line", &["flat_lines.json"]),
+        events("broadcast answer, the sender's record", &["broadcast.json"]),
+    ],
+    documented: &["push_type"],
+};

@@ -20,20 +20,24 @@
 //! otherwise (a SUCCESSFUL where the carrier gives no receipt). A type never seen is not final.
 //!
 //! Traps: each event repeats the price, a READ says 0 after a DELIVERED said more; the carrier's
-//! fee is not in `totalMessagePrice`, so both are added; inside a conversation the price is 0 and
-//! its fee repeats on each event, so it is the price of the message that began it, and of none
-//! where an inbound one did; a READ may be older than its DELIVERED; one event a message and type,
-//! and once more where only the later one is final. Inbound messages, typing, suggestions and
-//! `CONVERSATION_STARTED` have `inboundMessageId` and are ignored. Prices are in US dollars.
+//! fee is not in `totalMessagePrice`, so both are added, and the fee is a charge of its own that
+//! the price holds; inside a conversation the price is 0 and its fee repeats on each event of each
+//! message, so it is one charge of the message that began it, inbound or not; a READ may be older
+//! than its DELIVERED; one event a message and type, and once more where only the later one is
+//! final. Inbound messages, typing, suggestions and `CONVERSATION_STARTED` have `inboundMessageId`
+//! and are ignored. Prices are in US dollars.
 
 use model::money::{self, Nanos};
-use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{
+    Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass,
+};
 
 use crate::answer::{instant, member};
 use crate::aws::{self, Unwrapped};
+use crate::catalogue::{Module, billing, events, ignored};
+use crate::charge::{ChargeDraft, Subject};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, network_digits};
-use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 
@@ -76,7 +80,8 @@ pub(crate) fn read(
 
 fn event(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut event = Event::default();
-    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
+    Cursor::watched(item.text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
     let word = event.event_type.text().or_else(|| event.status.text());
     if event.is_inbound && word.is_none() {
         out.ignored(inbound_kind(&event.body));
@@ -116,7 +121,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> Resul
             event.is_inbound = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -161,10 +166,25 @@ fn emit(event: &Event<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut E
         _ => TrafficClass::Unknown,
     };
     draft.segments = out.segments(&event.parts);
-    draft.price = price(event, id, out);
+    draft.price = price(event, out);
     draft.price_unit = PriceUnit::Message;
     draft.currency = draft.price.map(|_| "USD");
     out.event(&draft);
+    charges(event, &draft, out);
+}
+
+/// What is charged beside the message: the carrier's fee, and the conversation's, which is one
+/// charge of the message that began it however many events of however many messages tell it.
+fn charges(event: &Event<'_>, draft: &Draft<'_>, out: &mut Emitter<'_>) {
+    if let Some(fee) = draft.price.and_then(|_| out.price(&event.carrier_fee)) {
+        out.charge_too(&ChargeDraft::beside(draft, ChargeKind::CarrierFee, Some(fee.0)));
+    }
+    if let Some((id, fee)) = event.session_message.text().zip(out.price(&event.session_fee)) {
+        let mut charge = ChargeDraft::beside(draft, ChargeKind::Conversation, Some(fee.0));
+        charge.subject = Subject::Message { id, key_part: "" };
+        charge.currency = Some("USD");
+        out.charge_too(&charge);
+    }
 }
 
 /// Channel and the rest of an event's type.
@@ -233,13 +253,11 @@ fn is_final(outcome: Outcome, told: &Scalar<'_>, out: &mut Emitter<'_>) -> bool 
     }
 }
 
-/// Message price, carrier's fee, and the conversation's fee where this message began it; none where
-/// one of them cannot be read, for the rest would be too little.
-fn price(event: &Event<'_>, id: &str, out: &mut Emitter<'_>) -> Option<Nanos> {
-    let began = event.session_message.text() == Some(id);
-    let session = if began { &event.session_fee } else { &Scalar::Missing };
+/// Message price and carrier's fee; none where one of them cannot be read, for the rest would be
+/// too little.
+fn price(event: &Event<'_>, out: &mut Emitter<'_>) -> Option<Nanos> {
     let mut sum = None;
-    for part in [&event.price, &event.carrier_fee, session] {
+    for part in [&event.price, &event.carrier_fee] {
         if part.is_present() {
             sum = Some(sum.unwrap_or(0) + out.price(part)?.0);
         }
@@ -249,32 +267,38 @@ fn price(event: &Event<'_>, id: &str, out: &mut Emitter<'_>) -> Option<Nanos> {
     sum.filter(|_| !is_too_large).map(Nanos)
 }
 
-const EVENT: &[(&str, &str)] = &[
-    ("event_id", "messageId, eventType, and whether the event is final"),
-    ("account", "the envelope's"),
-    ("message_id", "messageId"),
-    ("channel", "begin of eventType"),
-    ("status", "end of eventType; messageStatus where that is FAILED or TTL_EXPIRED"),
-    ("is_final", "isFinal, else the status table"),
-    ("vendor_status", "eventType, or the messageStatus that decides"),
-    ("event_time", "eventTimestamp"),
-    ("submit_time", "messageRequestTimestamp"),
-    ("recipient_token", "destinationPhoneNumber"),
-    ("country", "isoCountryCode"),
-    ("mcc", "mcc"),
-    ("mnc", "mnc"),
-    ("sender", "originationPhoneNumber"),
-    ("traffic_class", "messageType"),
-    ("segments", "totalMessageParts"),
-    ("price", "totalMessagePrice, totalCarrierFee and the own conversationSessionFee, added"),
-    ("currency", "always USD"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_event = text.contains("eventType") || text.contains("messageStatus");
-    is_event.then_some(Explanation { variant: "event", columns: EVENT })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html",
+    variants: &[
+        events("event, JSON", &["sms_delivered.json", "rcs_life.json", "failures.json"]),
+        events("conversation session, JSON", &["conversation.json"]),
+        events(
+            "in an SNS notification, JSON in JSON",
+            &["sns_notification.json", "sns_to_lambda.json", "sqs.json"],
+        ),
+        events("in EventBridge, JSON", &["event_bridge.json"]),
+        events("in a Kinesis record, base64 of JSON", &["kinesis.json"]),
+        events("in CloudWatch logs, JSON in JSON", &["cloudwatch_logs.json", "log_line.txt"]),
+        events("Firehose objects, one behind the other", &["concatenated.txt"]),
+        billing("cost and usage report, CSV", &["cost_and_usage.txt"]),
+        ignored("inbound message, handshake", &["inbound.json", "handshake.json"]),
+    ],
+    documented: &[
+        "agentIsoCountryCode",
+        "context",
+        "conversationInitiatingMessageType",
+        "destinationNumber",
+        "eventVersion",
+        "isInternationalSend",
+        "messageEncoding",
+        "messageStatusDescription",
+        "originationNumber",
+        "protectConfiguration",
+        "rcsBusinessId",
+        "rcsMetadata",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -23,9 +23,9 @@ use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, Traf
 
 use crate::answer::instant;
 use crate::aws::{self, Unwrapped};
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, split_network};
-use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 
@@ -68,7 +68,8 @@ pub(crate) fn read(
 
 fn event(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut event = Event::default();
-    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
+    Cursor::watched(item.text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut event))?;
     let Some(event_type) = event.event_type.text() else {
         let reason = match event.message_id.text() {
             Some(_) => DeadReason::MissingStatus,
@@ -97,7 +98,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> Resul
         "awsAccountId" => &mut event.account,
         "attributes" => return part(cursor, event, attribute),
         "metrics" => return part(cursor, event, metric),
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -129,7 +130,7 @@ fn attribute<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> R
         "sender_request_id" => &mut event.request,
         "carrier_name" => &mut event.carrier,
         "mcc_mnc" => &mut event.network,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -220,30 +221,24 @@ fn dollars(millicents: Nanos, out: &mut Emitter<'_>) -> Nanos {
     Nanos(quotient + i128::from(up))
 }
 
-const EVENT: &[(&str, &str)] = &[
-    ("event_id", "attributes.message_id, event_type, attributes.record_status, event_timestamp"),
-    ("account", "awsAccountId, else the envelope's"),
-    ("message_id", "attributes.message_id"),
-    ("logical_id", "attributes.sender_request_id"),
-    ("channel", "always sms"),
-    ("status", "attributes.record_status, else event_type"),
-    ("vendor_status", "attributes.record_status, else event_type"),
-    ("event_time", "event_timestamp"),
-    ("recipient_token", "attributes.destination_phone_number"),
-    ("country", "attributes.iso_country_code"),
-    ("mcc", "attributes.mcc_mnc"),
-    ("mnc", "attributes.mcc_mnc"),
-    ("carrier", "attributes.carrier_name"),
-    ("sender", "attributes.origination_phone_number"),
-    ("traffic_class", "attributes.message_type"),
-    ("campaign", "attributes.campaign_id"),
-    ("segments", "attributes.number_of_message_parts"),
-    ("price", "metrics.price_in_millicents_usd / 100000"),
-    ("currency", "always USD"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_event = text.contains("event_type");
-    is_event.then_some(Explanation { variant: "SMS event", columns: EVENT })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.aws.amazon.com/pinpoint/latest/developerguide/event-streams-data-sms.html",
+    variants: &[
+        events("SMS event, JSON", &["sms_delivered.json", "failures.json", "prices.json"]),
+        events("Firehose objects, one behind the other", &["firehose.txt"]),
+        events("in an SNS notification, JSON in JSON", &["sns_notification.json"]),
+        ignored("other events, JSON", &["other_events.json"]),
+    ],
+    documented: &[
+        "application",
+        "arrival_timestamp",
+        "campaign_activity_id",
+        "client",
+        "customer_context",
+        "device",
+        "event_version",
+        "session",
+        "treatment_id",
+    ],
+};

@@ -20,22 +20,22 @@
 //! numbers, so an MNC has lost its leading zeros (it gets them back where only one network can be
 //! meant) and 0 is unknown; logs of successes may be a sample; the documented sample is no JSON;
 //! the log event's id, where an envelope holds it, is the event's. The usage report (CSV, a row a
-//! part) is billing and ignored row by row, also where each line is a record. `priceInUSD` is the
-//! price of the whole message. Logs of other protocols are ignored.
+//! part): see [`usage`]. `priceInUSD` is the price of the whole message. Logs of other protocols
+//! are ignored.
+
+mod usage;
 
 use model::time::{DAY_US, MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::aws::{self, Unwrapped};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::{Emitter, network_digits};
-use crate::explain::Explanation;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::operators;
 
-/// Columns of a usage report.
-const USAGE_COLUMNS: usize = 8;
 /// Longest dwell time.
 const DWELL_MAX_US: i64 = 35 * DAY_US;
 
@@ -66,24 +66,23 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let rows = aws::billing_rows(record.value);
-    if let Some(rows) = rows.or(is_usage_row(record.value).then_some(1)) {
+    if usage::is_report(record.value) {
+        return usage::read(record.value, out);
+    }
+    if let Some(rows) = aws::billing_rows(record.value) {
         (0..rows).for_each(|_| out.ignored("billing_usage"));
         return Ok(());
+    }
+    if usage::is_row(record.value) {
+        return usage::read_row(record.value, out);
     }
     aws::each_event(record.value, out, &mut log)
 }
 
-/// A row of the usage report without its heading: files are loaded line by line.
-fn is_usage_row(text: &str) -> bool {
-    let mut fields = text.trim().split(',');
-    let is_timed = fields.next().is_some_and(|field| parse_rfc3339(field).is_some());
-    is_timed && fields.count() == USAGE_COLUMNS - 1
-}
-
 fn log(item: &Unwrapped<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut log = Log::default();
-    Cursor::new(item.text).document_or_skip(|cursor, key| field(cursor, key, &mut log))?;
+    Cursor::watched(item.text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut log))?;
     if log.is_other_protocol {
         out.ignored("other_protocol");
         return Ok(());
@@ -106,7 +105,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result<()
             log.status = cursor.scalar()?;
             Ok(())
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -127,7 +126,7 @@ fn notification<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Re
     let slot = match key {
         "messageId" => &mut log.message_id,
         "timestamp" => &mut log.timestamp,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -149,7 +148,7 @@ fn delivery<'a>(cursor: &mut Cursor<'a>, key: &str, log: &mut Log<'a>) -> Result
             log.is_other_protocol = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -246,30 +245,18 @@ const FAILURES: &[(&str, Status, ErrorClass)] = &[
     ("Unknown error attempting to reach phone", Status::Failed, ErrorClass::Unknown),
 ];
 
-const LOG: &[(&str, &str)] = &[
-    (
-        "event_id",
-        "the log event's id, else message key, providerResponse and notification.timestamp",
-    ),
-    ("account", "the envelope's"),
-    ("message_id", "notification.messageId"),
-    ("channel", "always sms"),
-    ("status", "status and delivery.providerResponse"),
-    ("vendor_status", "delivery.providerResponse, else status"),
-    ("event_time", "notification.timestamp, UTC, plus delivery.dwellTimeMs (UntilDeviceAck)"),
-    ("submit_time", "notification.timestamp, UTC"),
-    ("recipient_token", "delivery.destination"),
-    ("mcc", "delivery.mcc"),
-    ("mnc", "delivery.mnc, with leading zeros where the registry of operators tells them"),
-    ("carrier", "delivery.phoneCarrier"),
-    ("traffic_class", "delivery.smsType"),
-    ("segments", "delivery.numberOfMessageParts"),
-    ("price", "delivery.priceInUSD"),
-    ("currency", "always USD"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_log = text.contains("notification") && text.contains("delivery");
-    is_log.then_some(Explanation { variant: "SMS delivery log", columns: LOG })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.aws.amazon.com/sns/latest/dg/sms_stats_cloudwatch.html",
+    variants: &[
+        events("delivery log, JSON", &["delivered.json", "successes.json", "failures.json"]),
+        events(
+            "in CloudWatch logs, JSON in JSON",
+            &["cloudwatch_logs.json", "filtered_log_events.json", "log_line.txt"],
+        ),
+        events("in CloudWatch logs, base64 of JSON", &["cloudwatch_plain_base64.json"]),
+        charges("daily usage report, CSV", &["usage_report.txt", "usage_row.txt"]),
+        ignored("log of another protocol, JSON", &["other_protocol.json"]),
+    ],
+    documented: &["DeliveryStatus", "attempts"],
+};

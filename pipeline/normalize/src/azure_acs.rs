@@ -28,9 +28,9 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
@@ -112,15 +112,15 @@ pub(crate) fn read(
         ..Event::default()
     };
     let data = &mut event.data;
-    event.has_data =
-        Cursor::new(record.value).document_or_skip(|cursor, key| data_field(cursor, key, data))?;
+    event.has_data = Cursor::watched(record.value, out.drift)
+        .document_or_skip(|cursor, key| data_field(cursor, key, data))?;
     emit(&event, Place { parent: "", at: None }, "", out)
 }
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut event = Event::default();
     let mut bare = Data::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "topic" | "source" => &mut event.resource,
@@ -168,7 +168,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Re
                     *code = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             });
         }
         "message" | "segmentCount" | "content" => {
@@ -179,7 +179,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Re
             data.is_handshake = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -197,7 +197,7 @@ fn details_field<'a>(cursor: &mut Cursor<'a>, data: &mut Data<'a>) -> Result<(),
             *details = cursor.scalar()?;
             Ok(())
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })
 }
 
@@ -215,7 +215,7 @@ fn attempts<'a>(cursor: &mut Cursor<'a>, data: &mut Data<'a>) -> Result<(), Synt
             let slot = match key {
                 "segmentsSucceeded" => &mut *delivered,
                 "segmentsFailed" => &mut *failed,
-                _ => return cursor.skip(),
+                _ => return cursor.other(),
             };
             *slot = cursor.scalar()?;
             Ok(())
@@ -392,38 +392,28 @@ fn resource_name(path: &str) -> Option<&str> {
     path.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let variant = if has("specversion") {
-        "CloudEvents event"
-    } else if has("eventType") {
-        "Event Grid event"
-    } else if has("messageId") {
-        "data alone"
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns: COLUMNS })
-}
-
-const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "id, eventTime (CloudEvents: time), status; of data alone its own fields"),
-    ("account", "topic (CloudEvents: source), last segment"),
-    ("message_id", "data.messageId; an email's recipients each have a message_key"),
-    ("logical_id", "data.Tag or data.tag"),
-    ("channel", "eventType: sms or email, of advanced messaging data.channelType"),
-    ("status", "data.deliveryStatus with data.deliveryStatusDetails, else data.status"),
-    ("vendor_status", "data.deliveryStatus, else data.status"),
-    ("error_code", "data.deliveryStatusDetails: its number, else its text; data.error.channelCode"),
-    (
-        "event_time",
-        "data.receivedTimestamp, of an email data.deliveryAttemptTimeStamp, else eventTime",
-    ),
-    ("recipient_token", "data.to, of an email data.recipient"),
-    ("sender", "data.from, of an email data.sender, else the number in subject"),
-    ("segments", "segmentsSucceeded + segmentsFailed of the last of data.deliveryAttempts"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://learn.microsoft.com/azure/event-grid/communication-services-telephony-sms-events",
+    variants: &[
+        events("Event Grid SMS reports, JSON", &["sms_reports.json"]),
+        events("CloudEvents, JSON", &["cloudevent.json"]),
+        events("CloudEvents, binary", &["cloudevent_binary.record.json"]),
+        events("advanced messages, JSON", &["advanced_messages.json"]),
+        events("email reports, JSON", &["email_reports.json"]),
+        events("data alone, JSON", &["data_alone.json"]),
+        ignored("handshake, OPTIONS", &["options_handshake.record.json"]),
+    ],
+    documented: &[
+        "callConnectionId",
+        "channelMessage",
+        "dataVersion",
+        "metadataVersion",
+        "specversion",
+        "timestamp",
+        "validationUrl",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -35,9 +35,9 @@ mod errors;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -85,7 +85,7 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -136,7 +136,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "segmentCount" => &mut item.segments,
         "partNum" => &mut item.part,
         "campaignId" => &mut item.campaign,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -167,7 +167,7 @@ fn message_field<'a>(
         "channel" => &mut item.channel,
         "segmentCount" => &mut item.segments,
         "tag" => &mut item.tag,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -316,65 +316,30 @@ fn unknown(out: &mut Emitter<'_>) -> Outcome {
     out.unknown_status()
 }
 
-const WEBHOOK: &[(&str, &str)] = &[
-    ("event_id", "message.id, to, type, time"),
-    ("message_id", "message.id"),
-    ("message_key", "message.id and to"),
-    ("logical_id", "message.tag"),
-    ("channel", "message.channel, else mms where there is media or a group, else sms"),
-    ("status", "type, of delivered with description, of failed with errorCode"),
-    ("vendor_status", "type"),
-    ("error_code", "errorCode"),
-    ("event_time", "time, of a read eventTime"),
-    ("submit_time", "message.time"),
-    ("recipient_token", "to"),
-    ("carrier", "carrierName"),
-    ("sender", "message.from"),
-    ("segments", "message.segmentCount"),
-];
-
-const INTERNATIONAL: &[(&str, &str)] = &[
-    ("event_id", "msgId, partNum, event, errorCode"),
-    ("account", "accountName"),
-    ("message_id", "msgId"),
-    ("message_key", "msgId and partNum"),
-    ("channel", "sms"),
-    ("status", "event"),
-    ("vendor_status", "event"),
-    ("error_code", "errorCode"),
-    ("event_time", "the ingest time: the report tells none"),
-    ("segments", "1: a report a part"),
-];
-
-const ROW: &[(&str, &str)] = &[
-    ("event_id", "messageId, destinationTn, messageStatus, errorCode"),
-    ("account", "accountId"),
-    ("message_id", "messageId"),
-    ("message_key", "messageId and destinationTn"),
-    ("channel", "messageType"),
-    ("status", "messageStatus, of FAILED with errorCode"),
-    ("vendor_status", "messageStatus"),
-    ("error_code", "errorCode"),
-    ("event_time", "the ingest time: the row tells none"),
-    ("submit_time", "receiveTime"),
-    ("recipient_token", "destinationTn"),
-    ("carrier", "carrierName"),
-    ("sender", "sourceTn"),
-    ("campaign", "campaignId"),
-    ("segments", "segmentCount"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("type") || has("message") {
-        ("v2 webhook", WEBHOOK)
-    } else if has("msgId") || has("event") {
-        ("international delivery report", INTERNATIONAL)
-    } else if has("messages") || has("messageId") {
-        ("rows of GET /messages", ROW)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://dev.bandwidth.com/docs/messaging/webhooks",
+    variants: &[
+        events(
+            "v2 webhook, JSON",
+            &["sending_and_delivered.json", "failures.json", "group_message.json"],
+        ),
+        events("RBM webhook, JSON", &["rbm_read.json"]),
+        events(
+            "international delivery report, JSON",
+            &["international_delivered.json", "international_expired.json"],
+        ),
+        events("rows of GET /messages, JSON", &["message_rows.json"]),
+        ignored("inbound message, JSON", &["inbound.json"]),
+    ],
+    documented: &[
+        "applicationId",
+        "errorMessage",
+        "messageSize",
+        "numParts",
+        "owner",
+        "pageInfo",
+        "text",
+        "totalCount",
+    ],
+};

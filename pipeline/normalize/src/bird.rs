@@ -17,18 +17,22 @@
 //! now; times have a `T` or a space; `webhook-id` identifies a delivery attempt's event, but it is
 //! a header and so no part of the event id.
 //!
-//! Money: `cost.amount` is the whole message's, net of tax. Without it the components are added; a
-//! null one is not priced, which is not zero. An event repeats what is known at its time and
-//! webhooks come in any order: a later price is a new event, and the one that is latest by the
+//! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
+//! carrier's fee and a charge of its own, which the price holds. Without it the components are
+//! added; a null one is not priced, which is not zero. An event repeats what is known at its time
+//! and webhooks come in any order: a later price is a new event, and the one that is latest by the
 //! event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{
+    Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass,
+};
 
+use crate::catalogue::{Module, events, ignored};
+use crate::charge::ChargeDraft;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -90,7 +94,7 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -177,7 +181,7 @@ fn message_field<'a>(
             ("error" | "last_error", "code") => &mut item.code,
             ("error" | "last_error", "carrier_error_code") => &mut item.carrier_code,
             ("error" | "last_error", "occurred_at") => &mut item.failed_at,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -195,7 +199,7 @@ fn address<'a>(cursor: &mut Cursor<'a>, address: &mut Address<'a>) -> Result<(),
         let slot = match key {
             "phone_number" => &mut address.number,
             "bsuid" => &mut address.user,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -317,6 +321,10 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
+    // What is passed through is the carrier's, and part of the price.
+    if let Some(fee) = out.price(&item.passthrough).filter(|_| draft.price.is_some()) {
+        out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
+    }
 }
 
 /// The event's time; of a resource the time at which it came to its status.
@@ -382,39 +390,18 @@ fn class_of_code(code: &str) -> Option<ErrorClass> {
     })
 }
 
-const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "message id, type or status, recipient, error code, event time, price"),
-    ("account", "data.workspace_id"),
-    ("message_id", "data.sms_id or data.whatsapp_id, of a resource id"),
-    ("channel", "type's first word, of a resource the id's prefix"),
-    ("status", "type's last word, of a resource status"),
-    ("vendor_status", "type, of a resource status"),
-    ("error_code", "error.code, else error.carrier_error_code"),
-    ("event_time", "timestamp, of a resource the time of its status"),
-    ("submit_time", "created_at"),
-    ("recipient_token", "recipient, else to: phone_number, else bsuid"),
-    ("mcc", "mcc_mnc, first three digits"),
-    ("mnc", "mcc_mnc, the rest"),
-    ("carrier", "carrier, else MCC-MNC"),
-    ("sender", "from"),
-    ("traffic_class", "category"),
-    ("segments", "segments.count"),
-    ("price", "cost.amount, else transaction_amount and passthrough_amount"),
-    ("currency", "cost.currency_code"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let variant = if has("type") {
-        "webhook event"
-    } else if has("id") && has("status") || has("data") {
-        "message resource"
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns: COLUMNS })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://bird.com/docs/api",
+    variants: &[
+        events("SMS webhook, JSON", &["sms_delivered.json", "sms_failures.json", "sms_sent.json"]),
+        events("WhatsApp webhook, JSON", &["whatsapp.json"]),
+        events("Apple Messages webhook, JSON", &["apple_messages.json"]),
+        events("page of messages, JSON", &["message_page.json"]),
+        ignored("other events, JSON", &["ignored.json"]),
+    ],
+    documented: &["characters", "description", "encoding", "group_id"],
+};
 
 #[cfg(test)]
 mod tests {

@@ -29,10 +29,10 @@ mod postback;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
+use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
 use crate::normalizer::{Record, Scratch};
@@ -86,7 +86,7 @@ pub(crate) fn read(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut events = List::default();
     let mut parent = None;
     let mut single = Event::default();
@@ -168,7 +168,7 @@ fn field<'a>(
         "provider_error_code" => &mut event.error_code,
         "abort_type" | "retry_type" => &mut event.reason,
         "machine_open" => &mut event.machine_open,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = scalar(cursor)?;
     Ok(())
@@ -355,50 +355,32 @@ fn class(channel: Channel, status: Status, code: Option<&str>) -> Option<ErrorCl
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    if has("events") {
-        return Some(Explanation { variant: "batch of events", columns: COLUMNS });
-    }
-    if has("metadata") {
-        return Some(Explanation { variant: "email postback", columns: POSTBACK });
-    }
-    let is_event = has("event_type");
-    let variant = if has("properties") { "event" } else { "flat row" };
-    is_event.then_some(Explanation { variant, columns: COLUMNS })
-}
-
-const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "id"),
-    ("account", "app_group_id, else app_id"),
-    ("message_id", "dispatch_id, else send_id, else content_card_id or card_id"),
-    ("message_key", "message_id, channel, user_id, of push device_id"),
-    ("channel", "event_type, third word; of push platform"),
-    ("status", "event_type, last word"),
-    ("vendor_status", "event_type"),
-    ("error_code", "provider_error_code, else abort_type or retry_type"),
-    ("event_time", "time_ms, else time"),
-    (
-        "recipient_token",
-        "to_phone_number, else bsuid; email_address; push_token, else external_user_id or user_id",
-    ),
-    ("sender", "from_phone_number or from_rcs_sender, of push app_id"),
-    ("campaign", "campaign_id, else canvas_id"),
-];
-
-const POSTBACK: &[(&str, &str)] = &[
-    ("event_id", "dispatch_id, status, event time"),
-    ("message_id", "dispatch_id"),
-    ("logical_id", "metadata.external_send_id"),
-    ("channel", "email"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("event_time", "metadata.sent_at, processed_at, delivered_at, bounced_at or aborted_at"),
-    ("submit_time", "metadata.received_at"),
-    ("traffic_class", "transactional"),
-    ("campaign", "metadata.campaign_api_id"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.braze.com/docs/user_guide/data/distribution/braze_currents",
+    variants: &[
+        events("Currents push events, JSON", &["push.json"]),
+        events("Currents SMS, RCS and WhatsApp events, JSON", &["sms_rcs_whatsapp.json"]),
+        events("Currents email and in-app events, JSON", &["email_in_app.json"]),
+        events("row of a warehouse, JSON", &["flat_row.json"]),
+        events("email postback, JSON", &["email_postbacks.json"]),
+    ],
+    documented: &[
+        "activity_id",
+        "bounce_reason",
+        "campaign_name",
+        "error",
+        "esp",
+        "http_status_code",
+        "is_sms_fallback",
+        "message_body",
+        "message_id",
+        "provider_error_title",
+        "subscription_group_id",
+        "timezone",
+        "user_phone_number",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

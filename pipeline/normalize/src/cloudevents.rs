@@ -8,14 +8,17 @@
 //!
 //! Traps: an event is identified by `source` and `id` together; the message is `data.message_id`,
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
-//! only where `unit` says segments.
+//! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the
+//! message.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::time::parse_rfc3339;
-use model::vocabulary::{DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, charges, events};
+use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
@@ -73,7 +76,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         time: header("ce_time", "http-ce-time"),
         ..Event::default()
     };
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     event.has_data = data(&mut cursor, &mut event.data)?;
     cursor.end()?;
     emit(&event, Place { parent: "", at: None }, "", out)
@@ -84,7 +87,7 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
     let mut encoded = Scalar::Missing;
     let mut event = Event::default();
     let mut bare = Data::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "source" => &mut event.source,
@@ -108,7 +111,7 @@ fn structured(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(),
         decoded = bytes
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| Dead::new(DeadReason::BadEncoding, format!("{place}/data_base64")))?;
-        let mut cursor = Cursor::new(&decoded);
+        let mut cursor = Cursor::watched(&decoded, out.drift);
         event.has_data = data(&mut cursor, &mut event.data)?;
         cursor.end()?;
     }
@@ -140,11 +143,11 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Re
                     data.error_code = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             });
         }
         "billing" => return part(cursor, data, billing),
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -169,7 +172,7 @@ fn billing<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Resul
         "units" => &mut data.units,
         "unit" => &mut data.unit,
         "price" => return part(cursor, data, price),
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -179,7 +182,7 @@ fn price<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<
     let slot = match key {
         "amount" => &mut data.amount,
         "currency" => &mut data.currency,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -200,6 +203,10 @@ fn emit(
         return Err(Dead::new(DeadReason::UnknownVariant, format!("{place}/data")));
     }
     let missing = |reason, field| Dead::new(reason, format!("{place}{data_path}/{field}"));
+    if let (Some(id), None, None, true) = (id, word, typed, data.amount.is_present()) {
+        charge(event, id, out);
+        return Ok(());
+    }
     let id = id.ok_or_else(|| missing(DeadReason::MissingId, "message_id"))?;
     let word = word.or(typed).ok_or_else(|| missing(DeadReason::MissingStatus, "status"))?;
     out.counters.unreadable_fields += unreadable;
@@ -235,6 +242,28 @@ fn emit(
     Ok(())
 }
 
+/// What the message of this id costs, told without a status. The price is of all units together.
+fn charge(event: &Event<'_>, id: &str, out: &mut Emitter<'_>) {
+    let data = &event.data;
+    out.counters.unreadable_fields += data.unreadable;
+    let told = Folded::new(out.text(&data.unit).unwrap_or(""));
+    let kind = match told.as_str().trim_end_matches('s') {
+        "segment" | "part" => ChargeKind::Segment,
+        word => ChargeKind::parse(word).unwrap_or(ChargeKind::Message),
+    };
+    let figures = Figures {
+        quantity: out.figure(&data.units),
+        unit_price: None,
+        amount: out.figure(&data.amount),
+    };
+    let mut charge = ChargeDraft::new(Subject::Message { id, key_part: "" }, kind, figures);
+    charge.currency = out.text(&data.currency);
+    charge.time_us = out.time(&event.time, parse_rfc3339);
+    charge.channel = words::channel(out.text(&data.channel).unwrap_or(""));
+    charge.recipient = out.text(&data.recipient);
+    out.charge(&charge);
+}
+
 fn known_outcome(word: &str) -> Option<Outcome> {
     let folded = Folded::new(word);
     let status = match folded.as_str() {
@@ -250,3 +279,20 @@ fn known_outcome(word: &str) -> Option<Outcome> {
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     known_outcome(word).unwrap_or_else(|| out.unknown_status())
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://cloudevents.io",
+    variants: &[
+        events(
+            "structured, JSON",
+            &["in_app_delivered.json", "structured_with_headers.record.json"],
+        ),
+        events("batch, JSON", &["batch.json"]),
+        events("binary, data in the value and the rest in headers", &["binary.record.json"]),
+        events("data in base64", &["data_base64.json"]),
+        charges("charge, JSON", &["billed.json"]),
+        events("data alone, JSON", &["data_alone.json"]),
+    ],
+    documented: &["datacontenttype", "provider", "specversion", "subject", "text"],
+};

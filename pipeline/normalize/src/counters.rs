@@ -9,6 +9,8 @@ use model::vocabulary::Source;
 pub struct Counters {
     /// Statuses that no table knows, by source: canonical `unknown`, not final.
     pub unknown_statuses: BTreeMap<Source, u64>,
+    /// Fields that no adapter knows, occurrence by occurrence.
+    pub unknown_fields: BTreeMap<Source, u64>,
     /// Fields of another type or spelling than documented: null in the event.
     pub unreadable_fields: u64,
     /// Prices of more than nine decimals, rounded half to even.
@@ -33,6 +35,9 @@ impl Counters {
     pub fn add(&mut self, other: &Self) {
         for (source, count) in &other.unknown_statuses {
             *self.unknown_statuses.entry(*source).or_default() += count;
+        }
+        for (source, count) in &other.unknown_fields {
+            *self.unknown_fields.entry(*source).or_default() += count;
         }
         for (kind, count) in &other.ignored {
             *self.ignored.entry(*kind).or_default() += count;

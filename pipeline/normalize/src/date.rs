@@ -71,6 +71,14 @@ pub(crate) fn parse_compact(text: &str) -> Option<i64> {
     time::from_civil((century + two(0)?, two(2)?, two(4)?), (two(6)?, two(8)?, two(10)?), 0)
 }
 
+/// Reads a day `yyyy-MM-dd`: its midnight, as if it were UTC.
+pub(crate) fn parse_day(text: &str) -> Option<i64> {
+    let mut parts = text.split('-').map(|part| time::digits(part.as_bytes()));
+    let date = (parts.next()??, parts.next()??, parts.next()??);
+    let is_day = text.len() == 10 && parts.next().is_none();
+    if is_day { time::from_civil(date, (0, 0, 0), 0) } else { None }
+}
+
 /// A Unix time in seconds, whole or as text.
 pub(crate) fn unix_seconds(seconds: i64) -> Option<i64> {
     plausible(seconds.checked_mul(time::SECOND_US)?)

@@ -1,4 +1,5 @@
-//! From a draft to a row: times, ids, recipient, and what may not leave (P5).
+//! From a draft to a row of an event (of a charge: `charge`): times, ids, recipient, and what may
+//! not leave (P5).
 //!
 //! - A recipient becomes a token: keyed hash of the digits (one person, one token over vendors) or
 //!   of the user id or device token. Shown is the number without its last four digits.
@@ -7,6 +8,7 @@
 
 use std::cmp::Ordering;
 
+use model::charge::ChargeBatchBuilder;
 use model::dead_letter::DeadLetter;
 use model::event::{EventBatchBuilder, EventRow};
 use model::keys::{Id16, Keyring};
@@ -17,6 +19,7 @@ use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, Status, TimeSour
 use crate::carriers::Carriers;
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
+use crate::drift::Drift;
 use crate::json::Scalar;
 use crate::normalizer::Tally;
 use crate::operators::{self, Operator};
@@ -62,8 +65,11 @@ pub(crate) struct Emitter<'a> {
     pub(crate) keyring: &'a Keyring,
     pub(crate) regional: &'a Regional,
     pub(crate) builder: &'a mut EventBatchBuilder,
+    pub(crate) charges: &'a mut ChargeBatchBuilder,
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
+    /// Told of fields that no adapter knows.
+    pub(crate) drift: &'a Drift,
     pub(crate) tally: &'a mut Tally,
     /// Dead letters of the batch at which this record has given all it may.
     pub(crate) dead_end: usize,
@@ -72,7 +78,7 @@ pub(crate) struct Emitter<'a> {
 }
 
 /// A recipient, hashed.
-struct Recipient<'a> {
+pub(crate) struct Recipient<'a> {
     token: Id16,
     number: Option<Number>,
     id: &'a str,
@@ -93,7 +99,7 @@ const fn has_numbers(channel: Channel) -> bool {
 }
 
 impl<'a> Recipient<'a> {
-    fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
+    pub(crate) fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
         // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
         // user ids: there only a plus sign makes a number.
         let is_own =
@@ -104,8 +110,16 @@ impl<'a> Recipient<'a> {
         Self { token: keyring.token.hash(&[hashed.as_bytes()]), number, id: text }
     }
 
+    pub(crate) const fn token(&self) -> Id16 {
+        self.token
+    }
+
+    pub(crate) const fn number(&self) -> Option<&Number> {
+        self.number.as_ref()
+    }
+
     /// What must not appear in any text.
-    fn needle(&self) -> Option<&str> {
+    pub(crate) fn needle(&self) -> Option<&str> {
         let (needle, shortest) = match &self.number {
             Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
             None => (self.id, PERSONAL_ID_MIN),
@@ -115,7 +129,7 @@ impl<'a> Recipient<'a> {
 }
 
 impl Emitter<'_> {
-    fn next_element(&mut self) -> u32 {
+    pub(crate) fn next_element(&mut self) -> u32 {
         let element = self.element;
         self.element = self.element.saturating_add(1);
         self.tally.elements += 1;
@@ -274,10 +288,13 @@ impl Emitter<'_> {
     }
 
     fn message_key(&self, draft: &Draft<'_>) -> Id16 {
-        let source = self.origin.source.as_str().as_bytes();
         let id = if draft.key_id.is_empty() { draft.message_id } else { draft.key_id };
-        let id = id.as_bytes();
-        self.keyring.message.hash(&[source, id, draft.key_part.as_bytes()])
+        self.key_of(id, draft.key_part)
+    }
+
+    pub(crate) fn key_of(&self, id: &str, key_part: &str) -> Id16 {
+        let source = self.origin.source.as_str().as_bytes();
+        self.keyring.message.hash(&[source, id.as_bytes(), key_part.as_bytes()])
     }
 
     /// Hash of what identifies the event; receive times and headers do not enter.
@@ -335,9 +352,16 @@ impl Emitter<'_> {
         draft: &Draft<'_>,
         vendor_us: Option<i64>,
     ) -> (Option<i64>, Option<TimeSource>) {
-        let vendor = if draft.is_local_time { TimeSource::VendorLocal } else { TimeSource::Vendor };
+        self.told_time((vendor_us, draft.is_local_time, draft.header_time_us))
+    }
+
+    pub(crate) fn told_time(
+        &mut self,
+        (time_us, is_local, header_us): (Option<i64>, bool, Option<i64>),
+    ) -> (Option<i64>, Option<TimeSource>) {
+        let vendor = if is_local { TimeSource::VendorLocal } else { TimeSource::Vendor };
         let ingest = self.origin.ingest_time_us;
-        let told = match (vendor_us, draft.header_time_us) {
+        let told = match (time_us, header_us) {
             (Some(time), _) => Some((time, vendor)),
             (None, Some(time)) => Some((time, TimeSource::Header)),
             (None, None) => None,
@@ -410,7 +434,7 @@ fn core_start(needle: &str) -> usize {
 }
 
 /// The text with the token where the recipient stood, with or without its calling code.
-fn replace(text: &str, needle: &str, token: &str) -> String {
+pub(crate) fn replace(text: &str, needle: &str, token: &str) -> String {
     let start = core_start(needle);
     let (head, core) = needle.split_at(start);
     let mut out = String::with_capacity(text.len() + token.len());
@@ -461,7 +485,10 @@ fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b st
 }
 
 /// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
-fn upper_case<'b, const N: usize>(code: &str, buffer: &'b mut [u8; N]) -> Option<&'b str> {
+pub(crate) fn upper_case<'b, const N: usize>(
+    code: &str,
+    buffer: &'b mut [u8; N],
+) -> Option<&'b str> {
     buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);

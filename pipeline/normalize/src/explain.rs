@@ -1,284 +1,377 @@
-//! `--explain`: which field of the payload each column comes from, one table a variant.
+//! `--explain`: which field of a record each column came from, found by trying.
 //!
-//! The tables are text for people, kept beside the adapters that they describe. Columns that no
-//! table names are null for the variant or follow one rule for every source: see [`SHARED`].
+//! ```text
+//! record ─► its fields ─► each emptied, and replaced by other values ─► normalized
+//!                         a column that changes came from that field
+//! ```
+//! Nothing is written down beside the adapters, so nothing can be out of date. A replacement that
+//! costs the event tells nothing. Where two fields say the same (a group's number and its name),
+//! either alone changes nothing: then fields are emptied in pairs.
+//!
+//! Columns that no field changes follow from the source, the record or from other columns: see
+//! [`COMPUTED`].
 
-use model::vocabulary::Source;
+pub mod fields;
 
-use crate::json::{Cursor, Kind};
-use crate::{
-    aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, gsma_maap, gupshup, kaleyra,
-    messagebird, onesignal, plivo, sinch, smpp, telnyx, vonage, webpush,
-};
+use std::collections::BTreeMap;
 
-/// A variant of a vendor's payloads and where its columns come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Explanation {
-    /// Which of the vendor's payloads this is.
-    pub variant: &'static str,
-    /// Column and the field that it comes from.
-    pub columns: &'static [(&'static str, &'static str)],
-}
+use arrow_array::RecordBatch;
+use model::record::{Input, RawBatch, RawRecord, RecordView};
 
-/// Columns that come about in the same way for every source.
-pub const SHARED: &[(&str, &str)] = &[
-    ("message_key", "keyed hash of source, message id and what identifies a message beside it"),
-    ("account", "the payload's own, else header account, else the input's"),
-    ("is_final", "from the status table"),
-    ("receipt_class", "from source and channel"),
-    ("error_class", "from the error code's table, none on success"),
+use self::fields::{Field, Record, Shape, fields as fields_of};
+use crate::text::cell;
+use crate::{NormalizeError, Normalizer, Settings};
+
+/// Columns that may come from no field of their own, and from what then.
+pub const COMPUTED: &[(&str, &str)] = &[
+    ("event_id", "computed from what identifies the event"),
+    ("source", "header source, else the input's"),
+    ("account", "header account, else the input's"),
+    ("message_key", "computed from source, message_id and what identifies a message beside it"),
+    ("channel", "computed from the source"),
+    ("is_final", "computed from status"),
+    ("receipt_class", "computed from source and channel"),
+    ("error_class", "computed from status and error_code"),
+    ("event_time", "computed from ingest_time"),
     ("ingest_time", "Kafka's timestamp, else header received-at"),
-    ("recipient_token", "keyed hash of the recipient's digits, user id or device token"),
-    ("recipient_prefix", "the recipient's number without its last four digits"),
-    ("country", "the event's own code, else region of the number, else country of the MCC"),
-    ("carrier", "the carrier's name where told, else MCC-MNC"),
-    ("security", "from the channel"),
-    ("payload_sha256", "the record's bytes"),
-    ("verified", "header verified, else the signature where a key is configured"),
-    ("verified_reason", "header, or a word of the signature check"),
+    ("event_time_source", "computed from where event_time came from"),
+    ("token_key_id", "computed from the configured keys"),
+    ("traffic_class", "computed from the source: it tells none"),
+    ("security", "computed from channel"),
+    ("price_unit", "computed from the source and price"),
+    ("currency", "computed from the source and price"),
+    ("payload_sha256", "computed from the record's bytes"),
+    ("verified", "computed from the signature"),
+    ("verified_reason", "computed from the signature"),
+    ("topic", "the record's position"),
+    ("partition", "the record's position"),
+    ("offset", "the record's position"),
+    ("element", "the element's position"),
+    ("line_id", "computed from what the line is about and its figures"),
+    ("charge_id", "computed from what the line is about"),
+    ("grain", "computed from what the line is about"),
+    ("kind", "computed from the kind of payload"),
+    ("basis", "computed from the kind of payload"),
+    ("unit", "computed from the kind of payload"),
+    ("status", "computed from the kind of payload, or from a field that the event cannot lack"),
+    ("vendor_status", "computed from the kind of payload"),
+    ("segments", "computed from the kind of payload"),
+    ("quantity", "computed from the kind of payload, or from amount and unit_price"),
+    ("unit_price", "computed from amount and quantity, or from what is free"),
+    ("amount", "computed from quantity and unit_price, or from what is free"),
 ];
 
-/// Names of an object's keys that are in `wanted`, one level deep; of an array, of its first.
-pub(crate) fn holds(text: &str, wanted: &str) -> bool {
-    let mut cursor = Cursor::new(text);
-    if cursor.kind() == Kind::Array {
-        let mut first = None;
-        let read = cursor.array(|cursor| {
-            let raw = cursor.raw()?;
-            first = first.or(Some(raw));
-            Ok(())
-        });
-        return read.is_ok()
-            && first.is_some_and(|first| !first.starts_with('[') && holds(first, wanted));
-    }
-    let mut found = false;
-    let read = cursor.object_or_skip(|cursor, key| {
-        found |= key == wanted;
-        cursor.skip()
-    });
-    read.is_ok() && found
+/// Columns that any change of the record's bytes changes, or that tell its position.
+const POSITIONS: &[&str] = &["payload_sha256", "topic", "partition", "offset", "element"];
+
+/// Texts that are tried in every field: statuses, channels, classes, codes and the like.
+const WORDS: &[&str] = &[
+    "q",
+    "delivered",
+    "DELIVERED",
+    "failed",
+    "FAILED",
+    "read",
+    "sent",
+    "expired",
+    "sms",
+    "mms",
+    "rcs",
+    "whatsapp",
+    "marketing",
+    "authentication",
+    "EUR",
+    "FR",
+    "true",
+    "0",
+    "1",
+    "2",
+    "3",
+    "5",
+];
+/// Longest text that may be one of them.
+const WORD_BYTES_MAX: usize = 40;
+/// Bytes of all trials of a record together; what does not fit is not tried.
+const TRIAL_BYTES_MAX: usize = 64 << 20;
+/// Trials normalized at a time.
+const TRIAL_BATCH: usize = 4_096;
+
+/// One row of a record: an event, or one of an element's charge lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowId {
+    /// Which element of the record.
+    pub element: u32,
+    /// Which of the element's charge lines, from 0; `None` for its event.
+    pub charge: Option<u32>,
 }
 
-/// The explanation of one record's payload; `None` where no variant is recognised.
-#[must_use]
-pub fn explain(source: Source, value: &[u8]) -> Option<Explanation> {
-    let text = std::str::from_utf8(value).ok()?;
-    let has = |key| holds(text, key);
-    let (variant, columns) = match source {
-        Source::Twilio if has("specversion") => ("event stream", TWILIO_STREAM),
-        Source::Twilio if has("sid") || has("messages") => ("Message resource", TWILIO_RESOURCE),
-        Source::Twilio if text.contains("MessageSid") => ("status callback", TWILIO_CALLBACK),
-        Source::Infobip if has("results") || has("messageId") => {
-            ("delivery or seen report", INFOBIP)
-        }
-        Source::GoogleRbm if has("message") || has("data") => ("enveloped event", RBM_EVENT),
-        Source::GoogleRbm if has("eventType") => ("decoded event", RBM_EVENT),
-        Source::GoogleRbm if has("name") => ("AgentMessage", RBM_ANSWER),
-        Source::GoogleRbm if has("body") || has("status") => ("answer of a send", RBM_SEND),
-        Source::Whatsapp
-            if ["entry", "changes", "value", "statuses", "id"].iter().any(|key| has(key)) =>
-        {
-            ("statuses", WHATSAPP)
-        }
-        Source::Apns if has("headers") || has("apns_id") || has("status") => ("answer", APNS),
-        Source::Fcm if has("event") => ("export row", FCM_ROW),
-        Source::Fcm if has("name") || has("error") || has("status") => ("answer", FCM_ANSWER),
-        Source::Cloudevents if has("specversion") || has("message_id") => ("event", CLOUDEVENTS),
-        Source::Sinch => return sinch::explain(text),
-        Source::Vonage => return vonage::explain(text),
-        Source::Telnyx => return telnyx::explain(text),
-        Source::Plivo => return plivo::explain(text),
-        Source::Messagebird => return messagebird::explain(text),
-        Source::Bird => return bird::explain(text),
-        Source::Bandwidth => return bandwidth::explain(text),
-        Source::Gupshup => return gupshup::explain(text),
-        Source::Kaleyra => return kaleyra::explain(text),
-        Source::GsmaMaap => return gsma_maap::explain(text),
-        Source::Smpp => return smpp::explain(text),
-        Source::AwsEum => return aws_eum::explain(text),
-        Source::AwsPinpoint => return aws_pinpoint::explain(text),
-        Source::AwsSns => return aws_sns::explain(text),
-        Source::AzureAcs => return azure_acs::explain(text),
-        Source::Webpush => return webpush::explain(text),
-        Source::Onesignal => return onesignal::explain(text),
-        Source::Braze => return braze::explain(text),
-        _ => return None,
+/// Where the columns of one row came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// Which row.
+    pub row: RowId,
+    /// Columns that are not null, each with the fields that decide it, or with why there is none.
+    pub columns: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// Columns and what they hold; null ones are left out.
+pub type Row = BTreeMap<&'static str, String>;
+
+/// A record's events and charge lines.
+pub type Rows = BTreeMap<RowId, Row>;
+
+/// Fields by row and column.
+type Found = BTreeMap<(RowId, &'static str), Vec<String>>;
+
+/// Explains one record's events and charge lines.
+///
+/// # Errors
+/// As [`Normalizer::batch`].
+pub fn explain(
+    settings: &Settings,
+    view: &RecordView<'_>,
+    inputs: &[Input],
+) -> Result<Vec<Explained>, NormalizeError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = view.headers.iter().map(|(name, value)| (text(name), text(value))).collect();
+    let record = Record { value: text(view.value), headers };
+    let mut trials = Trials::new(settings, view, inputs);
+    let Some(base) = trials.run(std::slice::from_ref(&record))?.pop() else {
+        return Ok(Vec::new());
     };
-    Some(Explanation { variant, columns })
+    let fields: Vec<Field> =
+        fields_of(&record).into_iter().filter(|field| field.shape != Shape::Nested).collect();
+    let mut found: Found = BTreeMap::new();
+    for field in &fields {
+        let changed = trials.changes(&base, &replacements(field, &record))?;
+        note(&mut found, changed, &base, field);
+    }
+    wholes(&mut found, &mut trials, &base, &record)?;
+    pairs(&mut found, &mut trials, &base, (&fields, &record))?;
+    Ok(base.iter().map(|(id, row)| explained(*id, row, &found)).collect())
 }
 
-type Columns = &'static [(&'static str, &'static str)];
+fn explained(id: RowId, row: &Row, found: &Found) -> Explained {
+    let why = |column: &str| {
+        let computed = COMPUTED.iter().find(|(name, _)| *name == column);
+        computed.map(|(_, why)| vec![(*why).to_owned()]).unwrap_or_default()
+    };
+    let columns = row
+        .keys()
+        .map(|column| (*column, found.get(&(id, *column)).cloned().unwrap_or_else(|| why(column))));
+    Explained { row: id, columns: columns.collect() }
+}
 
-const TWILIO_CALLBACK: Columns = &[
-    ("event_id", "MessageSid, MessageStatus, ErrorCode, RawDlrDoneDate"),
-    ("account", "AccountSid"),
-    ("message_id", "MessageSid, else SmsSid"),
-    ("channel", "ChannelPrefix, else the prefix of To or From, else media, else sms"),
-    ("status", "MessageStatus, else SmsStatus"),
-    ("vendor_status", "MessageStatus, else SmsStatus"),
-    ("error_code", "ErrorCode"),
-    ("event_time", "RawDlrDoneDate in the account's zone, else the ingest time"),
-    ("recipient_token", "To, else ChannelToAddress, else ExternalUserId"),
-    ("sender", "From, else MessagingServiceSid"),
-    ("segments", "NumSegments"),
-];
+/// Adds a field to the columns that it changed; one that the column repeats comes first.
+fn note(found: &mut Found, changed: Vec<(RowId, &'static str)>, base: &Rows, field: &Field) {
+    for (id, column) in changed {
+        let held = base.get(&id).and_then(|row| row.get(column));
+        let repeats = held.is_some_and(|held| held.eq_ignore_ascii_case(&field.text));
+        let names = found.entry((id, column)).or_default();
+        if names.contains(&field.path) {
+            continue;
+        }
+        let at = if repeats { 0 } else { names.len() };
+        names.insert(at, field.path.clone());
+    }
+}
 
-const TWILIO_RESOURCE: Columns = &[
-    ("event_id", "sid, status, error_code, event time, price"),
-    ("account", "account_sid"),
-    ("message_id", "sid"),
-    ("channel", "prefix of to or from, else num_media, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "error_code"),
-    ("event_time", "date_updated, else date_sent, else date_created"),
-    ("submit_time", "date_created"),
-    ("recipient_token", "to"),
-    ("sender", "from, else messaging_service_sid"),
-    ("segments", "num_segments"),
-    ("price", "price, made positive"),
-    ("currency", "price_unit"),
-];
+/// Whether no field is known for a column that has to come from one.
+fn is_open(found: &Found, id: RowId, column: &str) -> bool {
+    let is_known = found.keys().any(|(of, name)| *of == id && *name == column);
+    !is_known && !COMPUTED.iter().any(|(name, _)| *name == column)
+}
 
-const TWILIO_STREAM: Columns = &[
-    ("event_id", "id"),
-    ("account", "data.accountSid"),
-    ("message_id", "data.messageSid"),
-    ("channel", "prefix of data.to or data.from, else sms"),
-    ("status", "last word of type"),
-    ("vendor_status", "data.messageStatus where it agrees with type, else type's last word"),
-    ("error_code", "data.errorCode"),
-    ("event_time", "data.timestamp, else data.dateUpdated, else time"),
-    ("recipient_token", "data.to"),
-    ("sender", "data.from, else data.messagingServiceSid"),
-    ("segments", "data.numberOfSegments"),
-];
+fn any_open(found: &Found, base: &Rows) -> bool {
+    base.iter().any(|(id, row)| row.keys().any(|column| is_open(found, *id, column)))
+}
 
-const INFOBIP: Columns = &[
-    ("event_id", "messageId, channel, status.id, doneAt or seenAt"),
-    ("message_id", "messageId"),
-    ("logical_id", "callbackData"),
-    (
-        "channel",
-        "channel, else interactionType, conversation, price.trafficType, contact, else sms",
-    ),
-    ("status", "status.groupId and status.id, else their names; seenAt or event SEEN means read"),
-    ("vendor_status", "status.name, else status.groupName, else event"),
-    ("error_code", "error.id, else error.name"),
-    ("event_time", "doneAt, of a seen report seenAt"),
-    ("submit_time", "sentAt"),
-    ("recipient_token", "to, else destination, else contact.phoneNumber or contact.userId"),
-    ("mcc", "mccMnc, first three digits"),
-    ("mnc", "mccMnc, the rest"),
-    ("sender", "sender, else from"),
-    ("campaign", "campaignReferenceId"),
-    ("segments", "messageCount, else smsCount"),
-    ("price", "price.pricePerMessage"),
-    ("currency", "price.currency"),
-];
+/// Empties objects and lists, the innermost first, for columns that no field alone changes.
+fn wholes(
+    found: &mut Found,
+    trials: &mut Trials<'_>,
+    base: &Rows,
+    record: &Record,
+) -> Result<(), NormalizeError> {
+    let is_whole = |field: &Field| field.shape == Shape::Nested && !field.path.is_empty();
+    let mut wholes: Vec<Field> = fields_of(record).into_iter().filter(is_whole).collect();
+    wholes.sort_by_key(|field| std::cmp::Reverse(field.path.len()));
+    for field in wholes {
+        if !any_open(found, base) {
+            return Ok(());
+        }
+        let trial = ["{}", "[]", "null"].map(|token| field.put(record, token));
+        for (id, column) in trials.changes(base, &trial)? {
+            if is_open(found, id, column) {
+                found.insert((id, column), vec![field.path.clone()]);
+            }
+        }
+    }
+    Ok(())
+}
 
-const RBM_EVENT: Columns = &[
-    ("event_id", "eventId"),
-    ("message_id", "messageId"),
-    ("status", "eventType"),
-    ("vendor_status", "eventType"),
-    ("event_time", "sendTime"),
-    ("recipient_token", "senderPhoneNumber, of server events phoneNumber"),
-    ("sender", "agentId"),
-];
+/// Empties fields in pairs, for columns that no field alone changes.
+fn pairs(
+    found: &mut Found,
+    trials: &mut Trials<'_>,
+    base: &Rows,
+    (fields, record): (&[Field], &Record),
+) -> Result<(), NormalizeError> {
+    if !any_open(found, base) {
+        return Ok(());
+    }
+    for (at, first) in fields.iter().enumerate() {
+        let without = first.put_text(record, "");
+        // The second field has moved by what the first lost.
+        let later: Vec<_> = fields_of(&without)
+            .into_iter()
+            .filter(|field| fields.iter().skip(at + 1).any(|second| second.path == field.path))
+            .collect();
+        for second in later {
+            let trial = [second.put_text(&without, ""), second.put_text(&without, "q")];
+            for (id, column) in trials.changes(base, &trial)? {
+                if is_open(found, id, column) {
+                    found.insert((id, column), vec![format!("{} or {}", first.path, second.path)]);
+                }
+            }
+        }
+    }
+    Ok(())
+}
 
-const RBM_ANSWER: Columns = &[
-    ("event_id", "message key and sendTime"),
-    ("message_id", "name, last segment"),
-    ("status", "accepted: the send was answered"),
-    ("event_time", "sendTime"),
-    ("submit_time", "sendTime"),
-    ("recipient_token", "name, second segment"),
-    ("carrier", "carrier"),
-    ("segments", "richMessageClassification.segmentCount"),
-    ("traffic_class", "messageTrafficType"),
-];
+/// The record with other values in one field.
+fn replacements(field: &Field, record: &Record) -> Vec<Record> {
+    let text = field.text.as_str();
+    let mut tried: Vec<Record> = Vec::new();
+    let digits: Vec<usize> = text
+        .char_indices()
+        .filter(|(_, character)| character.is_ascii_digit())
+        .map(|(at, _)| at)
+        .collect();
+    let places = [digits.first(), digits.get(digits.len() / 2), digits.last()];
+    for at in places.into_iter().flatten() {
+        let mut other = text.to_owned();
+        let digit = text.as_bytes().get(*at).copied().unwrap_or(b'0');
+        let next = if digit == b'9' { "8" } else { "9" };
+        other.replace_range(*at..=*at, next);
+        tried.push(field.put_text(record, &other));
+        if field.shape == Shape::Json {
+            tried.push(field.put(record, other.trim_start_matches('0')));
+        }
+    }
+    tried.push(field.put_text(record, &format!("{text}x")));
+    tried.extend(["", "q"].map(|other| field.put_text(record, other)));
+    // What is mostly digits is a number, a time or an id: other words tell no more about it.
+    if digits.len() * 2 <= text.len() && text.len() <= WORD_BYTES_MAX {
+        tried.extend(WORDS.iter().map(|word| field.put_text(record, word)));
+    }
+    if field.shape == Shape::Json && text.len() <= WORD_BYTES_MAX {
+        let tokens = ["null", "true", "false", "0", "1", "2", "3", "4", "5"];
+        tried.extend(tokens.iter().map(|token| field.put(record, token)));
+    }
+    tried
+}
 
-const RBM_SEND: Columns = &[
-    ("event_id", "of a refused send: message key, error.status or status, error.code"),
-    ("message_id", "body.name, last segment, else request.messageId or that of the request's url"),
-    ("status", "200 means accepted, else failed"),
-    ("vendor_status", "error.status, else status"),
-    ("error_code", "error.code, else status"),
-    ("event_time", "body.sendTime, of a refused send header Date"),
-    ("submit_time", "body.sendTime"),
-    ("recipient_token", "body.name, second segment, else phones of the request's url"),
-    ("carrier", "body.carrier"),
-    ("sender", "agentId of the request's url"),
-    ("segments", "body.richMessageClassification.segmentCount"),
-];
+/// Normalizes changed copies of one record.
+#[derive(Debug)]
+pub struct Trials<'a> {
+    normalizer: Normalizer,
+    inputs: &'a [Input],
+    input: u32,
+    ingest_time_us: Option<i64>,
+    left: usize,
+}
 
-const WHATSAPP: Columns = &[
-    ("event_id", "id, status, recipient_participant_id"),
-    ("account", "entry.id"),
-    ("message_id", "statuses.id, hashed where it holds a number"),
-    ("logical_id", "statuses.biz_opaque_callback_data"),
-    ("status", "statuses.status, of failed by errors.code"),
-    ("vendor_status", "statuses.status"),
-    ("error_code", "errors.code of the first error"),
-    ("event_time", "statuses.timestamp"),
-    ("recipient_token", "recipient_participant_id, else recipient_id, else recipient_user_id"),
-    ("sender", "metadata.display_phone_number"),
-    ("traffic_class", "pricing.category, else conversation.origin.type"),
-];
+impl<'a> Trials<'a> {
+    /// Copies of this record.
+    #[must_use]
+    pub fn new(settings: &Settings, view: &RecordView<'_>, inputs: &'a [Input]) -> Self {
+        Self {
+            normalizer: Normalizer::new(settings.clone()),
+            inputs,
+            input: view.input,
+            ingest_time_us: view.ingest_time_us,
+            left: TRIAL_BYTES_MAX,
+        }
+    }
 
-const APNS: Columns = &[
-    ("event_id", "message id, reason or status, the 410's timestamp"),
-    ("message_id", "headers.apns-id, else apns_id, else that of the request, else apns-request-id"),
-    ("status", "status, else headers.:status"),
-    ("vendor_status", "reason, else status"),
-    ("error_code", "reason"),
-    ("event_time", "the 410's timestamp, unless a day older than the ingest; else header Date"),
-    ("submit_time", "sent_at"),
-    ("recipient_token", "token_hash, else the request's token or path"),
-    ("sender", "topic, else the request's apns-topic"),
-];
+    /// Columns that are not as they were in any of these records, by row.
+    fn changes(
+        &mut self,
+        base: &Rows,
+        records: &[Record],
+    ) -> Result<Vec<(RowId, &'static str)>, NormalizeError> {
+        let bytes: usize = records.iter().map(|record| record.value.len()).sum();
+        if bytes > self.left {
+            return Ok(Vec::new());
+        }
+        self.left -= bytes;
+        let mut changed = Vec::new();
+        for rows in self.run(records)? {
+            for (id, row) in base {
+                let Some(trial) = rows.get(id) else { continue };
+                let columns = row.iter().filter(|(column, held)| trial.get(*column) != Some(held));
+                changed.extend(columns.map(|(column, _)| (*id, *column)));
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        changed.retain(|(_, column)| !POSITIONS.contains(column));
+        Ok(changed)
+    }
 
-const FCM_ANSWER: Columns = &[
-    ("event_id", "message key, error, status"),
-    ("account", "project in name, else in the request's url"),
-    ("message_id", "name, last segment, else request.message_id or request.id"),
-    ("status", "name means accepted, else error.details.errorCode, else the HTTP status"),
-    ("vendor_status", "error.details.errorCode, else error.status, else status"),
-    ("error_code", "error.details.errorCode, else error.status"),
-    ("event_time", "header Date"),
-    ("submit_time", "sent_at, else request.sent_at"),
-    ("recipient_token", "request.message.token or fid"),
-    ("campaign", "request.message.fcm_options.analytics_label"),
-];
+    /// The events and charge lines of each record.
+    ///
+    /// # Errors
+    /// As [`Normalizer::batch`].
+    pub fn run(&mut self, records: &[Record]) -> Result<Vec<Rows>, NormalizeError> {
+        let mut all = Vec::with_capacity(records.len());
+        for part in records.chunks(TRIAL_BATCH) {
+            let given = self.normalizer.batch(&self.batch(part), self.inputs)?;
+            let mut rows: Vec<Rows> = vec![Rows::new(); part.len()];
+            gather(&given.events, false, &mut rows);
+            gather(&given.charges, true, &mut rows);
+            all.extend(rows);
+        }
+        Ok(all)
+    }
 
-const FCM_ROW: Columns = &[
-    ("event_id", "message_id, event, event_timestamp, instance_id"),
-    ("account", "project_number"),
-    ("message_id", "message_id"),
-    ("status", "event"),
-    ("vendor_status", "event"),
-    ("error_code", "event, where it is an error"),
-    ("event_time", "event_timestamp"),
-    ("recipient_token", "instance_id"),
-    ("sender", "app_name"),
-    ("campaign", "analytics_label"),
-];
+    fn batch(&self, records: &[Record]) -> RawBatch {
+        let mut raw = RawBatch::default();
+        for (offset, record) in (0..).zip(records) {
+            let value = raw.push_bytes(record.value.as_bytes());
+            let start = raw.headers.len();
+            for (name, value) in &record.headers {
+                let pair = (raw.push_bytes(name.as_bytes()), raw.push_bytes(value.as_bytes()));
+                raw.headers.push(pair);
+            }
+            raw.records.push(RawRecord {
+                input: self.input,
+                offset,
+                ingest_time_us: self.ingest_time_us,
+                value,
+                tombstone: false,
+                headers: start..raw.headers.len(),
+            });
+        }
+        raw
+    }
+}
 
-const CLOUDEVENTS: Columns = &[
-    ("event_id", "source and id"),
-    ("message_id", "data.message_id"),
-    ("logical_id", "data.logical_id"),
-    ("channel", "data.channel"),
-    ("status", "data.status, else the last word of type"),
-    ("vendor_status", "data.status, else the last word of type"),
-    ("error_code", "data.error.code"),
-    ("event_time", "time"),
-    ("recipient_token", "data.recipient_ref"),
-    ("sender", "data.sender, else source"),
-    ("traffic_class", "data.traffic_class"),
-    ("campaign", "data.campaign"),
-    ("segments", "data.billing.units, where data.billing.unit says segments"),
-    ("price", "data.billing.price.amount"),
-    ("currency", "data.billing.price.currency"),
-];
+/// Takes the rows of a batch to their records, whose numbers are their offsets.
+fn gather(batch: &RecordBatch, are_charges: bool, rows: &mut [Rows]) {
+    for at in 0..batch.num_rows() {
+        let row: Row = crate::text::columns(batch)
+            .filter_map(|(name, column)| Some((name, cell(column, at)?)))
+            .collect();
+        let number = |name: &str| row.get(name).and_then(|text| text.parse::<u32>().ok());
+        let (Some(record), Some(element)) = (number("offset"), number("element")) else {
+            continue;
+        };
+        let Some(rows) = rows.get_mut(record as usize) else { continue };
+        let of_element = |charge| RowId { element, charge };
+        let lines = (0..).map(Some).find(|line| !rows.contains_key(&of_element(*line)));
+        let charge = lines.flatten().filter(|_| are_charges);
+        rows.insert(of_element(charge), row);
+    }
+}

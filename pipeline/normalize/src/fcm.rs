@@ -22,8 +22,10 @@ use model::time::{MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::{Answer, each_document, instant};
+use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::Record;
@@ -69,10 +71,10 @@ impl<'a> Body<'a> {
     }
 
     /// What a wrapped body is; nothing where it is no object.
-    fn read(text: &'a str) -> Self {
+    fn read(text: &'a str, drift: &'a Drift) -> Self {
         let mut body = Self::default();
-        let read = Cursor::new(text).document_or_skip(|cursor, key| {
-            if body.field(cursor, key)? { Ok(()) } else { cursor.skip() }
+        let read = Cursor::watched(text, drift).document_or_skip(|cursor, key| {
+            if body.field(cursor, key)? { Ok(()) } else { cursor.other() }
         });
         if matches!(read, Ok(true)) { body } else { Self::default() }
     }
@@ -105,8 +107,12 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 }
 
 /// Reads a document; false where it is no object.
-fn document<'a>(text: &'a str, document: &mut Document<'a>) -> Result<bool, Syntax> {
-    Cursor::new(text).document_or_skip(|cursor, key| {
+fn document<'a>(
+    text: &'a str,
+    document: &mut Document<'a>,
+    drift: &'a Drift,
+) -> Result<bool, Syntax> {
+    Cursor::watched(text, drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "event" => &mut document.event,
             "event_timestamp" => &mut document.event_time,
@@ -123,7 +129,7 @@ fn document<'a>(text: &'a str, document: &mut Document<'a>) -> Result<bool, Synt
             }
             _ if document.answer.field(cursor, key)? => return Ok(()),
             _ if document.body.field(cursor, key)? => return Ok(()),
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -146,11 +152,11 @@ fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
                 return cursor
                     .object_or_skip(|cursor, key| match key {
                         "message" => message(cursor, request),
-                        _ => cursor.skip(),
+                        _ => cursor.other(),
                     })
                     .map(|_| ());
             }
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -172,11 +178,11 @@ fn message<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
                             request.label = cursor.scalar()?;
                             Ok(())
                         }
-                        _ => cursor.skip(),
+                        _ => cursor.other(),
                     })
                     .map(|_| ());
             }
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -201,11 +207,11 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
                     failure.code = cursor.scalar()?;
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             Ok(())
         }),
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     Ok(failure)
 }
@@ -213,7 +219,7 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
     let mut document = Document::default();
-    if !self::document(text, &mut document)? {
+    if !self::document(text, &mut document, out.drift)? {
         return Err(unknown());
     }
     if document.body.is_aggregate {
@@ -226,7 +232,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     if document.answer.body.is_some() || document.answer.http_status().is_present() {
         let text = document.answer.body_text();
         // A proxy's answer has an empty body or a page: then the HTTP status decides.
-        let body = Body::read(&text);
+        let body = Body::read(&text, out.drift);
         if body.is_aggregate {
             out.ignored("delivery_data");
             return Ok(());
@@ -454,3 +460,26 @@ fn class_of_word(word: &str) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://firebase.google.com/docs/cloud-messaging",
+    variants: &[
+        events("answer of a send, JSON", &["send_answer.json"]),
+        events("answer, the sender's record", &["wrapped_answer.json", "wrapped_errors.json"]),
+        events("row of the BigQuery export, JSON", &["export_rows.json", "export_errors.json"]),
+        ignored("aggregated delivery data, JSON", &["delivery_data.json"]),
+    ],
+    documented: &[
+        "@type",
+        "bulk_id",
+        "data",
+        "message",
+        "message_type",
+        "notification",
+        "priority",
+        "reason",
+        "sdk_platform",
+        "statusCode",
+    ],
+};

@@ -15,6 +15,9 @@
 //! Traps: only `message.data` is signed, so attributes decide nothing; the envelope's `messageId`
 //! is Pub/Sub's; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
 //! AgentMessage holds the number, so only its last segment is kept. The agent is the sender.
+//! Carriers' files (billing reports, activity logs) are tables: see [`carrier`].
+
+mod carrier;
 
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
@@ -22,7 +25,9 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status, TrafficClass};
 
 use crate::answer::{Answer, member, part};
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
 use crate::normalizer::{Record, Scratch};
@@ -61,7 +66,10 @@ pub(crate) fn read(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let event = event_of(record.value)?;
+    if carrier::is_table(record.value) {
+        return carrier::read(record.value, out);
+    }
+    let event = event_of(record.value, out.drift)?;
     if event.answer.body.is_some() || event.answer.http_status().is_present() {
         return answered(&event.answer, scratch, out);
     }
@@ -82,13 +90,13 @@ pub(crate) fn read(
         return Err(undecodable());
     }
     let text = std::str::from_utf8(&scratch.bytes).map_err(|_| undecodable())?;
-    let event = event_of(text)
+    let event = event_of(text, out.drift)
         .map_err(|dead| Dead::new(dead.reason, format!("{path}: {}", dead.detail)))?;
     emit(&event, path, out)
 }
 
-fn event_of(text: &str) -> Result<Event<'_>, Dead> {
-    let mut cursor = Cursor::new(text);
+fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {
+    let mut cursor = Cursor::watched(text, drift);
     let mut event = Event::default();
     let is_object = cursor.object_or_skip(|cursor, key| {
         let slot = match key {
@@ -117,7 +125,7 @@ fn event_of(text: &str) -> Result<Event<'_>, Dead> {
             }
             "clientToken" => return other(cursor, &mut event, "handshake"),
             _ if event.answer.field(cursor, key)? => return Ok(()),
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -218,7 +226,7 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
     }
     let text = answer.body_text();
     let told = answer.http_status();
-    let body = event_of(&text).unwrap_or_default();
+    let body = event_of(&text, out.drift).unwrap_or_default();
     match (told.whole(), body.name.text()) {
         (None | Some(200), Some(_)) => return emit(&body, "/body", out),
         (None | Some(200), None) => {
@@ -276,3 +284,57 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         _ => out.unknown_status(),
     }
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.google.com/business-communications/rcs-business-messaging/guides/build/events",
+    variants: &[
+        events(
+            "user event in a Pub/Sub envelope, base64 of JSON",
+            &["envelope_delivered.json", "url_safe_data.json"],
+        ),
+        events("bare Pub/Sub message", &["bare_pubsub_message.json"]),
+        events("decoded user event, JSON", &["decoded_read.json"]),
+        events(
+            "server event (TTL), base64 of JSON",
+            &["ttl_revoked.json", "ttl_revoke_failed.json"],
+        ),
+        events("AgentMessage, JSON", &["agent_message.json"]),
+        events(
+            "answer of a send, the sender's record",
+            &["send_answered.json", "send_refused.json", "send_throttled.json"],
+        ),
+        charges("billing report of a carrier, TSV", &["billing_report.tsv"]),
+        ignored("activity log of a carrier, TSV", &["activity_log.tsv"]),
+        ignored(
+            "user messages, taps, typing, launches, handshake",
+            &[
+                "user_message.json",
+                "suggestion_tap.json",
+                "typing.json",
+                "launch_event.json",
+                "handshake.json",
+            ],
+        ),
+    ],
+    documented: &[
+        "agent_name",
+        "agent_owner",
+        "attributes",
+        "contentMessage",
+        "duration",
+        "error",
+        "max_duration_a2p_conversation",
+        "max_duration_p2a_conversation",
+        "max_duration_single_message",
+        "message_id",
+        "mo_messages",
+        "mt_messages",
+        "owner_name",
+        "publishTime",
+        "secret",
+        "size_kilobytes",
+        "subscription",
+        "totalPayloadSizeBytes",
+    ],
+};

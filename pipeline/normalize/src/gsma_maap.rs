@@ -28,10 +28,10 @@ mod alibaba;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{Explanation, holds};
 use crate::form::Form;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
@@ -84,8 +84,8 @@ fn document(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut notice = Notice::default();
-    let is_object =
-        Cursor::new(text).document_or_skip(|cursor, key| field(cursor, key, &mut notice))?;
+    let is_object = Cursor::watched(text, out.drift)
+        .document_or_skip(|cursor, key| field(cursor, key, &mut notice))?;
     if !is_object {
         return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
     }
@@ -169,7 +169,7 @@ fn info_field<'a>(cursor: &mut Cursor<'a>, key: &str, info: &mut Info<'a>) -> Re
         "messageId" => &mut info.message_id,
         "deliveryStatus" => &mut info.status,
         "description" => &mut info.description,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -189,7 +189,7 @@ fn link<'a>(cursor: &mut Cursor<'a>, href: &mut Scalar<'a>) -> Result<(), Syntax
         let slot = match key {
             "rel" => &mut rel,
             "href" => &mut found,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -313,28 +313,29 @@ fn class_of_code(code: &str) -> Option<ErrorClass> {
     })
 }
 
-const NOTICE: &[(&str, &str)] = &[
-    ("event_id", "message key, deliveryStatus, code"),
-    ("message_id", "deliveryInfo.messageId, else the request in link[].href"),
-    ("message_key", "keyed hash of message id and the digits of deliveryInfo.address"),
-    ("logical_id", "callbackData"),
-    ("channel", "rcs; of a fallback sms or mms, by deliveryStatus"),
-    ("status", "deliveryInfo.deliveryStatus"),
-    ("vendor_status", "deliveryInfo.deliveryStatus"),
-    ("error_code", "of a failure, the code that deliveryInfo.description begins with"),
-    ("event_time", "header http-date, else the ingest time"),
-    ("recipient_token", "deliveryInfo.address"),
-    ("sender", "the chatbot in link[].href"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    if holds(text, "send_status") || holds(text, "rcs_id") {
-        return Some(Explanation { variant: "Alibaba report", columns: alibaba::REPORT });
-    }
-    let is_notice = text.contains("deliveryStatus");
-    is_notice.then_some(Explanation { variant: "delivery notification", columns: NOTICE })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://support.huaweicloud.com/api-messageover5g/messageover5g_05_0007.html",
+    variants: &[
+        events("delivery notification, JSON", &["delivered.json", "statuses.json"]),
+        events("list or wrapper of OMA, JSON", &["oma_list.json", "oma_wrapper.json"]),
+        events("one deliveryInfo, JSON", &["bare_info.json"]),
+        events("Alibaba report, JSON", &["alibaba.json"]),
+        ignored("inbound message, JSON", &["inbound.json"]),
+    ],
+    documented: &[
+        "contentEncoding",
+        "contentType",
+        "contributionID",
+        "conversationID",
+        "dateTime",
+        "destinationAddress",
+        "err_message",
+        "in_reply_to_rcs_id",
+        "rcs_size",
+        "text",
+    ],
+};
 
 #[cfg(test)]
 mod tests;

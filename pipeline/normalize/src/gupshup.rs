@@ -21,19 +21,22 @@
 //! seconds as text or milliseconds as a number (version 3), so their size decides; `payload.id` is
 //! Gupshup's for enqueued and failed and WhatsApp's afterwards, `gsId` is Gupshup's in all, and a
 //! week later it is gone: then the WhatsApp id stands, hashed since it holds the number;
-//! `billing-event` has no amount and is no delivery; `errCode` is `000` on success; the published
-//! sample of an SMS report is no JSON; a query's `noOfFrags` has a space before it.
+//! `billing-event` has no amount (`meta_pricing`) and is a charge of the message with its `gsId`;
+//! `errCode` is `000` on success; the published sample of an SMS report is no JSON; a query's
+//! `noOfFrags` has a space before it.
 
 mod errors;
 
-use model::vocabulary::{Channel, DeadReason, Status};
+use model::vocabulary::{Channel, ChargeKind, DeadReason, Status};
 
 use crate::answer;
+use crate::catalogue::{Module, charges, events};
+use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::meta_pricing::Pricing;
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -73,8 +76,9 @@ struct Payload<'a> {
     to: Scalar<'a>,
     time: Scalar<'a>,
     code: Scalar<'a>,
-    category: Scalar<'a>,
+    pricing: Pricing<'a>,
     conversation: Scalar<'a>,
+    conversation_id: Scalar<'a>,
 }
 
 /// Reads one record.
@@ -121,8 +125,10 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
             name => sms_slot(&mut item.sms, name),
         };
         // Of a repeated name the first value stands.
-        if let Some(slot) = slot.filter(|slot| !slot.is_present()) {
-            *slot = value;
+        match slot {
+            Some(slot) if !slot.is_present() => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -145,7 +151,7 @@ fn sms_slot<'s, 'a>(sms: &'s mut Sms<'a>, name: &str) -> Option<&'s mut Scalar<'
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     let mut is_metas = false;
@@ -204,6 +210,21 @@ fn payload_field<'a>(
             cursor.object_or_skip(|cursor, key| detail_field(cursor, key, payload))?;
             return Ok(());
         }
+        "deductions" => return payload.pricing.read(cursor),
+        "references" => {
+            let read = |cursor: &mut Cursor<'a>, key: &str| {
+                let slot = match key {
+                    "id" => &mut payload.id,
+                    "gsId" => &mut payload.gs_id,
+                    "conversationId" => &mut payload.conversation_id,
+                    "destination" => &mut payload.to,
+                    _ => return cursor.skip(),
+                };
+                *slot = cursor.scalar()?;
+                Ok(())
+            };
+            return cursor.object_or_skip(read).map(drop);
+        }
         "id" => &mut payload.id,
         "gsId" => &mut payload.gs_id,
         "type" => &mut payload.word,
@@ -223,18 +244,19 @@ fn detail_field<'a>(
     match key {
         "ts" => payload.time = cursor.scalar()?,
         "code" => payload.code = cursor.scalar()?,
-        "pricing" | "conversation" => {
-            cursor.object_or_skip(|cursor, inner| {
-                let slot = match (key, inner) {
-                    ("pricing", "category") => &mut payload.category,
-                    ("conversation", "type") => &mut payload.conversation,
-                    _ => return cursor.skip(),
+        "pricing" => payload.pricing.read(cursor)?,
+        "conversation" => {
+            cursor.object_or_skip(|cursor, key| {
+                let slot = match key {
+                    "type" => &mut payload.conversation,
+                    "id" => &mut payload.conversation_id,
+                    _ => return cursor.other(),
                 };
                 *slot = cursor.scalar()?;
                 Ok(())
             })?;
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     }
     Ok(())
 }
@@ -249,7 +271,7 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let kind = item.kind.text();
     match kind {
         Some("message-event") => emit_whatsapp(item, item.payload.word.text(), place, out),
-        Some("billing-event") => out.ignored("billing"),
+        Some("billing-event") => emit_billing(item, place, out),
         Some("message") if item.has_payload => out.ignored("inbound"),
         Some("user-event") => out.ignored("user_event"),
         Some(kind) if item.has_payload && kind.ends_with("-event") => out.ignored("other_event"),
@@ -315,67 +337,66 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
     let time = out.time(&payload.time, answer::unix_digits);
     draft.event_time_us = time.or_else(|| out.time(&item.timestamp, answer::unix_digits));
     draft.recipient = out.text(&payload.to);
-    let category = out.text(&payload.category).or_else(|| payload.conversation.text());
+    let category = out.text(&payload.pricing.category).or_else(|| payload.conversation.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
+    payload.pricing.charge_beside(&draft, payload.conversation_id.text(), out);
+}
+
+/// The charge of the message that a billing event refers to; of a conversation once.
+fn emit_billing(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let payload = &item.payload;
+    let Some(id) = payload.gs_id.text().or(payload.id.text()) else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/payload/references/gsId"));
+    };
+    let pricing = &payload.pricing;
+    let (kind, sku) = (pricing.charge_kind(), pricing.sku());
+    let conversation = payload.conversation_id.text();
+    let identity: [&[u8]; 2] = [b"conversation", conversation.unwrap_or("").as_bytes()];
+    let subject = match conversation {
+        Some(_) if kind == ChargeKind::Conversation => Subject::Item(&identity),
+        _ => Subject::Message { id, key_part: "" },
+    };
+    let mut charge = ChargeDraft::new(subject, kind, Figures::one(pricing.amount()));
+    charge.time_us = out.time(&item.timestamp, answer::unix_digits);
+    charge.sku = sku.text().filter(|sku| !sku.is_empty());
+    charge.account = out.text(&item.app);
+    charge.channel = Channel::Whatsapp;
+    charge.traffic_class = pricing.traffic_class();
+    charge.recipient = out.text(&payload.to);
+    out.charge(&charge);
 }
 
 fn unknown(out: &mut Emitter<'_>) -> Outcome {
     out.unknown_status()
 }
 
-const SMS: &[(&str, &str)] = &[
-    ("event_id", "externalId, eventType or status, errCode, event time"),
-    ("message_id", "externalId"),
-    ("channel", "channel, else sms"),
-    ("status", "eventType, in a query status"),
-    ("vendor_status", "eventType, in a query status"),
-    ("error_code", "errCode"),
-    ("error_class", "errCode, else cause"),
-    ("event_time", "eventTs or deliveredTS"),
-    ("recipient_token", "destAddr or phoneNo"),
-    ("sender", "srcAddr or mask"),
-    ("segments", "noOfFrags"),
-];
-
-const EVENT: &[(&str, &str)] = &[
-    ("event_id", "message key, payload.type, error code, event time"),
-    ("account", "app"),
-    ("message_id", "payload.gsId, else payload.id, hashed where it holds a number"),
-    ("channel", "whatsapp"),
-    ("status", "payload.type"),
-    ("vendor_status", "payload.type"),
-    ("error_code", "payload.payload.code"),
-    ("event_time", "payload.payload.ts, else timestamp"),
-    ("recipient_token", "payload.destination"),
-    ("traffic_class", "pricing.category, else conversation.type"),
-];
-
-const RELAYED: &[(&str, &str)] = &[
-    ("event_id", "gs_id, status, recipient_participant_id"),
-    ("account", "gs_app_id"),
-    ("message_id", "statuses.gs_id, else statuses.id, hashed where it holds a number"),
-    ("channel", "whatsapp"),
-    ("status", "statuses.status, of failed by errors.code"),
-    ("vendor_status", "statuses.status"),
-    ("error_code", "errors.code of the first error"),
-    ("event_time", "statuses.timestamp, its size tells seconds from milliseconds"),
-    ("recipient_token", "recipient_participant_id, else recipient_id, else recipient_user_id"),
-    ("sender", "metadata.display_phone_number"),
-    ("traffic_class", "pricing.category, else conversation.origin.type"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("entry") || has("statuses") || has("gs_id") {
-        ("WhatsApp event, version 3", RELAYED)
-    } else if has("payload") || has("gsId") {
-        ("WhatsApp event, version 2", EVENT)
-    } else if text.is_empty() || text.contains("externalId") {
-        ("SMS delivery report", SMS)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://docs.gupshup.io/docs/real-time-delivery-reports",
+    variants: &[
+        events(
+            "SMS report, GET",
+            &["sms_query_success.record.json", "sms_query_failure.record.json"],
+        ),
+        events("SMS reports, form field with JSON", &["sms_form_response.record.json"]),
+        events("SMS reports, JSON", &["sms_array.json"]),
+        events("message event v2, JSON", &["whatsapp_events.json", "whatsapp_enqueued.json"]),
+        events("message event v3 (Meta's), JSON", &["v3_statuses.json", "v3_bare_status.json"]),
+        charges("billing event, JSON", &["billing.json", "v3_billing.json"]),
+    ],
+    documented: &[
+        "deductions",
+        "id",
+        "messaging_product",
+        "object",
+        "policy",
+        "reason",
+        "references",
+        "source",
+        "status",
+        "type",
+        "version",
+        "whatsappMessageId",
+    ],
+};

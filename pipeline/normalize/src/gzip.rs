@@ -42,6 +42,13 @@ pub(crate) fn unpack(file: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
     Ok(unpacked)
 }
 
+/// The bytes of a bare deflate stream, `max` at most.
+pub(crate) fn inflated(stream: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
+    let mut unpacked = Vec::new();
+    INFLATER.with_borrow_mut(|inflater| inflate(inflater, stream, max, &mut unpacked))?;
+    Ok(unpacked)
+}
+
 /// Inflates until the end of the stream; how much of `body` it took.
 fn inflate(
     inflater: &mut Decompress,

@@ -22,13 +22,16 @@
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
 //! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports
 //! without `channel` cannot be told from it). A seen report without any of these is `unknown`.
-//! `price.pricePerMessage` is the price of one part, so its unit is `segment`.
+//! `price.pricePerMessage` is the price of one SMS part and of one message elsewhere, so its unit
+//! is `segment` for SMS only. Results of the billing usage API: see [`usage`].
 
 mod errors;
+mod usage;
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -90,12 +93,16 @@ struct Price<'a> {
 struct Envelope<'a> {
     reports: List<'a, Report<'a>>,
     has_results: bool,
-    is_usage: bool,
+    usage: usage::Result<'a>,
 }
 
 /// Reads one record.
-pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+pub(crate) fn read(
+    record: &Record<'_>,
+    identity: &mut Vec<u8>,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut envelope = Envelope::default();
     let mut single = None;
     match cursor.kind() {
@@ -114,7 +121,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
         Some(report) if !report.is_damaged && is_report(&report) => {
             emit(&report, Place { parent: "", at: None }, out)
         }
-        Some(_) if envelope.is_usage => out.ignored("billing_usage"),
+        Some(_) if envelope.usage.is_told() => usage::emit(&envelope.usage, identity, out)?,
         _ => return Err(Dead::new(DeadReason::Envelope, "/results")),
     }
     Ok(())
@@ -141,9 +148,8 @@ fn outermost<'a>(
             envelope.has_results = true;
             envelope.reports.read(cursor, report)
         }
-        "requestId" | "response" | "failureMessage" => {
-            envelope.is_usage = true;
-            cursor.skip()
+        "requestId" | "response" | "failureMessage" | "metadata" => {
+            usage::field(cursor, key, &mut envelope.usage)
         }
         _ => field(cursor, key, &mut single),
     })?;
@@ -181,7 +187,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
             report.is_inbound = true;
             return cursor.skip();
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -202,7 +208,7 @@ fn group<'a>(
             "groupName" => &mut group.group_name,
             "id" => &mut group.id,
             "name" => &mut group.name,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -221,7 +227,7 @@ fn contact<'a>(cursor: &mut Cursor<'a>, report: &mut Report<'a>) -> Result<(), S
         let slot = match key {
             "phoneNumber" => &mut contact.number,
             "userId" => &mut contact.user,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -247,7 +253,7 @@ fn price<'a>(
                 price.has_traffic_type = true;
                 cursor.skip()?;
             }
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })?;
@@ -336,7 +342,10 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         (draft.mcc, draft.mnc) = network.unzip();
     }
     draft.price = out.price(&report.price.per_message);
-    draft.price_unit = PriceUnit::Segment;
+    draft.price_unit = match channel {
+        Channel::Sms => PriceUnit::Segment,
+        _ => PriceUnit::Message,
+    };
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
 }
@@ -427,3 +436,35 @@ fn group_of(id: Option<i64>, name: &str) -> Option<i64> {
         _ => None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.infobip.com/docs/api",
+    variants: &[
+        events("delivery reports, JSON", &["sms_statuses.json", "sms_legacy.json"]),
+        events("one report without envelope, JSON", &["single_report.json"]),
+        events("seen reports, JSON", &["seen.json", "messages_api_seen.json"]),
+        events("Messages API reports, JSON", &["messages_api.json"]),
+        events("RCS with failover, JSON", &["rcs_failover.json"]),
+        events("logs, JSON", &["logs.json"]),
+        ignored("inbound message, JSON", &["single_inbound.json"]),
+        charges("billing usage, JSON", &["billing_usage.json", "billing_usage_final.json"]),
+    ],
+    documented: &[
+        "bulkId",
+        "columnDataType",
+        "content",
+        "deliveryReport",
+        "description",
+        "entityId",
+        "failureMessage",
+        "month",
+        "name",
+        "networkId",
+        "permanent",
+        "platform",
+        "requestId",
+        "totalRows",
+        "username",
+    ],
+};

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use crate::drift::Drift;
+
 /// Deepest nesting that is read; no documented payload passes 12.
 pub(crate) const DEPTH_MAX: usize = 64;
 
@@ -76,12 +78,38 @@ pub(crate) enum Kind {
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    /// Told of fields that nobody reads.
+    drift: Option<&'a Drift>,
+    /// The key read last, as it is spelled: two positions.
+    key: (usize, usize),
+    /// The key below which the object stands that is being read.
+    parent: (usize, usize),
 }
 
 impl<'a> Cursor<'a> {
     /// At the start of a text.
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, drift: None, key: (0, 0), parent: (0, 0) }
+    }
+
+    /// At the start of a vendor's document, of which unknown fields are counted.
+    pub(crate) const fn watched(text: &'a str, drift: &'a Drift) -> Self {
+        Self { drift: Some(drift), ..Self::new(text) }
+    }
+
+    /// The same place, where nothing is counted.
+    pub(crate) const fn unwatched(self) -> Self {
+        Self { drift: None, ..self }
+    }
+
+    /// Skips the value of a key that no arm of an adapter takes.
+    #[inline]
+    pub(crate) fn other(&mut self) -> Read<()> {
+        if let Some(drift) = self.drift {
+            let spelled = |(start, end)| self.text.get(start..end).unwrap_or("");
+            drift.other(spelled(self.parent), spelled(self.key));
+        }
+        self.skip()
     }
 
     pub(crate) const fn fail<T>(&self) -> Read<T> {
@@ -105,6 +133,11 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         self.fail()
+    }
+
+    /// Byte position in the text.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
     }
 
     /// What comes next.
@@ -164,9 +197,13 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(());
         }
+        let around = (self.parent, self.key);
+        self.parent = self.key;
         loop {
             self.space();
+            let start = self.at + 1;
             let key = self.string()?;
+            self.key = (start, self.at - 1);
             self.take(b':')?;
             field(self, &key)?;
             self.space();
@@ -177,6 +214,7 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at += 1;
+        (self.parent, self.key) = around;
         Ok(())
     }
 

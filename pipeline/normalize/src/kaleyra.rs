@@ -13,9 +13,9 @@
 
 use model::vocabulary::{Channel, DeadReason, Status};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
-use crate::explain::Explanation;
 use crate::json::{Cursor, Kind, Scalar};
 use crate::normalizer::{Record, Scratch};
 use crate::words::Folded;
@@ -37,13 +37,11 @@ pub(crate) fn read(
     let query = if value.is_empty() { record.query().unwrap_or("") } else { value };
     if Cursor::new(query).kind() != Kind::Scalar {
         let mut callback = Callback::default();
-        let mut cursor = Cursor::new(record.value);
+        let mut cursor = Cursor::watched(record.value, out.drift);
         cursor.object(|cursor, key| {
-            if let Some(slot) = slot(&mut callback, key) {
-                *slot = cursor.scalar()?;
-                return Ok(());
-            }
-            cursor.skip()
+            let Some(slot) = slot(&mut callback, key) else { return cursor.other() };
+            *slot = cursor.scalar()?;
+            Ok(())
         })?;
         cursor.end()?;
         emit(&callback, out);
@@ -55,10 +53,12 @@ pub(crate) fn read(
     scratch.form.read(query);
     let mut callback = Callback::default();
     for (name, value) in scratch.form.scalars() {
-        let slot = slot(&mut callback, std::str::from_utf8(name).unwrap_or(""));
-        // Of a repeated name the first value stands.
-        if let Some(slot) = slot.filter(|slot| !slot.is_present()) {
-            *slot = value;
+        let name = std::str::from_utf8(name).unwrap_or("");
+        match slot(&mut callback, name) {
+            // Of a repeated name the first value stands.
+            Some(slot) if !slot.is_present() => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&callback, out);
@@ -102,17 +102,17 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "id and status"),
-    ("message_id", "id"),
-    ("channel", "whatsapp"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("event_time", "the ingest time: the callback tells none"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_callback = text.is_empty() || text.contains("id") && text.contains("status");
-    is_callback.then_some(Explanation { variant: "status callback", columns: COLUMNS })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.kaleyra.io",
+    variants: &[
+        events(
+            "status callback, GET",
+            &["status_delivered.record.json", "status_read.record.json"],
+        ),
+        events("status callback, form", &["form.txt"]),
+        events("status callback, JSON", &["flat.json"]),
+        ignored("inbound message, GET", &["inbound.record.json"]),
+    ],
+    documented: &["body", "created_at", "from", "name", "type"],
+};

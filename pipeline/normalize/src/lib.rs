@@ -1,21 +1,21 @@
-//! Vendor bytes → canonical delivery events or dead letters.
+//! Vendor bytes → canonical delivery events, lines of bills, or dead letters.
 //!
 //! ```text
 //! RawBatch ─► Normalizer::batch ─┬─ source of the record (header, else the input's)
 //!                                ├─ one adapter a vendor reads the record into elements
 //!                                ├─ Emitter: times, recipient, region, keys, scrubbing
-//!                                └─► Normalized { events, dead letters, a tally per input,
+//!                                └─► Normalized { events, charges, dead letters, tallies,
 //!                                                 encrypted records of dead letters (vault) }
 //! ```
 //!
 //! A record is read whole before its first element is emitted: a record that breaks off half-way
 //! is one dead letter, damage inside one element costs that element only. For each input
-//! `elements = events + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided in one
-//! place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
+//! `elements = events + charges + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided
+//! in one place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
-//! `zones`, `draft`, `emit`, `record`, `normalizer`, `signature`, `vault`), then one module a
-//! vendor, then `text` (JSON lines) and `explain`.
+//! `zones`, `draft`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`), then one
+//! module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
 mod json;
 
@@ -39,17 +39,29 @@ mod draft;
 
 mod counters;
 
+mod drift;
+
 mod wamid;
 
 mod emit;
 
-mod listed;
+mod charge;
+
+mod meta_pricing;
 
 mod gzip;
+
+mod unpack;
+
+mod csv;
+
+mod listed;
 
 mod normalizer;
 
 pub mod signature;
+
+pub mod catalogue;
 
 pub mod vault;
 
@@ -115,6 +127,7 @@ pub mod explain;
 
 pub use carriers::Carriers;
 pub use counters::Counters;
+pub use drift::UnknownFields;
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
 pub use regional::Regional;
 pub use zones::{Zone, ZoneRule, Zones};

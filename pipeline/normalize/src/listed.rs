@@ -82,6 +82,11 @@ impl<'a, T> List<'a, T> {
         Ok(())
     }
 
+    /// The first.
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.held.get(0)
+    }
+
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.held.len() + self.later.iter().map(|(_, count)| count).sum::<usize>()
@@ -96,7 +101,8 @@ impl<'a, T> List<'a, T> {
         self.held.iter().enumerate().for_each(|(at, element)| take(at, element));
         let mut at = self.held.len();
         for (cursor, count) in &self.later {
-            let mut cursor = *cursor;
+            // What is unknown in them was counted when they were read first.
+            let mut cursor = cursor.unwatched();
             for _ in 0..*count {
                 // It was read once, so it is read again.
                 let Ok(element) = one(&mut cursor) else { return };

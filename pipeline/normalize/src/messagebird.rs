@@ -22,9 +22,9 @@ mod errors;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::{Emitter, network_digits, split_network};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
 use crate::normalizer::{Record, Scratch};
@@ -114,7 +114,10 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) {
             "body" | "message" => report.has_body = true,
             "mediaUrls" => report.has_media = true,
             name => {
-                let Some(slot) = slot(&mut report, name) else { continue };
+                let Some(slot) = slot(&mut report, name) else {
+                    out.drift.other("", name);
+                    continue;
+                };
                 // Of a repeated name the first value stands.
                 if !slot.is_present() {
                     *slot = value;
@@ -150,7 +153,7 @@ fn slot<'r, 'a>(report: &'r mut Report<'a>, name: &str) -> Option<&'r mut Scalar
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut messages = List::default();
     let mut single = Message::default();
     let mut list = None;
@@ -189,7 +192,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, message: &mut Message<'a>) -> R
     message.has_recipients = true;
     cursor.object(|cursor, key| {
         if key != "items" || cursor.kind() != Kind::Array {
-            return cursor.skip();
+            return cursor.other();
         }
         cursor.array(|cursor| {
             let mut report = Report::default();
@@ -211,10 +214,9 @@ fn report_field<'a>(
         "body" | "message" => report.has_body = true,
         "mediaUrls" => report.has_media = !cursor.is_null(),
         _ => {
-            if let Some(slot) = slot(report, key) {
-                *slot = cursor.scalar()?;
-                return Ok(());
-            }
+            let Some(slot) = slot(report, key) else { return cursor.other() };
+            *slot = cursor.scalar()?;
+            return Ok(());
         }
     }
     cursor.skip()
@@ -228,7 +230,7 @@ fn price<'a>(cursor: &mut Cursor<'a>, report: &mut Report<'a>) -> Result<(), Syn
         let slot = match key {
             "amount" => &mut report.amount,
             "currency" => &mut report.currency,
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -346,39 +348,41 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "id, recipient, status, statusErrorCode, statusDatetime, price amount"),
-    ("message_id", "id"),
-    ("message_key", "id and recipient"),
-    ("logical_id", "reference"),
-    ("channel", "mms where mediaUrls are told, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "statusErrorCode"),
-    ("error_class", "statusErrorCode, else statusReason"),
-    ("event_time", "statusDatetime"),
-    ("submit_time", "scheduledDatetime, else createdDatetime"),
-    ("recipient_token", "recipient"),
-    ("mcc", "mccmnc, first three digits, else mcc"),
-    ("mnc", "mccmnc, the rest, else mnc"),
-    ("carrier", "recipientOperator, else MCC-MNC"),
-    ("sender", "originator"),
-    ("segments", "messagePartCount"),
-    ("price", "price[amount] or price.amount"),
-    ("currency", "price[currency] or price.currency"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let variant = if has("recipients") {
-        "message object"
-    } else if has("items") {
-        "list of message objects"
-    } else if text.is_empty() || text.contains("statusDatetime") {
-        "status report"
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns: COLUMNS })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.messagebird.com/api/sms-messaging",
+    variants: &[
+        events(
+            "status report, GET",
+            &["report_delivered.record.json", "report_expired.record.json"],
+        ),
+        events("status report, form", &["report_form.record.json"]),
+        events("message object, JSON", &["message_object.json"]),
+        events("list of message objects, JSON", &["message_list.json"]),
+        ignored("inbound message, GET", &["inbound_shortcode.record.json"]),
+    ],
+    documented: &[
+        "count",
+        "datacoding",
+        "gateway",
+        "href",
+        "limit",
+        "links",
+        "mclass",
+        "messageLength",
+        "offset",
+        "ported",
+        "receive_datetime",
+        "recipientCountry",
+        "recipientCountryPrefix",
+        "shortcode",
+        "subject",
+        "totalCount",
+        "totalDeliveredCount",
+        "totalDeliveryFailedCount",
+        "totalSentCount",
+        "type",
+        "typeDetails",
+        "validity",
+    ],
+};

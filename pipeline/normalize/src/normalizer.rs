@@ -1,9 +1,11 @@
 //! The batch loop: each record to its vendor's adapter, each element counted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
+use model::charge::ChargeBatchBuilder;
 use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
@@ -15,10 +17,12 @@ use sha2::{Digest, Sha256};
 
 use crate::counters::Counters;
 use crate::draft::Dead;
+use crate::drift::{Drift, UnknownFields};
 use crate::emit::{Emitter, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
+use crate::unpack;
 use crate::vault::{Position, Vault, VaultError};
 use crate::{
     apns, aws_eum, aws_pinpoint, aws_sns, azure_acs, bandwidth, bird, braze, cloudevents, fcm,
@@ -27,7 +31,7 @@ use crate::{
 };
 
 /// Largest record that is read. Kafka's own default limit is 1 MiB; a larger one is no webhook.
-const VALUE_BYTES_MAX: usize = 16 << 20;
+pub(crate) const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// What a [`Normalizer`] needs to know.
 #[derive(Debug, Clone)]
@@ -46,8 +50,11 @@ pub struct Normalizer {
     settings: Settings,
     vault: Option<Arc<Vault>>,
     builder: EventBatchBuilder,
+    charges: ChargeBatchBuilder,
     scratch: Scratch,
     counters: Counters,
+    drift: Drift,
+    new_fields: Vec<(Source, String)>,
 }
 
 /// Buffers that adapters reuse from record to record.
@@ -57,6 +64,8 @@ pub(crate) struct Scratch {
     pub(crate) form: Form,
     /// Decoded base64.
     pub(crate) bytes: Vec<u8>,
+    /// What identifies a charge, joined.
+    pub(crate) identity: Vec<u8>,
 }
 
 /// A record as an adapter sees it.
@@ -81,6 +90,8 @@ impl<'a> Record<'a> {
 pub struct Normalized {
     /// Canonical events, `model::event::CANONICAL_SCHEMA`.
     pub events: RecordBatch,
+    /// Lines of bills, `model::charge::LINE_SCHEMA`.
+    pub charges: RecordBatch,
     /// What could not be read.
     pub dead: Vec<DeadLetter>,
     /// The records of that.
@@ -89,7 +100,7 @@ pub struct Normalized {
     pub tallies: Vec<Tally>,
 }
 
-/// Records and elements of one input in a batch: `elements = events + ignored + dead`.
+/// Records and elements of one input in a batch: `elements = events + charges + ignored + dead`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Which input.
@@ -102,8 +113,10 @@ pub struct Tally {
     pub last_offset: i64,
     /// Leaf elements.
     pub elements: i64,
-    /// Elements that gave an event.
+    /// Elements that gave an event, perhaps with charges.
     pub events: i64,
+    /// Elements that gave charges and no event.
+    pub charges: i64,
     /// Recognised elements that are no delivery.
     pub ignored: i64,
     /// Dead letters.
@@ -141,8 +154,11 @@ impl Normalizer {
             settings,
             vault: None,
             builder: EventBatchBuilder::default(),
+            charges: ChargeBatchBuilder::default(),
             scratch: Scratch::default(),
             counters: Counters::default(),
+            drift: Drift::default(),
+            new_fields: Vec::new(),
         }
     }
 
@@ -161,6 +177,17 @@ impl Normalizer {
     /// Counts since the last call; they begin anew.
     pub fn take_counters(&mut self) -> Counters {
         std::mem::take(&mut self.counters)
+    }
+
+    /// Fields that no adapter knows, by source, since this normalizer was made.
+    #[must_use]
+    pub fn unknown_fields(&self) -> BTreeMap<Source, UnknownFields> {
+        self.drift.counts()
+    }
+
+    /// Names of unknown fields that this normalizer met for the first time, since the last call.
+    pub fn take_new_fields(&mut self) -> Vec<(Source, String)> {
+        std::mem::take(&mut self.new_fields)
     }
 
     /// One batch of raw records: canonical columns, dead letters and a tally per input.
@@ -188,8 +215,14 @@ impl Normalizer {
                 records.push(kept);
             }
         }
+        let drift = self.drift.news();
+        for (source, count) in drift.counts {
+            *self.counters.unknown_fields.entry(source).or_default() += count;
+        }
+        self.new_fields.extend(drift.first_seen);
         let events = self.builder.finish(inputs)?;
-        Ok(Normalized { events, dead, dead_records: records, tallies })
+        let charges = self.charges.finish(inputs)?;
+        Ok(Normalized { events, charges, dead, dead_records: records, tallies })
     }
 
     /// What is kept of a record with dead letters.
@@ -259,8 +292,10 @@ impl Normalizer {
             keyring: &self.settings.keyring,
             regional: &self.settings.regional,
             builder: &mut self.builder,
+            charges: &mut self.charges,
             dead,
             counters: &mut self.counters,
+            drift: &self.drift,
             tally,
             element: 0,
         };
@@ -272,6 +307,7 @@ impl Normalizer {
             }
             return;
         };
+        self.drift.begin(source);
         let is_required = rule.policy == SignaturePolicy::Require;
         if let Err(dead) = read(source, &view, is_required, &mut self.scratch, &mut emitter) {
             emitter.dead(dead);
@@ -301,14 +337,39 @@ fn read(
     if is_required && verdict.verified != Some(true) {
         return Err(Dead::new(DeadReason::Unverified, verdict.reason.unwrap_or("no_key")));
     }
-    let value = std::str::from_utf8(view.value)
+    let Some(files) = unpack::files(view.value, VALUE_BYTES_MAX)? else {
+        return read_bytes(source, view.value, view.headers, scratch, emitter);
+    };
+    if files.is_empty() {
+        emitter.ignored("empty");
+    }
+    for file in files {
+        let unpacked = file.unpack();
+        let read =
+            unpacked.and_then(|bytes| read_bytes(source, &bytes, view.headers, scratch, emitter));
+        if let Err(dead) = read {
+            emitter.dead(dead);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a record's bytes, or a file that it packs.
+fn read_bytes(
+    source: Source,
+    value: &[u8],
+    headers: Headers<'_>,
+    scratch: &mut Scratch,
+    emitter: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let value = std::str::from_utf8(value)
         .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
     // A byte order mark is no part of any format here.
     let value = value.strip_prefix('\u{feff}').unwrap_or(value);
-    let record = Record { value, headers: view.headers };
+    let record = Record { value, headers };
     match source {
         Source::Twilio => twilio::read(&record, scratch, emitter),
-        Source::Infobip => infobip::read(&record, emitter),
+        Source::Infobip => infobip::read(&record, &mut scratch.identity, emitter),
         Source::GoogleRbm => google_rbm::read(&record, scratch, emitter),
         Source::Whatsapp => whatsapp::read(&record, emitter),
         Source::Apns => apns::read(&record, emitter),
@@ -355,6 +416,7 @@ fn tally_row(tallies: &mut Vec<Tally>, rows: &mut Vec<usize>, record: &RawRecord
         last_offset: record.offset,
         elements: 0,
         events: 0,
+        charges: 0,
         ignored: 0,
         dead: 0,
         newest_ingest_us: None,

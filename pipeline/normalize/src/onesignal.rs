@@ -30,9 +30,9 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::fcm;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
@@ -105,7 +105,7 @@ fn elements<'a>(list: &List<'a, &'a str>, out: &mut Emitter<'_>) {
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut event = Event::default();
-    let is_object = Cursor::new(text)
+    let is_object = Cursor::watched(text, out.drift)
         .document_or_skip(|cursor, key| field(cursor, Part::Top, key, &mut event))?;
     let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
     if !is_object {
@@ -185,7 +185,7 @@ fn field<'a>(
         event.is_answer |= matches!(key, "recipients" | "errors" | "body");
         event.is_aggregate |= matches!(key, "outcomes" | "platform_delivery_stats");
     }
-    let Some(slot) = slot(event, part, key) else { return cursor.skip() };
+    let Some(slot) = slot(event, part, key) else { return cursor.other() };
     let value = cursor.scalar()?;
     // The same value stands in two places, and in one of them it may be empty.
     if !slot.is_present() || value.text().is_some() {
@@ -338,44 +338,42 @@ fn class(reason: &str) -> Option<ErrorClass> {
     WORDS.iter().find(|(word, _)| holds(word)).map(|(_, class)| *class)
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    if has("event_kind") {
-        return Some(Explanation { variant: "export row", columns: ROW });
-    }
-    let is_stream = has("event") || has("event.kind");
-    is_stream.then_some(Explanation { variant: "event stream", columns: STREAM })
-}
-
-const ROW: &[(&str, &str)] = &[
-    ("event_id", "event_id"),
-    ("account", "app_id"),
-    ("message_id", "message_id, of a batch; message_key holds subscription_id too"),
-    ("channel", "event_kind, second word; of push subscription_device_type, else device_type"),
-    ("status", "event_kind, last word"),
-    ("vendor_status", "event_kind"),
-    ("error_code", "failure_reason"),
-    ("event_time", "event_timestamp"),
-    ("recipient_token", "token, else external_id, onesignal_id, subscription_id"),
-    ("campaign", "message_name, else template_id"),
-];
-
-const STREAM: &[(&str, &str)] = &[
-    ("event_id", "event.id"),
-    ("account", "event.app_id"),
-    ("message_id", "message.id, of a batch; message_key holds event.subscription_id too"),
-    ("channel", "event.kind, second word; of push event.subscription_device_type"),
-    ("status", "event.kind, last word"),
-    ("vendor_status", "event.kind"),
-    ("error_code", "event.data.failure_reason"),
-    ("event_time", "event.datetime, else event.timestamp"),
-    (
-        "recipient_token",
-        "user.subscription.subscription_token, else external_id, onesignal_id, subscription_id",
-    ),
-    ("campaign", "message.name, else message.template_id"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://documentation.onesignal.com/docs/en/event-streams-data",
+    variants: &[
+        events("event stream, dotted names, JSON", &["stream_dotted.json"]),
+        events("event stream, nested, JSON", &["stream_nested.json", "stream_batch.json"]),
+        events("export row, JSON", &["export_rows.json"]),
+        events("web push webhook, JSON", &["webhooks.json"]),
+        ignored("aggregates, answers of sends, JSON", &["not_events.json"]),
+    ],
+    documented: &[
+        "content",
+        "contents",
+        "converted",
+        "device_os",
+        "errored",
+        "event.data.page_name",
+        "failed",
+        "heading",
+        "language",
+        "last_active",
+        "message.title",
+        "message_contents",
+        "message_title",
+        "outcomes",
+        "page_name",
+        "platform_delivery_stats",
+        "recipients",
+        "sdk",
+        "subscribed",
+        "successful",
+        "title",
+        "url",
+        "version",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -22,10 +22,10 @@
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, network_digits};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -118,10 +118,11 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
     for (name, value) in scratch.form.scalars() {
         let name = std::str::from_utf8(name).unwrap_or("");
         item.has_text |= name == "Text";
-        if let Some(slot) = item.slot(name)
-            && *slot == Scalar::Missing
-        {
-            *slot = value;
+        match item.slot(name) {
+            // Of a repeated name the first value stands.
+            Some(slot) if *slot == Scalar::Missing => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -129,7 +130,7 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -156,7 +157,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
     item.is_answer |= key == "message";
     match item.slot(key) {
         Some(slot) => *slot = cursor.scalar()?,
-        None => cursor.skip()?,
+        None => cursor.other()?,
     }
     Ok(())
 }
@@ -301,58 +302,37 @@ fn class_of_code(code: &str) -> Option<ErrorClass> {
     })
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("objects") || has("message_state") {
-        ("message detail record", RECORD)
-    } else if text.contains("MessageUUID") {
-        ("status callback", CALLBACK)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
-
-const CALLBACK: &[(&str, &str)] = &[
-    ("event_id", "MessageUUID, Status, Sequence"),
-    ("message_id", "MessageUUID"),
-    ("channel", "Type, else sms"),
-    ("status", "Status"),
-    ("vendor_status", "Status"),
-    ("error_code", "ErrorCode"),
-    (
-        "event_time",
-        "queued: QueuedTime, sent: SentTime, else DeliveryReportTime; in the account's zone",
-    ),
-    ("submit_time", "MessageTime, else QueuedTime"),
-    ("recipient_token", "To"),
-    ("mcc", "MCC"),
-    ("mnc", "MNC"),
-    ("sender", "From"),
-    ("traffic_class", "ConversationOrigin"),
-    ("segments", "Units"),
-    ("price", "TotalAmount, else TotalRate, of one unit"),
-    ("currency", "USD"),
-];
-
-const RECORD: &[(&str, &str)] = &[
-    ("event_id", "message_uuid, message_state, error_code, event time, total_amount"),
-    ("account", "resource_uri"),
-    ("message_id", "message_uuid"),
-    ("channel", "message_type, else sms"),
-    ("status", "message_state"),
-    ("vendor_status", "message_state"),
-    ("error_code", "error_code"),
-    ("event_time", "message_updated_time, else sent: message_sent_time, queued: message_time"),
-    ("submit_time", "message_time"),
-    ("recipient_token", "to_number"),
-    ("sender", "from_number"),
-    ("traffic_class", "conversation_origin"),
-    ("segments", "units"),
-    ("price", "total_amount, else total_rate, of one unit"),
-    ("currency", "USD"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.plivo.com/docs/messaging/api/message/message-status-callbacks",
+    variants: &[
+        events(
+            "status callback, form",
+            &["callback_delivered.txt", "callback_failed.txt", "callback_whatsapp_read.txt"],
+        ),
+        events("status callback, GET", &["callback_get.record.json"]),
+        events("status callback, JSON", &["callback_json.json"]),
+        events("message detail record, JSON", &["record.json"]),
+        events("list of message detail records, JSON", &["records.json"]),
+        ignored("inbound message, form", &["callback_inbound.txt"]),
+        ignored("answer of a send, JSON", &["send_answer.json"]),
+    ],
+    documented: &[
+        "ConversationExpirationTimestamp",
+        "ConversationID",
+        "ParentMessageUUID",
+        "PartInfo",
+        "PowerpackUUID",
+        "Text",
+        "api_id",
+        "conversation_id",
+        "error",
+        "error_message",
+        "message",
+        "meta",
+        "requester_ip",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

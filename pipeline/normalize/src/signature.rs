@@ -289,6 +289,37 @@ fn checked(signed: &Signed<'_>, keys: &Keys) -> Checked {
     }
 }
 
+/// How a source signs, in a few words: what [`Scheme::Documented`] checks, or why nothing is.
+#[must_use]
+pub const fn scheme(source: Source) -> &'static str {
+    match source {
+        Source::Twilio => "HMAC-SHA1 of the URL and the parameters or the body",
+        Source::Sinch => "HMAC of body, nonce and timestamp",
+        Source::Telnyx => "Ed25519 of timestamp and body",
+        Source::Plivo => "HMAC-SHA256 of URL, parameters and nonce (V3); V2 where configured",
+        Source::Messagebird => "JWT with hashes of URL and body; the older HMAC-SHA256",
+        Source::Bird => "HMAC-SHA256 of id, timestamp and body",
+        Source::GoogleRbm => "HMAC-SHA512 of the decoded data",
+        Source::Whatsapp => "HMAC-SHA256 of the body",
+        Source::AwsSns | Source::AwsEum | Source::AwsPinpoint => {
+            "RSA of the SNS envelope, where the record is one"
+        }
+        Source::Vonage => "JWT with the body's hash (Messages); signed parameters (SMS)",
+        Source::Apns | Source::Fcm | Source::Webpush | Source::Smpp => {
+            "none: the sender's own record"
+        }
+        Source::Infobip
+        | Source::Bandwidth
+        | Source::Gupshup
+        | Source::Kaleyra
+        | Source::GsmaMaap
+        | Source::AzureAcs
+        | Source::Onesignal
+        | Source::Braze
+        | Source::Cloudevents => "none documented; unverified schemes can be configured",
+    }
+}
+
 fn documented(signed: &Signed<'_>, keys: &Keys) -> Checked {
     match signed.source {
         Source::Twilio => parameters::twilio(signed, keys),

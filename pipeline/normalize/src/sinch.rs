@@ -32,9 +32,9 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 use sha2::{Digest, Sha256};
 
+use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::{Emitter, split_network};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -85,7 +85,7 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -140,7 +140,7 @@ fn groups<'a>(cursor: &mut Cursor<'a>) -> Result<Elements<Group<'a>>, Syntax> {
                 "status" => group.status = cursor.scalar()?,
                 "count" => group.count = cursor.scalar()?,
                 "recipients" => group.recipients = recipients(cursor)?,
-                _ => cursor.skip()?,
+                _ => cursor.other()?,
             }
             Ok(())
         })?;
@@ -337,48 +337,43 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("statuses") {
-        ("batch delivery report", BATCH)
-    } else if has("batch_id") || has("delivery_reports") {
-        ("recipient delivery report", RECIPIENT)
-    } else if has("message_delivery_report") || has("channel_identity") {
-        ("Conversation delivery report", conversation::DELIVERY)
-    } else if has("message_submit_notification") {
-        ("Conversation submit notification", conversation::SUBMIT)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
-
-const BATCH: &[(&str, &str)] = &[
-    ("event_id", "batch_id, hash of statuses, recipient"),
-    ("message_id", "batch_id; the message key also holds the recipient"),
-    ("logical_id", "client_reference"),
-    ("channel", "mms where type ends so, else sms"),
-    ("status", "statuses[].status"),
-    ("vendor_status", "statuses[].status"),
-    ("error_code", "statuses[].code"),
-    ("event_time", "none in the payload: the ingest time"),
-    ("recipient_token", "statuses[].recipients[]"),
-];
-
-const RECIPIENT: &[(&str, &str)] = &[
-    ("event_id", "batch_id, recipient, code, at"),
-    ("message_id", "batch_id; the message key also holds the recipient"),
-    ("logical_id", "client_reference"),
-    ("channel", "mms where type ends so, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "code"),
-    ("event_time", "at, else operator_status_at"),
-    ("recipient_token", "recipient"),
-    ("mcc", "operator, first three digits"),
-    ("mnc", "operator, the rest"),
-    ("carrier", "operator, where it is no number"),
-    ("sender", "applied_originator"),
-    ("segments", "number_of_message_parts"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/",
+    variants: &[
+        events(
+            "recipient delivery report, JSON",
+            &["recipient_delivered.json", "recipient_mms.json"],
+        ),
+        events("list of recipient reports, JSON", &["recipient_statuses.json"]),
+        events("batch delivery report with recipients, JSON", &["batch_full.json"]),
+        ignored("batch delivery report of counts, JSON", &["batch_summary.json"]),
+        events(
+            "Conversation API delivery report, JSON",
+            &[
+                "conversation_delivered.json",
+                "conversation_statuses.json",
+                "conversation_bare.json",
+            ],
+        ),
+        events(
+            "Conversation API submit, JSON",
+            &["conversation_submit.json", "conversation_submit_flat.json"],
+        ),
+    ],
+    documented: &[
+        "app_id",
+        "body",
+        "channel",
+        "conversation_id",
+        "count",
+        "encoding",
+        "from",
+        "id",
+        "page",
+        "page_size",
+        "processing_mode",
+        "text_message",
+        "total_message_count",
+    ],
+};

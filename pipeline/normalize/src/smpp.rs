@@ -36,10 +36,10 @@ mod receipt;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
+use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{Explanation, holds};
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::phone::Number;
@@ -118,7 +118,7 @@ fn pdu(
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
     let mut pdu = Pdu::default();
-    Cursor::new(text).document_or_skip(|cursor, key| match key {
+    Cursor::watched(text, out.drift).document_or_skip(|cursor, key| match key {
         "smpp" => cursor.object_or_skip(|cursor, key| field(cursor, key, &mut pdu)).map(|_| ()),
         _ => field(cursor, key, &mut pdu),
     })?;
@@ -159,7 +159,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, pdu: &mut Pdu<'a>) -> Result<()
             pdu.is_pdu = true;
             return Ok(());
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     pdu.is_pdu = true;
     *slot = cursor.scalar()?;
@@ -173,7 +173,7 @@ fn tlv<'a>(cursor: &mut Cursor<'a>, key: &str, pdu: &mut Pdu<'a>) -> Result<(), 
         ("message_state", _) | (_, Some(0x0427)) => &mut pdu.state,
         ("network_error_code", _) | (_, Some(0x0423)) => &mut pdu.network_error,
         ("message_payload", _) | (_, Some(0x0424)) => &mut pdu.payload,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -322,32 +322,17 @@ fn state_outcome(state: &str) -> Option<Outcome> {
     })
 }
 
-const RECEIPT: &[(&str, &str)] = &[
-    ("event_id", "message key, stat, err, done date"),
-    ("account", "smpp.system_id"),
-    ("message_id", "TLV 0x001E, else id"),
-    ("message_key", "keyed hash of the id's number and system_id"),
-    ("channel", "always sms"),
-    ("status", "stat, else TLV 0x0427"),
-    ("vendor_status", "stat, else TLV 0x0427"),
-    ("error_code", "err, else the number in TLV 0x0423"),
-    ("event_time", "done date in the account's zone, or Unix milliseconds, else the ingest time"),
-    ("submit_time", "submit date in the account's zone, or Unix milliseconds"),
-    ("recipient_token", "smpp.source_addr, the destination where only that is a number"),
-    ("sender", "smpp.destination_addr"),
-    ("segments", "sub"),
-];
-
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let is_wrapped = ["smpp", "short_message", "tlv"].iter().any(|key| holds(text, key));
-    let variant = match is_wrapped {
-        true => "deliver_sm",
-        false if Receipt::parse(text.trim()).is_whole() => "receipt text",
-        false => return None,
-    };
-    Some(Explanation { variant, columns: RECEIPT })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://smpp.org/SMPP_v3_4_Issue1_2.pdf",
+    variants: &[
+        events("receipt text", &["bare_delivered.txt", "bare_lines.txt"]),
+        events("deliver_sm, JSON", &["pdu.json", "pdu_payload.json"]),
+        events("deliver_sm with its text in hex, JSON", &["pdu_hex.json"]),
+        events("deliver_sm of TLVs alone, JSON", &["pdu_tlv_only.json"]),
+    ],
+    documented: &[],
+};
 
 #[cfg(test)]
 mod tests;

@@ -24,19 +24,21 @@
 //! records have other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where
 //! it is rate × parts; code 40300 means three things on three of Telnyx's pages.
 //!
-//! Usage reports are bills over many messages: ignored; so are inbound messages and other events.
+//! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports
+//! are totals over many messages: see [`usage`]. Inbound messages and other events are ignored.
 //! Channel: `type`, else `message_type`; an agent as sender means RCS.
 
 mod errors;
 mod message;
 mod rows;
+mod usage;
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
+use crate::catalogue::{Module, charges, events};
 use crate::draft::{Dead, Elements, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
@@ -70,6 +72,8 @@ struct Message<'a> {
     campaign: Scalar<'a>,
     parts: Scalar<'a>,
     cost: Scalar<'a>,
+    /// Of an event: the part of the cost that is the carrier's.
+    carrier_fee: Scalar<'a>,
     currency: Scalar<'a>,
     error: errors::Error<'a>,
     received_at: Scalar<'a>,
@@ -98,10 +102,10 @@ struct Target<'a> {
 /// Reads one record.
 pub(crate) fn read(
     record: &Record<'_>,
-    _scratch: &mut Scratch,
+    scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(record.value);
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -114,8 +118,22 @@ pub(crate) fn read(
         single.own.is_damaged |= !is_object;
     }
     cursor.end()?;
+    let first = list.as_ref().map_or(Some(&single), |(_, items)| items.first());
+    if first.is_some_and(Item::is_usage) {
+        return usage::read(record.value, scratch, out);
+    }
     emit_each(&list, &single, out, item, emit);
     Ok(())
+}
+
+impl Item<'_> {
+    /// A bill over many messages.
+    fn is_usage(&self) -> bool {
+        let own = &self.own;
+        let is_named = own.record_type.text().is_some_and(|kind| kind.contains("usage"));
+        let is_known = is_named || own.is_usage && !own.row.has_recipient();
+        is_known && self.payload.is_none() && own.to.is_none() && !own.is_damaged
+    }
 }
 
 fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
@@ -177,6 +195,7 @@ fn message_field<'a>(
         }
         "from" => return sender(cursor, message),
         "cost" => return cost(cursor, message),
+        "cost_breakdown" => return breakdown(cursor, message),
         "errors" => return errors::read(cursor, message),
         "aggregation_type" | "report_url" | "product" => {
             message.is_usage |= !cursor.is_null();
@@ -184,7 +203,7 @@ fn message_field<'a>(
         }
         _ => match message.row.slot(key) {
             Some(slot) => slot,
-            None => return cursor.skip(),
+            None => return cursor.other(),
         },
     };
     *slot = cursor.scalar()?;
@@ -209,7 +228,7 @@ fn targets<'a>(
                 "status" => &mut target.status,
                 "carrier" => &mut target.carrier,
                 "updated_at" => &mut target.updated_at,
-                _ => return cursor.skip(),
+                _ => return cursor.other(),
             };
             *slot = cursor.scalar()?;
             Ok(())
@@ -230,7 +249,7 @@ fn sender<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), 
         match key {
             "phone_number" => message.from = cursor.scalar()?,
             "agent_id" => message.agent = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
@@ -246,10 +265,31 @@ fn cost<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Sy
         match key {
             "amount" | "cost" => message.cost = cursor.scalar()?,
             "currency" => message.currency = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
+}
+
+/// `{"rate":{"amount":…},"carrier_fee":{"amount":…}}`
+fn breakdown<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Syntax> {
+    let read = |cursor: &mut Cursor<'a>, key: &str| {
+        if key != "carrier_fee" {
+            return cursor.skip();
+        }
+        if cursor.kind() != Kind::Object {
+            message.carrier_fee = cursor.scalar()?;
+            return Ok(());
+        }
+        cursor.object(|cursor, key| match key {
+            "amount" => {
+                message.carrier_fee = cursor.scalar()?;
+                Ok(())
+            }
+            _ => cursor.skip(),
+        })
+    };
+    cursor.object_or_skip(read).map(drop)
 }
 
 fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
@@ -281,7 +321,8 @@ fn emit_record(item: &Item<'_>, path: std::fmt::Arguments<'_>, out: &mut Emitter
         out.ignored("inbound");
     } else if own.to.is_some() {
         message::emit(item, own, path, out);
-    } else if record_type.contains("usage") || own.is_usage && !own.row.has_recipient() {
+    } else if item.is_usage() {
+        // Among messages: a report is read as a whole where it comes first.
         out.ignored("billing_usage");
     } else if !record_type.starts_with("message") && !own.kind.is_present() {
         out.ignored("other_record");
@@ -330,17 +371,46 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if text.contains("\"event_type\"") {
-        ("webhook", message::WEBHOOK)
-    } else if text.contains("\"cld\"") {
-        ("detail record", rows::COLUMNS)
-    } else if has("data") || has("to") {
-        ("message record", message::RECORD)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+    variants: &[
+        events(
+            "webhook, JSON",
+            &["webhook_finalized.json", "webhook_statuses.json", "webhook_errors.json"],
+        ),
+        events("payload of a webhook alone, JSON", &["webhook_payload_alone.json"]),
+        events("RCS webhook, JSON", &["webhook_rcs.json"]),
+        events("message record, JSON", &["record.json", "record_old.json"]),
+        events("detail records, JSON", &["detail_records.json"]),
+        charges("usage report, JSON", &["usage_report.json", "usage_v2.json"]),
+    ],
+    documented: &[
+        "agent_name",
+        "aggregation_type",
+        "body",
+        "carrier",
+        "cost_breakdown",
+        "count",
+        "detail",
+        "encoding",
+        "end_date",
+        "id",
+        "line_type",
+        "media",
+        "messaging_profile_id",
+        "meta",
+        "on_net",
+        "profile_id",
+        "record_type",
+        "report_url",
+        "result",
+        "source_country_code",
+        "start_date",
+        "status",
+        "tags",
+        "text",
+        "user_id",
+        "valid_until",
+    ],
+};

@@ -9,7 +9,9 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, SchemaRef};
+use model::charge::LINE_SCHEMA;
+use model::event::CANONICAL_SCHEMA;
 use model::money::Nanos;
 use model::{keys, time};
 
@@ -26,6 +28,25 @@ pub fn write_json_line(batch: &RecordBatch, row: usize, out: &mut Vec<u8>) {
         write_value(column, row, out);
     }
     out.extend_from_slice(b"}\n");
+}
+
+/// The columns of events or charge lines with the names of their schema.
+pub(crate) fn columns(batch: &RecordBatch) -> impl Iterator<Item = (&'static str, &ArrayRef)> {
+    let are_charges = *batch.schema_ref() == *LINE_SCHEMA;
+    let schema: &'static SchemaRef = if are_charges { &LINE_SCHEMA } else { &CANONICAL_SCHEMA };
+    schema.fields().iter().map(|field| field.name().as_str()).zip(batch.columns())
+}
+
+/// One value, as it is printed without quotes; `None` where it is null.
+pub(crate) fn cell(column: &ArrayRef, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    let mut out = Vec::new();
+    write_value(column, row, &mut out);
+    let text = String::from_utf8(out).ok()?;
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    Some(inner.map_or_else(|| text.clone(), str::to_owned))
 }
 
 fn write_value(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
@@ -69,7 +90,7 @@ fn dictionary_text(column: &ArrayRef, row: usize) -> Option<&str> {
     values.is_valid(key).then(|| values.value(key))
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for character in text.chars() {
         match character {

@@ -22,11 +22,14 @@
 //! else SMS. The sender is `From`, else the messaging service.
 
 mod json;
+mod usage;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar};
 use crate::normalizer::{Record, Scratch};
@@ -74,7 +77,7 @@ struct Callback<'f> {
 }
 
 impl<'f> Callback<'f> {
-    fn read(form: &'f crate::form::Form) -> Self {
+    fn read(form: &'f crate::form::Form, drift: &Drift) -> Self {
         let mut callback = Self::default();
         for (name, value) in form.pairs() {
             let slot = match name {
@@ -100,7 +103,10 @@ impl<'f> Callback<'f> {
                     callback.has_body = true;
                     continue;
                 }
-                _ => continue,
+                _ => {
+                    drift.other("", std::str::from_utf8(name).unwrap_or(""));
+                    continue;
+                }
             };
             callback.unreadable += u64::from(value.is_none());
             *slot = slot.or(value.filter(|value| !value.is_empty()));
@@ -111,7 +117,7 @@ impl<'f> Callback<'f> {
 
 fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
     scratch.form.read(text);
-    let callback = Callback::read(&scratch.form);
+    let callback = Callback::read(&scratch.form, out.drift);
     let status = callback.message_status.or(callback.sms_status);
     let id = callback.message_sid.or(callback.sms_sid);
     let (word, message_id) = match (status, id) {
@@ -225,6 +231,45 @@ pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.twilio.com/docs/messaging/guides/track-outbound-message-status",
+    variants: &[
+        events(
+            "status callback, form",
+            &[
+                "callback_sms_delivered.txt",
+                "callback_failed_optout.txt",
+                "callback_whatsapp_read.txt",
+                "callback_rcs_delivered.txt",
+            ],
+        ),
+        events("status callback, GET", &["callback_get.record.json"]),
+        ignored("inbound message, form", &["callback_inbound.txt"]),
+        events("Message resource, JSON", &["resource_priced.json", "resource_scheduled.json"]),
+        events("list of Message resources, JSON", &["resource_list.json"]),
+        events("Event Streams, CloudEvents", &["event_streams_array.json"]),
+        charges("usage records, JSON", &["usage_records.json", "usage_records_alone.json"]),
+    ],
+    documented: &[
+        "ApiVersion",
+        "EventType",
+        "api_version",
+        "as_of",
+        "body",
+        "category",
+        "datacontenttype",
+        "description",
+        "error_message",
+        "mcc",
+        "mnc",
+        "page",
+        "source",
+        "uri",
+        "usage",
+    ],
+};
 
 #[cfg(test)]
 mod tests {

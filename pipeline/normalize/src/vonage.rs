@@ -22,7 +22,6 @@
 //!
 //! Channel: SMS for receipts; `channel` in Messages; `provider` in reports, without one SMS.
 
-mod csv;
 mod errors;
 mod messages;
 mod reports;
@@ -30,14 +29,18 @@ mod reports;
 use model::time::{parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
+use crate::catalogue::{Module, events, ignored};
+use crate::csv;
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::{Emitter, split_network};
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
+
+/// A column without which a report's row is none.
+const ID_COLUMN: &str = "message_id";
 
 /// A receipt, a status callback or a report's row: which one, its id tells.
 #[derive(Debug, Default)]
@@ -121,7 +124,7 @@ pub(crate) fn read(
     if Cursor::new(value).kind() != Kind::Scalar {
         return json(record.value, out);
     }
-    if csv::is_table(value) {
+    if is_table(value) {
         return reports::read_csv(value, out);
     }
     if value.starts_with('"') || !value.contains('=') {
@@ -130,16 +133,21 @@ pub(crate) fn read(
     form(value, scratch, out)
 }
 
+fn is_table(text: &str) -> bool {
+    csv::is_table(text.trim_ascii(), csv::COMMA, ID_COLUMN)
+}
+
 fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
     scratch.form.read(text);
     let mut item = Item::default();
     for (name, value) in scratch.form.scalars() {
         let name = std::str::from_utf8(name).unwrap_or("");
         item.has_content |= is_content(name);
-        if let Some(slot) = item.slot(name)
-            && *slot == Scalar::Missing
-        {
-            *slot = value;
+        match item.slot(name) {
+            // Of a repeated name the first value stands.
+            Some(slot) if *slot == Scalar::Missing => *slot = value,
+            Some(_) => {}
+            None => out.drift.other("", name),
         }
     }
     emit(&item, Place { parent: "", at: None }, out);
@@ -147,7 +155,7 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 }
 
 fn json(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -184,10 +192,9 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "request_status" => item.is_report_status = true,
         _ if is_content(key) => item.has_content = true,
         _ => {
-            if let Some(slot) = item.slot(key) {
-                *slot = cursor.scalar()?;
-                return Ok(());
-            }
+            let Some(slot) = item.slot(key) else { return cursor.other() };
+            *slot = cursor.scalar()?;
+            return Ok(());
         }
     }
     cursor.skip()
@@ -202,7 +209,7 @@ fn address<'a>(cursor: &mut Cursor<'a>, address: &mut Address<'a>) -> Result<(),
         match key {
             "number" | "id" => address.number = cursor.scalar()?,
             "type" => address.kind = cursor.scalar()?,
-            _ => cursor.skip()?,
+            _ => cursor.other()?,
         }
         Ok(())
     })
@@ -300,34 +307,42 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
     }
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    let (variant, columns) = if has("message_uuid") {
-        ("Messages status callback", messages::COLUMNS)
-    } else if has("messageId") || text.contains("messageId=") {
-        ("SMS delivery receipt", RECEIPT)
-    } else if has("records") || has("message_id") || csv::is_table(text.trim_ascii()) {
-        ("report row", reports::COLUMNS)
-    } else {
-        return None;
-    };
-    Some(Explanation { variant, columns })
-}
-
-const RECEIPT: &[(&str, &str)] = &[
-    ("event_id", "messageId, status, err-code, scts"),
-    ("account", "api-key"),
-    ("message_id", "messageId, one a part"),
-    ("logical_id", "client-ref"),
-    ("channel", "sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "err-code"),
-    ("event_time", "message-timestamp, else timestamp, else scts in the account's zone"),
-    ("recipient_token", "msisdn"),
-    ("mcc", "network-code, first three digits"),
-    ("mnc", "network-code, the rest"),
-    ("sender", "to"),
-    ("price", "price, of one part"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts",
+    variants: &[
+        events("SMS receipt, JSON", &["receipt.json", "receipt_parts.json"]),
+        events("SMS receipt, form", &["receipt_form.txt"]),
+        events("SMS receipt, GET", &["receipt_get.record.json"]),
+        ignored("inbound message, form", &["receipt_inbound.txt"]),
+        events(
+            "Messages status, JSON",
+            &["status_sms.json", "status_whatsapp_read.json", "status_statuses.json"],
+        ),
+        events("rows of a report, JSON", &["report_rows.json"]),
+        events("rows of a report, CSV", &["report_sms_csv.txt", "report_messages_csv.txt"]),
+        ignored("answer of a send, JSON", &["send_answer.json"]),
+    ],
+    documented: &[
+        "_links",
+        "callback_url",
+        "concatenated",
+        "country_name",
+        "detail",
+        "error_code_description",
+        "id",
+        "instance",
+        "items_count",
+        "latency",
+        "message-count",
+        "message_body",
+        "product",
+        "reason",
+        "request_id",
+        "session_id",
+        "session_type",
+        "text",
+        "type",
+        "workflow",
+    ],
+};

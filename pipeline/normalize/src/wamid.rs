@@ -16,8 +16,12 @@ pub(crate) const WAMID_HASH_BYTES: usize = 38;
 
 /// An id that WhatsApp gave, relayed by another vendor.
 pub(crate) fn is_whatsapp_id(draft: &Draft<'_>) -> bool {
-    let is_old = draft.channel == Channel::Whatsapp && holds_packed_number(draft.message_id);
-    is_old || draft.message_id.starts_with("wamid.")
+    is_whatsapp_text(draft.message_id, draft.channel)
+}
+
+/// The same of an id on this channel.
+pub(crate) fn is_whatsapp_text(id: &str, channel: Channel) -> bool {
+    (channel == Channel::Whatsapp && holds_packed_number(id)) || id.starts_with("wamid.")
 }
 
 /// Ids before 2022 begin with the bytes 80 11 (00 11 inbound) and hold the number two digits a

@@ -25,10 +25,10 @@ use std::borrow::Cow;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::{Answer, each_document, headers, instant, member, members, parts};
+use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::explain::{self, Explanation};
 use crate::json::{Cursor, Scalar};
 use crate::normalizer::{Record, Scratch};
 
@@ -74,7 +74,7 @@ pub(crate) fn read(
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut line = Line::default();
-    let is_object = Cursor::new(text).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
         let slot = match key {
             ":status" => &mut line.status,
             "endpoint" => &mut line.endpoint,
@@ -96,7 +96,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
                 return cursor.skip();
             }
             _ if line.answer.field(cursor, key)? => return Ok(()),
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -289,36 +289,16 @@ fn class(status: i64) -> Option<ErrorClass> {
     })
 }
 
-/// Where the columns of a payload come from; `None` where no variant is recognised.
-pub(crate) fn explain(text: &str) -> Option<Explanation> {
-    let has = |key| explain::holds(text, key);
-    if has(":path") {
-        return Some(Explanation { variant: "receipt", columns: RECEIPT });
-    }
-    let is_answer = ["headers", "status", ":status", "location"].iter().any(|key| has(key));
-    is_answer.then_some(Explanation { variant: "answer", columns: ANSWER })
-}
-
-const ANSWER: &[(&str, &str)] = &[
-    ("event_id", "message key, error or status"),
-    ("message_id", "header Location, else location, else the sender's message_id or id"),
-    ("logical_id", "the sender's message_id or id, where the service gave an id of its own"),
-    ("status", "status, else :status"),
-    ("vendor_status", "body.reason or body.error, else status"),
-    ("error_code", "body.errno, else body.reason or body.error, else status"),
-    ("event_time", "header Date"),
-    ("submit_time", "sent_at, else request.sent_at"),
-    ("recipient_token", "endpoint, else request.endpoint, else the request's url"),
-];
-
-const RECEIPT: &[(&str, &str)] = &[
-    ("event_id", "message key and status"),
-    ("message_id", "the promised :path on the request's host"),
-    ("status", "204 means delivered, 410 expired"),
-    ("vendor_status", "status"),
-    ("event_time", "header Date"),
-    ("recipient_token", "endpoint, where the sender adds it"),
-];
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://www.rfc-editor.org/rfc/rfc8030",
+    variants: &[
+        events("answer, the sender's record", &["wrapped_accepted.json", "refused.json"]),
+        events("flat line", &["flat_lines.json"]),
+        events("receipt", &["receipt_flow.json"]),
+    ],
+    documented: &["expirationTime", "ttl", "urgency"],
+};
 
 #[cfg(test)]
 mod tests {

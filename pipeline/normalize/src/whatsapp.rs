@@ -13,17 +13,23 @@
 //! Traps: ids are base64 around the recipient's number (see `emit`); `recipient_id` has no `+`
 //! and is empty for users with a name, then `recipient_user_id` names them; in groups the
 //! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
-//! there is no amount, pricing only names a category; BSPs add a `billing-event` change.
+//! there is no amount, pricing only names a category (`meta_pricing`); BSPs add a `billing-event`
+//! change, which is a charge of the message that it names. `pricing_analytics`: see [`analytics`].
 //!
 //! Gupshup relays these webhooks with an id of its own, `gs_id`, which stands for the message there
 //! (`gs_app_id` for the account), with `enqueued`, and with milliseconds in some timestamps.
 
+mod analytics;
+mod billing;
+
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
 use crate::answer;
+use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::meta_pricing::Pricing;
 use crate::normalizer::Record;
 use crate::words;
 
@@ -40,9 +46,9 @@ struct Leaf<'a> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every leaf is a status; a box allocates")]
 enum LeafKind<'a> {
     Status(Report<'a>),
+    Billing(billing::Billing<'a>),
     Other(&'static str),
     Damaged,
 }
@@ -57,7 +63,8 @@ struct Report<'a> {
     recipient_user: Scalar<'a>,
     participant: Scalar<'a>,
     callback_data: Scalar<'a>,
-    category: Scalar<'a>,
+    pricing: Pricing<'a>,
+    conversation: Scalar<'a>,
     origin: Scalar<'a>,
     code: Scalar<'a>,
     sender: Option<usize>,
@@ -73,6 +80,7 @@ struct Webhook<'a> {
     /// One a `value` object: the business' number.
     senders: Elements<Scalar<'a>>,
     gs_app: Scalar<'a>,
+    has_analytics: bool,
     shape: Shape,
     entry: usize,
     change: usize,
@@ -101,7 +109,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
 
 /// Reads a webhook's text, also one that Gupshup relays.
 pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::watched(text, out.drift);
     let mut hook = Webhook::default();
     let mut single = Report::default();
     if cursor.kind() == Kind::Array {
@@ -112,6 +120,9 @@ pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         cursor.object(|cursor, key| outermost(cursor, key, &mut hook, &mut single))?;
     }
     cursor.end()?;
+    if hook.has_analytics {
+        return analytics::read(text, out);
+    }
     if hook.shape == Shape::Entry {
         hook.entry_ids.push(single.id.clone());
     }
@@ -151,6 +162,10 @@ fn outermost<'a>(
             hook.shape = Shape::Change;
             value(cursor, hook)
         }
+        "pricing_analytics" | "conversation_analytics" => {
+            hook.has_analytics = true;
+            cursor.skip()
+        }
         "gs_app_id" => {
             hook.gs_app = cursor.scalar()?;
             Ok(())
@@ -183,7 +198,7 @@ fn entry<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Synt
             has_changes = true;
             changes(cursor, hook)
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     if !has_changes {
         hold(cursor, hook, LeafKind::Damaged, 0)?;
@@ -212,7 +227,7 @@ fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syn
             has_value = true;
             value(cursor, hook)
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     })?;
     if hook.leaves.len() == before {
         let kind = match (has_value, is_other_field) {
@@ -249,8 +264,11 @@ fn value_field<'a>(
             cursor.skip()
         }
         "billing" => {
-            hold(cursor, hook, LeafKind::Other("billing"), 0)?;
-            cursor.skip()
+            let mut billing = billing::Billing::default();
+            let read = |cursor: &mut Cursor<'a>, key: &str| billing.field(cursor, key);
+            let is_object = cursor.object_or_skip(read)?;
+            let kind = if is_object { LeafKind::Billing(billing) } else { LeafKind::Damaged };
+            hold(cursor, hook, kind, 0)
         }
         "metadata" => {
             cursor.object_or_skip(|cursor, key| match key {
@@ -261,11 +279,11 @@ fn value_field<'a>(
                     }
                     Ok(())
                 }
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             Ok(())
         }
-        _ => cursor.skip(),
+        _ => cursor.other(),
     }
 }
 
@@ -306,11 +324,15 @@ fn report_field<'a>(
         "recipient_user_id" => &mut report.recipient_user,
         "recipient_participant_id" => &mut report.participant,
         "biz_opaque_callback_data" => &mut report.callback_data,
-        "pricing" => return inner(cursor, "category", &mut report.category),
+        "pricing" => return report.pricing.read(cursor),
         "conversation" => {
             cursor.object_or_skip(|cursor, key| match key {
+                "id" => {
+                    report.conversation = cursor.scalar()?;
+                    Ok(())
+                }
                 "origin" => inner(cursor, "type", &mut report.origin),
-                _ => cursor.skip(),
+                _ => cursor.other(),
             })?;
             return Ok(());
         }
@@ -323,7 +345,7 @@ fn report_field<'a>(
                 inner(cursor, "code", &mut report.code)
             });
         }
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -355,6 +377,7 @@ fn path(hook: &Webhook<'_>, leaf: &Leaf<'_>) -> String {
 fn emit(hook: &Webhook<'_>, leaf: &Leaf<'_>, out: &mut Emitter<'_>) {
     let report = match &leaf.kind {
         LeafKind::Other(kind) => return out.ignored(kind),
+        LeafKind::Billing(billing) => return billing::emit(hook, leaf, billing, out),
         LeafKind::Damaged => return out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
         LeafKind::Status(report) => report,
     };
@@ -397,9 +420,10 @@ fn event(
     // `emit` looks for one recipient only, and this event may name the person twice.
     let clean = callback_data.and_then(|text| without_user(text, report, draft.recipient, out));
     draft.logical_id = clean.as_deref().or(callback_data);
-    let category = out.text(&report.category).or_else(|| report.origin.text());
+    let category = out.text(&report.pricing.category).or_else(|| report.origin.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
+    report.pricing.charge_beside(&draft, report.conversation.text(), out);
 }
 
 /// The text with a token where it holds a user id that is not this event's recipient.
@@ -448,3 +472,54 @@ pub(crate) fn class_of_code(code: &str) -> Option<ErrorClass> {
         _ => return None,
     })
 }
+
+/// What is read here, for the catalogue.
+pub(crate) const CATALOGUE: Module = Module {
+    document: "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks",
+    variants: &[
+        events("statuses webhook, JSON", &["envelope_statuses.json", "failed.json", "group.json"]),
+        events(
+            "bare change, entry or value, JSON",
+            &["bare_change.json", "bare_entry.json", "bare_statuses.json"],
+        ),
+        events("single status, JSON", &["single_status.json"]),
+        charges("billing event of a provider, JSON", &["billing_event.json", "bare_billing.json"]),
+        charges("analytics of an account, JSON", &["pricing_analytics.json"]),
+        ignored("handshake, GET", &["handshake.record.json"]),
+    ],
+    documented: &[
+        "billable",
+        "changes",
+        "contacts",
+        "conversation_id",
+        "details",
+        "entry",
+        "error_data",
+        "errors",
+        "event",
+        "expiration_timestamp",
+        "field",
+        "href",
+        "id",
+        "message",
+        "messages",
+        "messaging_product",
+        "object",
+        "participant_recipient_id",
+        "payment",
+        "phone_number_id",
+        "pricing_model",
+        "profile",
+        "recipient_type",
+        "smb_message_echoes",
+        "source",
+        "statuses",
+        "time",
+        "title",
+        "type",
+        "user_id",
+        "username",
+        "value",
+        "wa_id",
+    ],
+};

@@ -201,7 +201,9 @@ fn cost_micros(flow: &FlowPlan, fate: &Fate) -> i64 {
         Source::Twilio if claimed == Outcome::Failed => TWILIO_FAILED_MICROS,
         Source::Twilio => whole,
         Source::Infobip if claimed == Outcome::Rejected => 0,
-        Source::Infobip => whole,
+        // Its price is of one part of an SMS, and of one message elsewhere.
+        Source::Infobip if flow.channel == Channel::Sms => whole,
+        Source::Infobip => message.price_micros,
         Source::Whatsapp if message.is_free_conversation() => 0,
         Source::GoogleRbm | Source::Whatsapp | Source::Cloudevents if claimed.arrived() => {
             message.price_micros

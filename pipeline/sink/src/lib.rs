@@ -26,7 +26,7 @@ mod publish;
 pub mod clickhouse;
 
 pub use footer::{newest_epoch, read_rows};
-pub use merge::merge;
+pub use merge::{conform, merge};
 pub use parquet_file::{ParquetFile, ROW_GROUP_ROWS, Written, write_parquet};
 pub use publish::{PublicFile, publish, withdraw};
 pub use rows::{by_date, sorted};

@@ -207,8 +207,11 @@ impl Chunk {
     }
 }
 
-/// The batch with the table's columns: one that came after the file was written is null.
-fn conform(table: &Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+/// The batch with the table's columns: one that came after its file was written is null.
+///
+/// # Errors
+/// Where a column has another type, or one that may not be null is missing.
+pub fn conform(table: &Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = table.arrow();
     let column = |field: &arrow_schema::FieldRef| match batch.column_by_name(field.name()) {
         Some(column) => ArrayRef::clone(column),

@@ -13,7 +13,7 @@ use arrow_select::take::take_record_batch;
 use model::schema::Table;
 use model::time::{DAY_US, format_date};
 
-use crate::SinkError;
+use crate::{SinkError, conform};
 
 fn failed(what: &'static str, table: &Table) -> impl Fn(ArrowError) -> SinkError {
     let table = table.name.clone();
@@ -63,7 +63,9 @@ fn split_days(table: &Table, batch: &RecordBatch) -> Result<Vec<(i64, RecordBatc
 /// # Errors
 /// Where a batch does not have the table's columns.
 pub fn sorted(table: &Table, batches: &[RecordBatch]) -> Result<RecordBatch, SinkError> {
-    let all = concat_batches(&table.arrow(), batches).map_err(failed("join", table))?;
+    let batches = batches.iter().map(|batch| conform(table, batch));
+    let batches = batches.collect::<Result<Vec<_>, _>>().map_err(failed("join", table))?;
+    let all = concat_batches(&table.arrow(), &batches).map_err(failed("join", table))?;
     let order = order(table, &all).map_err(failed("sort", table))?;
     take_record_batch(&all, &order).map_err(failed("sort", table))
 }

@@ -8,7 +8,8 @@ use arrow_array::{
 };
 use model::keys::Id16;
 use model::vocabulary::{
-    Channel, ErrorClass, PriceUnit, ReceiptClass, Source, Status, TimeSource, TrafficClass,
+    Basis, Channel, ChargeKind, ErrorClass, PriceUnit, ReceiptClass, Source, Status, TimeSource,
+    TrafficClass,
 };
 
 use crate::facet::{Facet, Interner, Price, TextId};
@@ -17,13 +18,13 @@ use crate::record;
 use crate::tracker::TrackError;
 
 /// A dictionary column whose words were looked up once: key → entry.
-struct Coded<'a, T> {
+pub(crate) struct Coded<'a, T> {
     keys: &'a DictionaryArray<Int32Type>,
     entries: Vec<T>,
 }
 
 impl<'a, T: Copy> Coded<'a, T> {
-    fn new(
+    pub(crate) fn new(
         batch: &'a RecordBatch,
         name: &'static str,
         mut entry: impl FnMut(&str) -> Option<T>,
@@ -36,7 +37,7 @@ impl<'a, T: Copy> Coded<'a, T> {
         Ok(Self { keys, entries: entries.ok_or(TrackError::Word { name })? })
     }
 
-    fn get(&self, row: usize) -> Option<T> {
+    pub(crate) fn get(&self, row: usize) -> Option<T> {
         let key = self.keys.keys();
         if key.is_null(row) {
             return None;
@@ -69,22 +70,28 @@ pub(crate) struct Columns<'a> {
     currency: &'a StringArray,
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a dyn Array, TrackError> {
+pub(crate) fn column<'a>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a dyn Array, TrackError> {
     batch.column_by_name(name).map(AsRef::as_ref).ok_or(TrackError::Column { name })
 }
 
-fn fixed<'a>(
+pub(crate) fn fixed<'a>(
     batch: &'a RecordBatch,
     name: &'static str,
 ) -> Result<&'a FixedSizeBinaryArray, TrackError> {
     column(batch, name)?.as_fixed_size_binary_opt().ok_or(TrackError::Column { name })
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, TrackError> {
+pub(crate) fn text<'a>(
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a StringArray, TrackError> {
     column(batch, name)?.as_string_opt().ok_or(TrackError::Column { name })
 }
 
-fn time<'a>(
+pub(crate) fn time<'a>(
     batch: &'a RecordBatch,
     name: &'static str,
 ) -> Result<&'a TimestampMicrosecondArray, TrackError> {
@@ -93,12 +100,23 @@ fn time<'a>(
         .ok_or(TrackError::Column { name })
 }
 
-fn instant(array: &TimestampMicrosecondArray, row: usize) -> Option<i64> {
+pub(crate) fn instant(array: &TimestampMicrosecondArray, row: usize) -> Option<i64> {
     (!array.is_null(row)).then(|| array.value(row))
 }
 
-fn id(array: &FixedSizeBinaryArray, row: usize) -> Id16 {
+pub(crate) fn id(array: &FixedSizeBinaryArray, row: usize) -> Id16 {
     Id16::from_slice(array.value(row)).unwrap_or_default()
+}
+
+/// Whose clock a time is by; `told` where it is another than the ingest time.
+pub(crate) const fn clock(source: Option<TimeSource>, told: bool) -> u8 {
+    match source {
+        Some(TimeSource::Vendor) => FLAG_VENDOR_CLOCK,
+        // The Date of a vendor's own answer is its clock; a received-at is the ingest time.
+        Some(TimeSource::Header) if told => FLAG_VENDOR_CLOCK,
+        Some(TimeSource::VendorLocal) => FLAG_VENDOR_LOCAL,
+        _ => 0,
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -153,13 +171,7 @@ impl<'a> Columns<'a> {
     pub(crate) fn event(&self, row: usize, words: &mut Interner) -> Event {
         let mut flags = if self.is_final.value(row) { FLAG_FINAL } else { 0 };
         let told = instant(self.event_time, row) != instant(self.ingest_time, row);
-        flags |= match self.time_source.get(row) {
-            Some(TimeSource::Vendor) => FLAG_VENDOR_CLOCK,
-            // The Date of a vendor's own answer is its clock; a received-at is the ingest time.
-            Some(TimeSource::Header) if told => FLAG_VENDOR_CLOCK,
-            Some(TimeSource::VendorLocal) => FLAG_VENDOR_LOCAL,
-            _ => 0,
-        };
+        flags |= clock(self.time_source.get(row), told);
         let time_us = instant(self.event_time, row).or_else(|| instant(self.ingest_time, row));
         Event {
             id: record::fingerprint(id(self.event_id, row)),
@@ -193,10 +205,16 @@ impl<'a> Columns<'a> {
             return 0;
         }
         let currency = (!self.currency.is_null(row)).then(|| self.currency.value(row));
+        let kind = match self.price_unit.get(row) {
+            Some(PriceUnit::Segment) => ChargeKind::Segment,
+            _ => ChargeKind::Message,
+        };
         let price = Price {
-            nanos: self.price.value(row),
-            unit: self.price_unit.get(row).unwrap_or(PriceUnit::Message),
+            nanos: Some(self.price.value(row)),
+            kind,
+            basis: Basis::Vendor,
             currency: words.optional(currency),
+            sku: TextId(0),
         };
         words.price(Some(price))
     }

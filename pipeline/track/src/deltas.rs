@@ -15,6 +15,7 @@ use model::sketch::{self, Sketch};
 use model::vocabulary::{ChargeKind, Status};
 use model::window::{PANE_US, floor};
 
+use crate::charges::Charge;
 use crate::facet::{Interner, Series, TextId};
 use crate::fold::{Latency, Outcome};
 
@@ -28,7 +29,7 @@ pub struct EpochOutput {
     /// Changed messages, the `messages` table.
     pub messages: RecordBatch,
     /// Changed charges, the `charges` table.
-    pub charges: RecordBatch,
+    pub charges: Vec<RecordBatch>,
 }
 
 /// Position of each count in [`model::pane::SLO_COUNTS`].
@@ -59,14 +60,17 @@ type SloKey = (i64, Series);
 type CostKey = (i64, Series, TextId, ChargeKind);
 
 /// What one message is counted as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Contribution {
     pane: SloKey,
     slot: usize,
     read: bool,
     provable: bool,
     latency: Latency,
-    pub(crate) cost: [Option<CostContribution>; 2],
+    /// It was heard of: else only its charges are known.
+    is_told: bool,
+    base: Option<CostContribution>,
+    fees: Vec<CostContribution>,
 }
 
 /// Where a status is counted (DESIGN.md, "Time": `total` = …).
@@ -86,21 +90,28 @@ const fn slot(status: Status, is_final: bool) -> usize {
 impl Contribution {
     pub(crate) fn of(outcome: &Outcome) -> Self {
         let pane_us = floor(outcome.cohort_us, PANE_US);
-        let cost = outcome.charges.map(|charge| {
-            charge.map(|charge| CostContribution {
+        // Units without a price cost what nobody knows: they are in `charges` and in no window. Nor
+        // is what is free where the others have no price (WhatsApp): a window of zeros would say
+        // that all of it was.
+        let is_money = |charge: &Charge, amount: &i128| *amount != 0 || charge.currency.0 != 0;
+        let cost = |charge: &Charge| {
+            let amount_nanos = charge.amount_nanos().filter(|amount| is_money(charge, amount))?;
+            Some(CostContribution {
                 pane: (pane_us, outcome.series, charge.currency, charge.kind),
-                amount_nanos: charge.amount_nanos(),
+                amount_nanos,
                 quantity: charge.quantity,
                 delivered: outcome.is_final && outcome.status.is_delivered(),
             })
-        });
+        };
         Self {
             pane: (pane_us, outcome.series),
             slot: slot(outcome.status, outcome.is_final),
             read: outcome.is_final && outcome.status == Status::Read,
             provable: outcome.provable,
             latency: outcome.latency,
-            cost,
+            is_told: outcome.events > 0,
+            base: outcome.charges.base.as_ref().and_then(cost),
+            fees: outcome.charges.fees.iter().filter_map(cost).collect(),
         }
     }
 }
@@ -139,6 +150,19 @@ impl Changes {
     }
 
     fn add(&mut self, part: &Contribution, sign: i64) {
+        if part.is_told {
+            self.add_slo(part, sign);
+        }
+        for cost in part.base.iter().chain(&part.fees) {
+            let sum = self.cost.entry(cost.pane).or_default();
+            sum.amount_nanos += i128::from(sign) * cost.amount_nanos;
+            sum.quantity += sign * i64::from(cost.quantity);
+            sum.messages += sign;
+            sum.delivered += sign * i64::from(cost.delivered);
+        }
+    }
+
+    fn add_slo(&mut self, part: &Contribution, sign: i64) {
         let sum = self.slo.entry(part.pane).or_default();
         sum.counts[count::TOTAL] += sign;
         sum.counts[part.slot] += sign;
@@ -151,13 +175,6 @@ impl Changes {
             }
             Latency::Vendor(latency_ms) => sum.latency.add(sketch::bucket(latency_ms), sign),
             Latency::Broker(_) => sum.counts[count::LATENCY_BROKER] += sign,
-        }
-        for cost in part.cost.iter().flatten() {
-            let sum = self.cost.entry(cost.pane).or_default();
-            sum.amount_nanos += i128::from(sign) * cost.amount_nanos;
-            sum.quantity += sign * i64::from(cost.quantity);
-            sum.messages += sign;
-            sum.delivered += sign * i64::from(cost.delivered);
         }
     }
 

@@ -3,7 +3,9 @@
 //! Ids are of this process only; whatever is stored carries the words themselves.
 
 use hashbrown::HashMap;
-use model::vocabulary::{Channel, ErrorClass, PriceUnit, ReceiptClass, Source, TrafficClass};
+use model::vocabulary::{
+    Basis, Channel, ChargeKind, ErrorClass, ReceiptClass, Source, TrafficClass,
+};
 
 /// Id of a text; 0 is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
@@ -30,15 +32,19 @@ pub struct Facet {
     pub error_code: TextId,
 }
 
-/// A price as an event tells it.
+/// The price of a unit, as an event or a line of a bill tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Price {
-    /// Nano units of the currency.
-    pub nanos: i128,
+    /// Nano units of the currency; none where units are charged and no price is told.
+    pub nanos: Option<i128>,
     /// What it is for.
-    pub unit: PriceUnit,
+    pub kind: ChargeKind,
+    /// How certain it is.
+    pub basis: Basis,
     /// Currency.
     pub currency: TextId,
+    /// The vendor's price list entry.
+    pub sku: TextId,
 }
 
 /// The dimensions of a series.

@@ -289,7 +289,9 @@ impl Writer {
         self.highs.push(high);
         let footer = &mut self.footer;
         let newest_us = if footer.n_messages == 0 { i64::MIN } else { footer.newest_us };
-        footer.newest_us = newest_us.max(head.cohort_us);
+        // Bills are kept longer than messages, and must not make a run of old ones look young.
+        let is_billed = events.first().is_some_and(Event::is_billed);
+        footer.newest_us = newest_us.max(if is_billed { i64::MIN } else { head.cohort_us });
         footer.n_messages += 1;
         if head.open {
             self.due.push((due_minute(head.cohort_us), high));

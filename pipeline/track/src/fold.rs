@@ -3,10 +3,14 @@
 //! Events are ordered by (is_final, rank) descending, then event time ascending, then event id
 //! ascending. The first decides status and error; each dimension is the first event's that gives
 //! one. The result depends on the set of events only, which a property test checks.
+//!
+//! Lines of bills are among a message's events: they tell what it costs ([`crate::charges`]) and
+//! nothing of its delivery. A message of which only lines are known has charges and no outcome.
 
-use model::vocabulary::{Basis, Channel, ChargeKind, ErrorClass, PriceUnit, Status, TrafficClass};
+use model::vocabulary::{Basis, Channel, ErrorClass, Status, TrafficClass};
 
-use crate::facet::{Interner, Price, Series, TextId};
+use crate::charges::{self, Charges};
+use crate::facet::{Interner, Series, TextId};
 
 /// 72 h without a final event close a message.
 pub const HORIZON_US: i64 = 72 * model::time::HOUR_US;
@@ -21,6 +25,10 @@ pub const FLAG_FINAL: u8 = 1;
 pub const FLAG_VENDOR_CLOCK: u8 = 2;
 /// Its time is the vendor's local time in an assumed zone.
 pub const FLAG_VENDOR_LOCAL: u8 = 4;
+/// It is a line of a bill of this message.
+pub const FLAG_LINE: u8 = 8;
+/// It is a line of a bill that is no message's.
+pub const FLAG_BILLED: u8 = 16;
 
 /// One event as it is folded; in the message table it takes about ten bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +37,8 @@ pub struct Event {
     pub id: u64,
     /// Event time, microseconds.
     pub time_us: i64,
-    /// Submit time, microseconds, or [`NO_TIME`].
+    /// Submit time, microseconds, or [`NO_TIME`]; of a line that is no message's the epoch it came
+    /// in.
     pub submit_us: i64,
     /// What else it says.
     pub facet: u32,
@@ -43,7 +52,29 @@ pub struct Event {
     pub flags: u8,
 }
 
+/// Of a line that is no message's, in place of its clock: how certain it is.
+const BASIS_BITS: u8 = FLAG_VENDOR_CLOCK | FLAG_VENDOR_LOCAL;
+
+/// The flags of a basis, which compare as it does.
+pub(crate) const fn basis_flags(basis: Basis) -> u8 {
+    match basis {
+        Basis::Estimated => 0,
+        Basis::Vendor => FLAG_VENDOR_CLOCK,
+        Basis::Invoice => FLAG_VENDOR_LOCAL,
+    }
+}
+
 impl Event {
+    /// A line of a bill.
+    pub(crate) const fn is_line(&self) -> bool {
+        self.flags & FLAG_LINE != 0
+    }
+
+    /// A line of a bill that is no message's.
+    pub(crate) const fn is_billed(&self) -> bool {
+        self.flags & FLAG_BILLED != 0
+    }
+
     const fn is_final(&self) -> bool {
         self.flags & FLAG_FINAL != 0
     }
@@ -52,9 +83,10 @@ impl Event {
         self.flags & (FLAG_VENDOR_CLOCK | FLAG_VENDOR_LOCAL) != 0
     }
 
-    /// Ascending order puts the deciding event first.
-    fn order(&self) -> (bool, u8, i64, u64) {
-        (!self.is_final(), u8::MAX - self.status.rank(), self.time_us, self.id)
+    /// Ascending order puts the deciding event first, and lines last.
+    fn order(&self) -> (bool, bool, u8, i64, u64) {
+        let rank = u8::MAX - self.status.rank();
+        (self.is_line(), !self.is_final(), rank, self.time_us, self.id)
     }
 }
 
@@ -77,31 +109,8 @@ pub enum Latency {
     Broker(i64),
 }
 
-/// A charge of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Charge {
-    /// Kind.
-    pub kind: ChargeKind,
-    /// Basis.
-    pub basis: Basis,
-    /// Units.
-    pub quantity: u32,
-    /// Price of a unit, nano units.
-    pub unit_price_nanos: i128,
-    /// Currency.
-    pub currency: TextId,
-}
-
-impl Charge {
-    /// Quantity times unit price, nano units.
-    #[must_use]
-    pub fn amount_nanos(&self) -> i128 {
-        self.unit_price_nanos.saturating_mul(i128::from(self.quantity))
-    }
-}
-
 /// What is known about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Status of the deciding event, or `unknown` by the horizon.
     pub status: Status,
@@ -127,9 +136,9 @@ pub struct Outcome {
     pub error_code: TextId,
     /// Billable parts, largest told; 0 = not told.
     pub segments: u16,
-    /// Vendor charges: for the message, per segment.
-    pub charges: [Option<Charge>; 2],
-    /// Events that count.
+    /// What it costs.
+    pub charges: Charges,
+    /// Events that count; none of a message of which only lines of bills are known.
     pub events: u32,
 }
 
@@ -137,10 +146,12 @@ pub struct Outcome {
 #[must_use]
 pub fn fold(events: &mut [Event], horizon: bool, words: &Interner) -> Option<Outcome> {
     events.sort_unstable_by_key(Event::order);
-    let deciding = *events.first()?;
+    let n_told = events.partition_point(|event| !event.is_line());
+    let (told, lines) = events.split_at(n_told);
+    let Some(deciding) = told.first() else { return charged(lines, words) };
     let facet = words.facet_of(deciding.facet);
-    let (cohort_us, cohort_from) = cohort(events);
-    let segments = events.iter().map(|event| event.segments).max().unwrap_or(0);
+    let (cohort_us, cohort_from) = cohort(told);
+    let segments = told.iter().map(|event| event.segments).max().unwrap_or(0);
     let by_horizon = horizon && !deciding.is_final();
     let settled = if by_horizon { Status::Unknown } else { deciding.status };
     Some(Outcome {
@@ -149,18 +160,52 @@ pub fn fold(events: &mut [Event], horizon: bool, words: &Interner) -> Option<Out
         by_horizon,
         time_us: if by_horizon { cohort_us + HORIZON_US } else { deciding.time_us },
         cohort_us,
-        read_us: earliest(events, Status::Read).map(|event| event.time_us),
-        latency: latency(events, cohort_us, cohort_from),
-        series: series(events, words),
-        provable: events.iter().any(|event| {
+        read_us: earliest(told, Status::Read).map(|event| event.time_us),
+        latency: latency(told, cohort_us, cohort_from),
+        series: series(told, words),
+        provable: told.iter().any(|event| {
             words.facet_of(event.facet).receipt_class != model::vocabulary::ReceiptClass::None
         }),
         error_class: facet.error_class,
         error_code: facet.error_code,
         segments,
-        charges: charges(events, segments, words),
-        events: u32::try_from(events.len()).unwrap_or(u32::MAX),
+        charges: charges::of(told, lines, segments, words),
+        events: u32::try_from(told.len()).unwrap_or(u32::MAX),
     })
+}
+
+/// A message of which only lines of bills are known: dated and placed by them until it is heard of.
+fn charged(lines: &[Event], words: &Interner) -> Option<Outcome> {
+    let first = lines.first()?;
+    let (cohort_us, _) = cohort(lines);
+    Some(Outcome {
+        status: Status::Unknown,
+        // Nothing is waited for.
+        is_final: true,
+        by_horizon: false,
+        time_us: first.time_us,
+        cohort_us,
+        read_us: None,
+        latency: Latency::None,
+        series: series(lines, words),
+        provable: false,
+        error_class: ErrorClass::None,
+        error_code: TextId(0),
+        segments: 0,
+        charges: charges::of(&[], lines, 0, words),
+        events: 0,
+    })
+}
+
+/// Of the lines that speak of one thing that is no message's the one that stands: what the vendor
+/// calls final, then the later basis, then the latest, then the one that came in the later epoch.
+#[must_use]
+pub(crate) fn standing(lines: &[Event]) -> Option<&Event> {
+    let weight = |line: &&Event| {
+        let basis = line.flags & BASIS_BITS;
+        (line.is_final(), basis, line.time_us, line.submit_us, line.id)
+    };
+    lines.iter().max_by_key(weight)
 }
 
 /// Earliest submit time of any event, else earliest vendor event time, else earliest ingest time.
@@ -226,31 +271,6 @@ fn series(events: &[Event], words: &Interner) -> Series {
         }
     }
     series
-}
-
-/// One vendor charge per message and kind: events repeat prices, so the latest non-zero by event
-/// time counts (a zero only where no other was told), × segments where it is per segment.
-fn charges(events: &[Event], segments: u16, words: &Interner) -> [Option<Charge>; 2] {
-    let mut latest: [Option<(&Event, &Price)>; 2] = [None, None];
-    for event in events {
-        let Some(price) = words.price_of(event.price) else { continue };
-        let place = &mut latest[usize::from(price.unit == PriceUnit::Segment)];
-        let key = |event: &Event, price: &Price| (price.nanos != 0, event.time_us, event.id);
-        if place.is_none_or(|(old, was)| key(event, price) > key(old, was)) {
-            *place = Some((event, price));
-        }
-    }
-    latest.map(|found| {
-        let (_, price) = found?;
-        let per_segment = price.unit == PriceUnit::Segment;
-        Some(Charge {
-            kind: if per_segment { ChargeKind::Segment } else { ChargeKind::Message },
-            basis: Basis::Vendor,
-            quantity: if per_segment { u32::from(segments.max(1)) } else { 1 },
-            unit_price_nanos: price.nanos,
-            currency: price.currency,
-        })
-    })
 }
 
 #[cfg(test)]

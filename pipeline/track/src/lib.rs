@@ -19,9 +19,13 @@ pub mod fold;
 
 pub mod facet;
 
+pub mod charges;
+
 mod coded;
 
 mod columns;
+
+mod lines;
 
 mod record;
 
@@ -42,6 +46,8 @@ mod slice;
 mod deltas;
 
 mod rows;
+
+mod billed;
 
 mod tracker;
 

@@ -8,13 +8,14 @@
 //!   most take two or three bytes; microseconds are never lost.
 //! - Facet, price, segments and submit time are written where they differ from the event before,
 //!   as small integers of an [`Interner`](crate::facet::Interner).
+//! - Lines of bills are written as events are, with a status of their own.
 //! - A fingerprint is 48 bits, scoped to the message: of 50 million messages with three events
 //!   each, two of one message are the same once in two million times.
 
 use model::keys::Id16;
 use model::vocabulary::Status;
 
-use crate::fold::{Event, NO_TIME};
+use crate::fold::{Event, FLAG_BILLED, FLAG_LINE, NO_TIME};
 
 /// Where short cohort times are counted from: 2026-01-01. Six bytes reach four years to each side;
 /// what lies beyond takes eight.
@@ -29,6 +30,10 @@ const WIDE: u8 = 16;
 
 /// Place of the flags in a body.
 const FLAGS_AT: usize = 16;
+
+/// In place of a status: a line of a bill, of a message or of none.
+const LINE: u8 = 15;
+const BILLED: u8 = 14;
 
 const SAME: u8 = 0x80;
 const SAME_FACET: u8 = 1;
@@ -138,7 +143,12 @@ fn encode_event(event: &Event, before: &Event, base_us: i64, out: &mut Vec<u8>) 
     let all = SAME_FACET | SAME_PRICE | SAME_SEGMENTS | SAME_SUBMIT;
     let same = differs & all == all;
     out.extend_from_slice(&event.id.to_le_bytes()[..6]);
-    out.push(event.status.index() | (event.flags & 7) << 4 | set(SAME, same));
+    let what = match event.flags & (FLAG_LINE | FLAG_BILLED) {
+        0 => event.status.index(),
+        FLAG_LINE => LINE,
+        _ => BILLED,
+    };
+    out.push(what | (event.flags & 7) << 4 | set(SAME, same));
     if !same {
         out.push(differs);
     }
@@ -227,8 +237,12 @@ impl Cursor<'_> {
     fn event(&mut self, before: &Event, base_us: i64) -> Option<Event> {
         let id = u64::from_le_bytes(self.little(6)?);
         let first = self.byte()?;
-        let mut event =
-            Event { id, status: Status::from_index(first & 15)?, flags: first >> 4 & 7, ..*before };
+        let (status, line) = match first & 15 {
+            LINE => (Status::Unknown, FLAG_LINE),
+            BILLED => (Status::Unknown, FLAG_BILLED),
+            status => (Status::from_index(status)?, 0),
+        };
+        let mut event = Event { id, status, flags: first >> 4 & 7 | line, ..*before };
         let differs = if first & SAME == 0 { self.byte()? } else { u8::MAX };
         event.time_us = base_us.wrapping_add(self.time()?);
         if differs & SAME_FACET == 0 {
@@ -332,10 +346,11 @@ mod tests {
     fn event() -> impl Strategy<Value = Event> {
         let times = prop_oneof![Just(EPOCH_US), EPOCH_US..EPOCH_US + 100_000_000, any::<i64>()];
         let submit = prop_oneof![Just(NO_TIME), EPOCH_US..EPOCH_US + 5_000, any::<i64>()];
-        let small = (0_u32..3, prop_oneof![0_u32..3, any::<u32>()], 0_u16..3, 0_u8..11, 0_u8..8);
+        let small = (0_u32..3, prop_oneof![0_u32..3, any::<u32>()], 0_u16..3, 0_u8..11, 0_u8..24);
         (any::<u64>(), times, submit, small).prop_map(|(id, time_us, submit_us, small)| {
             let (facet, price, segments, status, flags) = small;
-            let status = Status::from_index(status).unwrap();
+            // 0 to 7 of an event, with 8 or 16 of a line, which has no status.
+            let status = Status::from_index(if flags > 7 { 10 } else { status }).unwrap();
             Event { id: id >> 16, time_us, submit_us, facet, price, segments, status, flags }
         })
     }

@@ -16,14 +16,17 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType};
 use hashbrown::HashMap;
-use model::keys::{HashKey, Id16};
+use model::charge::charge_id;
+use model::keys::Id16;
 use model::schema::{self};
-use model::vocabulary::{ClosedBy, Disposition};
+use model::vocabulary::{Basis, ChargeKind, ClosedBy, Disposition, Grain};
 
+use crate::billed;
+use crate::charges::Charge;
 use crate::coded::CodedBuilder;
 use crate::facet::{Interner, TextId};
-use crate::fold::{self, Charge, Latency, Outcome};
-use crate::slice::Changed;
+use crate::fold::{self, Latency, Outcome};
+use crate::slice::RowRef;
 use crate::tracker::{TrackError, Tracker};
 
 /// Epoch and time that stamp the rows of an epoch.
@@ -51,33 +54,71 @@ pub(crate) fn dispositions(batch: &RecordBatch) -> Result<Vec<Disposition>, Trac
     (0..batch.num_rows()).map(|row| word(row).ok_or(TrackError::Word { name })).collect()
 }
 
-/// The rows of `messages` and `charges` for everything that changed in the epoch.
+/// The rows of `messages` and `charges` for everything that changed in the epoch: `batches` are its
+/// events, `lines` its lines of bills.
 pub(crate) fn changed_rows(
     tracker: &Tracker,
-    batches: &[RecordBatch],
+    (batches, lines): (&[RecordBatch], &[RecordBatch]),
     stamp: Stamp,
-) -> Result<(RecordBatch, RecordBatch), TrackError> {
+) -> Result<(RecordBatch, Vec<RecordBatch>), TrackError> {
     // Growing column after column from nothing would copy each of them a dozen times.
     let n_rows = tracker.slices().map(|slice| slice.changed.len()).sum();
     let mut messages = MessageRows::new(n_rows);
     let mut charges = ChargeRows::new(n_rows);
     let mut events = Vec::new();
     let texts: Vec<BatchTexts<'_>> = batches.iter().map(BatchTexts::of).collect();
+    let line_texts: Vec<BatchTexts<'_>> = lines.iter().map(BatchTexts::of).collect();
     let mut accounts = Accounts::default();
+    let mut billed: Vec<Vec<u32>> = vec![Vec::new(); lines.len()];
     for slice in tracker.slices() {
         for changed in &slice.changed {
             // What changed is in memory until its epoch is written.
             let Some(message) = slice.recall(changed.key, &mut events) else { continue };
+            if events.first().is_some_and(fold::Event::is_billed) {
+                if let Some((number, row)) = changed.line {
+                    billed.get_mut(number as usize).into_iter().for_each(|rows| rows.push(row));
+                }
+                continue;
+            }
             let outcome = fold::fold(&mut events, message.horizon, &tracker.words);
             let Some(outcome) = outcome else { continue };
-            let texts = RowTexts::of(&texts, changed, &mut accounts);
-            messages.push(message.key, message.duplicates, &outcome, &texts, &tracker.words)?;
-            for charge in outcome.charges.iter().flatten().filter(|_| changed.charges) {
-                charges.push(message.key, charge, &outcome, &texts, &tracker.words)?;
+            let mut own = RowTexts::of(&texts, changed.row, (0, &mut accounts));
+            if changed.told && outcome.events > 0 {
+                messages.push(message.key, message.duplicates, &outcome, &own, &tracker.words)?;
+            }
+            if !changed.charges {
+                continue;
+            }
+            let first = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+            let line = RowTexts::of(&line_texts, changed.line, (first, &mut accounts));
+            own.account = own.account.or(line.account);
+            let withdrawn = withdrawn(changed.had, &outcome);
+            for charge in outcome.charges.iter().chain(&withdrawn) {
+                charges.push(message.key, charge, &outcome, &own, &tracker.words)?;
             }
         }
     }
-    Ok((messages.finish(stamp)?, charges.finish(stamp)?))
+    let mut all = vec![charges.finish(stamp)?];
+    for (lines, rows) in lines.iter().zip(billed).filter(|(_, rows)| !rows.is_empty()) {
+        all.push(billed::rows(lines, rows, stamp)?);
+    }
+    Ok((messages.finish(stamp)?, all))
+}
+
+/// Charges that a message had and has no more: nothing of them.
+fn withdrawn(had: u16, outcome: &Outcome) -> Vec<Charge> {
+    let has = |kind: ChargeKind| outcome.charges.iter().any(|charge| charge.kind == kind);
+    let kinds = ChargeKind::ALL.iter().copied();
+    let gone = kinds.filter(|kind| had & 1 << kind.index() != 0 && !has(*kind));
+    let nothing = |kind| Charge {
+        kind,
+        basis: Basis::Vendor,
+        quantity: 0,
+        unit_price_nanos: Some(0),
+        currency: outcome.charges.base.map_or(TextId(0), |base| base.currency),
+        sku: TextId(0),
+    };
+    gone.map(nothing).collect()
 }
 
 /// Text columns of a batch that the table does not keep.
@@ -129,8 +170,13 @@ struct RowTexts<'a> {
 }
 
 impl<'a> RowTexts<'a> {
-    fn of(batches: &[BatchTexts<'a>], changed: &Changed, accounts: &mut Accounts) -> Self {
-        let Some((number, row)) = changed.row else { return Self::default() };
+    /// Batches are known to `accounts` by their number from `first` on.
+    fn of(
+        batches: &[BatchTexts<'a>],
+        row: Option<RowRef>,
+        (first, accounts): (u32, &mut Accounts),
+    ) -> Self {
+        let Some((number, row)) = row else { return Self::default() };
         let Some(batch) = batches.get(number as usize) else { return Self::default() };
         let row = row as usize;
         let text = |array: Option<&'a StringArray>| {
@@ -141,7 +187,7 @@ impl<'a> RowTexts<'a> {
             let key = account.keys().value(row);
             let words = account.values().as_string_opt::<i32>()?;
             let word = words.value(usize::try_from(key).ok()?);
-            Some((accounts.code((number, key), word), word))
+            Some((accounts.code((first + number, key), word), word))
         });
         Self { account, message_id: text(batch.message_id), logical_id: text(batch.logical_id) }
     }
@@ -189,7 +235,23 @@ impl SeriesTexts {
     }
 }
 
-fn stamps(stamp: Stamp, rows: usize) -> (ArrayRef, ArrayRef) {
+/// What a message's charge counts.
+const fn unit_of(kind: ChargeKind) -> &'static str {
+    match kind {
+        ChargeKind::Segment => ChargeKind::Segment.as_str(),
+        ChargeKind::Conversation => ChargeKind::Conversation.as_str(),
+        _ => ChargeKind::Message.as_str(),
+    }
+}
+
+/// A column of one grain.
+fn grains(grain: Grain, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let mut column = CodedBuilder::default();
+    (0..rows).for_each(|_| column.push(0, || grain.as_str()));
+    column.finish()
+}
+
+pub(crate) fn stamps(stamp: Stamp, rows: usize) -> (ArrayRef, ArrayRef) {
     let mut at = TimestampMicrosecondBuilder::new();
     at.append_value_n(stamp.committed_at_us, rows);
     let epoch = arrow_array::UInt64Array::from(vec![stamp.epoch; rows]);
@@ -321,6 +383,7 @@ struct ChargeRows {
     account: CodedBuilder,
     /// kind, basis, unit, currency.
     codes: [CodedBuilder; 4],
+    sku: StringBuilder,
     /// quantity, unit price, amount.
     numbers: [Decimal128Builder; 3],
     charge_time: TimestampMicrosecondBuilder,
@@ -335,6 +398,7 @@ impl ChargeRows {
             key: FixedSizeBinaryBuilder::with_capacity(n_rows, 16),
             account: CodedBuilder::default(),
             codes: Default::default(),
+            sku: StringBuilder::new(),
             numbers: [number(), number(), number()],
             charge_time: TimestampMicrosecondBuilder::with_capacity(n_rows),
             series: SeriesTexts::default(),
@@ -349,21 +413,19 @@ impl ChargeRows {
         texts: &RowTexts<'_>,
         words: &Interner,
     ) -> Result<(), TrackError> {
-        // Not secret: the message key in it already is a keyed hash.
-        let kind = charge.kind.as_str().as_bytes();
-        let id = HashKey::new([0; 16]).hash(&[&key.0, kind, charge.basis.as_str().as_bytes()]);
-        self.id.append_value(id.0)?;
+        self.id.append_value(charge_id(key, charge.kind).0)?;
         self.key.append_value(key.0)?;
         push_account(&mut self.account, texts);
         let [what, basis, unit, currency] = &mut self.codes;
         let code = usize::from(charge.kind.index());
         what.push(code, || charge.kind.as_str());
         basis.push(usize::from(charge.basis.index()), || charge.basis.as_str());
-        unit.push(code, || charge.kind.as_str());
+        unit.push(code, || unit_of(charge.kind));
         push_text(currency, charge.currency, words);
         self.numbers[0].append_value(i128::from(charge.quantity) * model::money::ONE);
-        self.numbers[1].append_value(charge.unit_price_nanos);
-        self.numbers[2].append_value(charge.amount_nanos());
+        self.numbers[1].append_option(charge.unit_price_nanos);
+        self.numbers[2].append_option(charge.amount_nanos());
+        self.sku.append_option(words.resolve(charge.sku));
         self.charge_time.append_value(outcome.cohort_us);
         self.series.push(outcome, words);
         Ok(())
@@ -396,12 +458,13 @@ impl ChargeRows {
             Arc::new(self.charge_time.finish().with_timezone("UTC")),
             Arc::clone(&no_time),
             no_time,
-            Arc::clone(&no_text),
             no_text,
+            Arc::new(self.sku.finish()),
             channel,
             country,
             carrier,
             class,
+            grains(Grain::Message, rows)?,
             revision,
             committed_at,
         ];

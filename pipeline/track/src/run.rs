@@ -23,8 +23,11 @@ use crate::record::{self, frames};
 use crate::tracker::TrackError;
 use crate::words;
 
-/// Marks a file as a run, and its format.
-const MAGIC: u64 = u64::from_le_bytes(*b"run\0\0\0\x01\n");
+/// Marks a file as a run, and how its words are written.
+const fn magic(version: u8) -> u64 {
+    u64::from_le_bytes([b'r', b'u', b'n', 0, 0, 0, version, b'\n'])
+}
+
 /// Numbers of the footer: [`Footer::to_bytes`].
 const FOOTER_BYTES: usize = 17 * 8;
 
@@ -79,6 +82,8 @@ fn from_numbers<const N: usize, const N_BYTES: usize>(bytes: &[u8; N_BYTES]) -> 
 /// What the end of the file says about the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Footer {
+    /// How its words are written; always today's in a new run.
+    pub(crate) version: u8,
     pub(crate) n_messages: u64,
     /// Messages of the slice, in all of its runs, when this one was written.
     pub(crate) n_tracked: u64,
@@ -92,7 +97,12 @@ pub(crate) struct Footer {
 
 impl Footer {
     pub(crate) fn to_bytes(self) -> [u8; FOOTER_BYTES] {
-        let head = [MAGIC, self.n_messages, self.n_tracked, self.newest_us.cast_unsigned()];
+        let head = [
+            magic(words::VERSION),
+            self.n_messages,
+            self.n_tracked,
+            self.newest_us.cast_unsigned(),
+        ];
         let parts = [self.due, self.words, self.filter, self.index];
         let parts = parts.iter().flat_map(|part| [part.offset, part.length, part.checksum]);
         let mut values = [0; 17];
@@ -107,13 +117,15 @@ impl Footer {
 
     fn from_bytes(bytes: &[u8; FOOTER_BYTES]) -> Option<Self> {
         let values: [u64; 17] = from_numbers(bytes);
-        let whole = values[0] == MAGIC && values[16] == checksum(&bytes[..FOOTER_BYTES - 8]);
+        let version = (1..=words::VERSION).find(|version| values[0] == magic(*version))?;
+        let whole = values[16] == checksum(&bytes[..FOOTER_BYTES - 8]);
         let part = |at: usize| Part {
             offset: values[at],
             length: values[at + 1],
             checksum: values[at + 2],
         };
         whole.then(|| Self {
+            version,
             n_messages: values[1],
             n_tracked: values[2],
             newest_us: values[3].cast_signed(),
@@ -186,7 +198,7 @@ impl Run {
 
     /// What the small integers of its messages stand for.
     pub(crate) fn words(&self) -> Result<Interner, TrackError> {
-        words::read(&self.part(self.footer.words)?)
+        words::read(&self.part(self.footer.words)?, self.footer.version)
             .ok_or_else(|| self.damaged("its words cannot be read"))
     }
 

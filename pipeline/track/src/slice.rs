@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use model::keys::Id16;
-use model::time::{HOUR_US, MINUTE_US};
+use model::time::{DAY_US, HOUR_US, MINUTE_US};
 
+use crate::charges::Charges;
 use crate::deltas::{Changes, Contribution};
 use crate::facet::Interner;
 use crate::flush::{Flush, Sorted, due_minute};
@@ -38,6 +39,10 @@ const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
 /// Messages that are past their 35 days leave memory once an hour of watermark.
 const EXPIRE_EVERY_US: i64 = HOUR_US;
 
+/// What is known of a bill that is no message's is kept so long after its newest line, beyond a
+/// message's 35 days: corrections of a year are told from what they correct.
+const BILLED_KEPT_US: i64 = 365 * DAY_US;
+
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admitted {
@@ -55,9 +60,37 @@ pub(crate) type RowRef = (u32, u32);
 pub(crate) struct Changed {
     pub(crate) key: Id16,
     pub(crate) row: Option<RowRef>,
+    /// The line of a bill that tells most of it.
+    pub(crate) line: Option<RowRef>,
+    /// Its row of `messages` may be another.
+    pub(crate) told: bool,
     pub(crate) charges: bool,
+    /// Kinds of charges that it had, a bit each.
+    pub(crate) had: u16,
     /// Its cohort time is another: it has to be looked at another time.
     moved: bool,
+}
+
+/// What changed a message, and the row that tells most of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cause {
+    row: Option<RowRef>,
+    line: Option<RowRef>,
+    told: bool,
+}
+
+impl Cause {
+    const fn of(event: &Event, row: Option<RowRef>) -> Self {
+        match event.is_line() {
+            true => Self { row: None, line: row, told: false },
+            false => Self { row, line: None, told: true },
+        }
+    }
+}
+
+/// The kinds of some charges, a bit each.
+fn kinds(charges: &Charges) -> u16 {
+    charges.iter().fold(0, |mask, charge| mask | 1 << charge.kind.index())
 }
 
 /// What `admit` needs beside the row.
@@ -196,6 +229,14 @@ impl Slice {
     ) -> Result<Admitted, TrackError> {
         let (mut known, alive, counted) = self.find_or_begin(key, cx)?;
         if alive && let Some(at) = cx.scratch.iter().position(|copy| copy.id == event.id) {
+            if event.is_line() || event.is_billed() {
+                // Only events are counted on their message.
+                if event.is_billed() || event.time_us >= cx.scratch[at].time_us {
+                    return Ok(Admitted::Duplicate);
+                }
+                self.retime(known, event, Some(row), cx);
+                return Ok(Admitted::Earlier);
+            }
             known.head.duplicates = known.head.duplicates.saturating_add(1);
             if event.time_us >= cx.scratch[at].time_us {
                 self.put(known, cx.scratch);
@@ -235,7 +276,8 @@ impl Slice {
         cx: &mut Context<'_>,
     ) -> Result<(), TrackError> {
         if let Some(mut known) = self.find(key.high(), Some(key), cx.scratch)? {
-            known.head.duplicates = known.head.duplicates.saturating_add(1);
+            known.head.duplicates =
+                known.head.duplicates.saturating_add(u32::from(!event.is_line()));
             self.retime(known, event, None, cx);
         }
         Ok(())
@@ -263,13 +305,44 @@ impl Slice {
             copy.time_us = event.time_us;
             copy.flags = (copy.flags & !CLOCK) | (event.flags & CLOCK);
         }
-        self.settle(known, before, row, cx);
+        self.settle(known, before, Cause::of(&event, row), cx);
     }
 
     fn insert(&mut self, known: Known, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+        if event.is_billed() {
+            return self.insert_billed(known, event, row, cx);
+        }
         let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
         cx.scratch.push(event);
-        self.settle(known, before, row, cx);
+        self.settle(known, before, Cause::of(&event, row), cx);
+    }
+
+    /// Stores a line that is no message's; it changes something where it stands.
+    fn insert_billed(
+        &mut self,
+        mut known: Known,
+        event: Event,
+        row: Option<RowRef>,
+        cx: &mut Context<'_>,
+    ) {
+        cx.scratch.push(event);
+        let standing = fold::standing(cx.scratch);
+        let stands = standing.is_some_and(|standing| standing.id == event.id);
+        let newest_us = cx.scratch.iter().map(|line| line.time_us).max().unwrap_or(i64::MIN);
+        known.head.cohort_us = newest_us.saturating_add(BILLED_KEPT_US);
+        known.head.open = false;
+        self.put(known, cx.scratch);
+        if stands {
+            self.mark(Changed {
+                key: known.head.key,
+                row: None,
+                line: row,
+                told: false,
+                charges: true,
+                had: 0,
+                moved: false,
+            });
+        }
     }
 
     /// Stores what an event or the horizon changed and emits the difference.
@@ -277,20 +350,26 @@ impl Slice {
         &mut self,
         mut known: Known,
         before: Option<Outcome>,
-        row: Option<RowRef>,
+        cause: Cause,
         cx: &mut Context<'_>,
     ) {
         let Some(now) = fold::fold(cx.scratch, known.head.horizon, cx.words) else { return };
         known.head.cohort_us = now.cohort_us;
         known.head.open = !now.is_final;
         self.put(known, cx.scratch);
-        let (was, is) = (before.map(|o| Contribution::of(&o)), Contribution::of(&now));
-        let charges = was.as_ref().is_none_or(|was| was.cost != is.cost);
-        cx.changes.replace(was.as_ref(), &is);
+        let was = before.as_ref().map(Contribution::of);
+        cx.changes.replace(was.as_ref(), &Contribution::of(&now));
+        let same = |was: &Outcome| {
+            was.charges == now.charges && was.cohort_us == now.cohort_us && was.series == now.series
+        };
+        let had = before.as_ref().map_or(0, |was| kinds(&was.charges));
         self.mark(Changed {
             key: known.head.key,
-            row,
-            charges: charges && is.cost.iter().any(Option::is_some),
+            row: cause.row,
+            line: cause.line,
+            told: cause.told,
+            charges: !before.as_ref().is_some_and(same) && (had | kinds(&now.charges)) != 0,
+            had,
             moved: before.is_none_or(|was| was.cohort_us != now.cohort_us),
         });
     }
@@ -301,7 +380,10 @@ impl Slice {
         if let Some(at) = changed_at.find(new.key.high(), same) {
             let entry = &mut changed[*at as usize];
             entry.row = new.row.or(entry.row);
+            entry.line = new.line.or(entry.line);
+            entry.told |= new.told;
             entry.charges |= new.charges;
+            entry.had |= new.had;
             entry.moved |= new.moved;
             return;
         }
@@ -365,7 +447,7 @@ impl Slice {
         }
         let before = fold::fold(cx.scratch, false, cx.words);
         known.head.horizon = true;
-        self.settle(known, before, None, cx);
+        self.settle(known, before, Cause { told: true, ..Cause::default() }, cx);
         Ok(None)
     }
 

@@ -14,6 +14,7 @@ use crate::deltas::{Changes, EpochOutput};
 use crate::facet::Interner;
 use crate::flush::Flush;
 use crate::fold::Event;
+use crate::lines::Lines;
 use crate::rows;
 use crate::run::Run;
 use crate::slice::{Admitted, Context, Slice};
@@ -38,6 +39,17 @@ pub enum Decision {
     Earlier,
     /// Its own time is 35 days behind the watermark: stored, in no window.
     Late,
+}
+
+impl From<Admitted> for Decision {
+    fn from(admitted: Admitted) -> Self {
+        match admitted {
+            Admitted::New => Self::New,
+            Admitted::Duplicate => Self::Duplicate,
+            Admitted::Earlier => Self::Earlier,
+            Admitted::Late => Self::Late,
+        }
+    }
 }
 
 /// How much trackers hold.
@@ -108,6 +120,8 @@ pub struct Tracker {
     changes: Changes,
     scratch: Vec<Event>,
     batches: Vec<RecordBatch>,
+    /// Lines of bills of this epoch.
+    lines: Vec<RecordBatch>,
     /// Bytes that a slice may take in memory.
     share: usize,
     n_evicted: u64,
@@ -128,6 +142,7 @@ impl Tracker {
             changes: Changes::default(),
             scratch: Vec::new(),
             batches: Vec::new(),
+            lines: Vec::new(),
             share: memory_bytes / usize::from(SLICES),
             n_evicted: 0,
         }
@@ -176,15 +191,77 @@ impl Tracker {
             };
             let own_time_us = columns.own_time_us(at);
             let row = (number, *row);
-            decisions.push(match slice.admit(key, event, own_time_us, row, &mut cx)? {
-                Admitted::New => Decision::New,
-                Admitted::Duplicate => Decision::Duplicate,
-                Admitted::Earlier => Decision::Earlier,
-                Admitted::Late => Decision::Late,
-            });
+            let admitted = slice.admit(key, event, own_time_us, row, &mut cx)?;
+            decisions.push(Decision::from(admitted));
         }
         self.batches.push(batch.clone());
         Ok(decisions)
+    }
+
+    /// Decides on lines of bills, as [`Self::decide`] does on events. `epoch` is the one that is
+    /// open.
+    ///
+    /// # Errors
+    /// Where the batch has another shape than the canonical one.
+    pub fn decide_lines(
+        &mut self,
+        batch: &RecordBatch,
+        rows: &[u32],
+        (epoch, watermark_us): (u64, Option<i64>),
+    ) -> Result<Vec<Decision>, TrackError> {
+        let lines = Lines::new(batch, &mut self.words)?;
+        let number = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            let at = *row as usize;
+            let key = lines.key(at);
+            let event = lines.event(at, epoch, &mut self.words);
+            let own_time_us = lines.own_time_us(at);
+            let Some(slice) = &mut self.slices[usize::from(slice_of(key))] else { continue };
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            let admitted = slice.admit(key, event, own_time_us, (number, *row), &mut cx)?;
+            decisions.push(Decision::from(admitted));
+        }
+        self.lines.push(batch.clone());
+        Ok(decisions)
+    }
+
+    /// Applies the stored lines of one epoch (replay), as [`Self::replay`] does events.
+    ///
+    /// # Errors
+    /// Where the batch has another shape than the `charge_lines` table.
+    pub fn replay_lines(
+        &mut self,
+        batch: &RecordBatch,
+        behind: impl Fn(u8) -> bool,
+        (epoch, watermark_us): (u64, Option<i64>),
+    ) -> Result<(), TrackError> {
+        let lines = Lines::new(batch, &mut self.words)?;
+        let dispositions = rows::dispositions(batch)?;
+        for (row, disposition) in dispositions.into_iter().enumerate() {
+            let key = lines.key(row);
+            if disposition == Disposition::Late || !behind(slice_of(key)) {
+                continue;
+            }
+            let event = lines.event(row, epoch, &mut self.words);
+            let Some(table) = &mut self.slices[usize::from(slice_of(key))] else { continue };
+            let mut cx = Context {
+                words: &self.words,
+                changes: &mut self.changes,
+                watermark_us,
+                scratch: &mut self.scratch,
+            };
+            match disposition {
+                Disposition::Earlier => table.apply_earlier(key, event, &mut cx)?,
+                _ => table.apply(key, event, &mut cx)?,
+            }
+        }
+        Ok(())
     }
 
     /// Applies the stored rows of one epoch (replay): to each slice that `behind` names, which are
@@ -285,12 +362,13 @@ impl Tracker {
             slice.close_horizon(&mut cx)?;
         }
         let stamp = rows::Stamp { epoch, committed_at_us };
-        let (messages, charges) = rows::changed_rows(self, &self.batches, stamp)?;
+        let (messages, charges) = rows::changed_rows(self, (&self.batches, &self.lines), stamp)?;
         for slice in self.slices.iter_mut().flatten() {
             slice.clear_changed();
             self.n_evicted += slice.settle_flush(&mut self.words, self.share)? as u64;
         }
         self.batches.clear();
+        self.lines.clear();
         Ok(EpochOutput {
             slo_panes: self.changes.take_slo(&self.words)?,
             cost_panes: self.changes.take_cost(&self.words)?,

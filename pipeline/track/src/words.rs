@@ -2,14 +2,22 @@
 //!
 //! Ids are of one process; a run carries the words, so another process gives them ids of its own.
 
-use model::vocabulary::{Channel, ErrorClass, PriceUnit, ReceiptClass, Source, TrafficClass};
+use model::vocabulary::{
+    Basis, Channel, ChargeKind, ErrorClass, PriceUnit, ReceiptClass, Source, TrafficClass,
+};
 
 use crate::facet::{Facet, Interner, Price, TextId};
 use crate::fold::Event;
 use crate::record::push_varint;
 
+/// In place of a price: there is none. No price is as low.
+const UNPRICED: i128 = i128::MIN;
+
 /// Not looked up yet.
 const UNKNOWN: u32 = u32::MAX;
+
+/// How words are written.
+pub(crate) const VERSION: u8 = 2;
 
 /// Ids of one interner as those of another, looked up once each.
 #[derive(Debug, Default)]
@@ -92,8 +100,8 @@ fn facet_in(facet: &Facet, from: &Interner, to: &mut Interner) -> u32 {
 }
 
 fn price_in(price: &Price, from: &Interner, to: &mut Interner) -> u32 {
-    let currency = text_in(price.currency, from, to);
-    to.price(Some(Price { currency, ..*price }))
+    let (currency, sku) = (text_in(price.currency, from, to), text_in(price.sku, from, to));
+    to.price(Some(Price { currency, sku, ..*price }))
 }
 
 /// The words of an interner as bytes.
@@ -121,9 +129,10 @@ pub(crate) fn write(words: &Interner) -> Vec<u8> {
     }
     push_varint(&mut out, words.prices().len() as u64);
     for price in words.prices() {
-        out.extend_from_slice(&price.nanos.to_le_bytes());
-        out.push(price.unit.index());
+        out.extend_from_slice(&price.nanos.unwrap_or(UNPRICED).to_le_bytes());
+        out.extend_from_slice(&[price.kind.index(), price.basis.index()]);
         push_varint(&mut out, u64::from(price.currency.0));
+        push_varint(&mut out, u64::from(price.sku.0));
     }
     out
 }
@@ -150,14 +159,38 @@ impl<'a> Reader<'a> {
         None
     }
 
+    fn price(&mut self, words: &Interner) -> Option<Price> {
+        let nanos = i128::from_le_bytes(self.take(16)?.try_into().ok()?);
+        let [kind, basis] = self.take(2)? else { return None };
+        Some(Price {
+            nanos: (nanos != UNPRICED).then_some(nanos),
+            kind: ChargeKind::from_index(*kind)?,
+            basis: Basis::from_index(*basis)?,
+            currency: self.text(words)?,
+            sku: self.text(words)?,
+        })
+    }
+
+    fn old_price(&mut self, words: &Interner) -> Option<Price> {
+        let nanos = i128::from_le_bytes(self.take(16)?.try_into().ok()?);
+        let [unit] = self.take(1)? else { return None };
+        let kind = match PriceUnit::from_index(*unit)? {
+            PriceUnit::Segment => ChargeKind::Segment,
+            _ => ChargeKind::Message,
+        };
+        let currency = self.text(words)?;
+        Some(Price { nanos: Some(nanos), kind, basis: Basis::Vendor, currency, sku: TextId(0) })
+    }
+
     fn text(&mut self, words: &Interner) -> Option<TextId> {
         let id = self.number()?;
         ((id as usize) < words.texts().len()).then_some(TextId(id))
     }
 }
 
-/// The words back, with the ids that they had; `None` where the bytes are no words.
-pub(crate) fn read(bytes: &[u8]) -> Option<Interner> {
+/// The words back, with the ids that they had; `None` where the bytes are no words. In version 1 a
+/// price was of a message or a segment and always the vendor's.
+pub(crate) fn read(bytes: &[u8], version: u8) -> Option<Interner> {
     let mut reader = Reader(bytes);
     let mut words = Interner::default();
     for _ in 0..reader.number()? {
@@ -179,11 +212,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Interner> {
         words.facet(facet);
     }
     for _ in 0..reader.number()? {
-        let nanos = i128::from_le_bytes(reader.take(16)?.try_into().ok()?);
-        let [unit] = reader.take(1)? else { return None };
-        let unit = PriceUnit::from_index(*unit)?;
-        let currency = reader.text(&words)?;
-        words.price(Some(Price { nanos, unit, currency }));
+        let price = if version == 1 { reader.old_price(&words)? } else { reader.price(&words)? };
+        words.price(Some(price));
     }
     reader.0.is_empty().then_some(words)
 }
@@ -208,22 +238,48 @@ mod tests {
             });
         }
         let currency = words.text("EUR");
-        words.price(Some(Price { nanos: -7, unit: PriceUnit::Segment, currency }));
+        let sku = words.text("marketing/regular");
+        let price = Price {
+            nanos: Some(-7),
+            kind: ChargeKind::Segment,
+            basis: Basis::Vendor,
+            currency,
+            sku: TextId(0),
+        };
+        words.price(Some(price));
+        let untold = Price { nanos: None, kind: ChargeKind::Conversation, sku, ..price };
+        words.price(Some(Price { basis: Basis::Estimated, ..untold }));
         words
     }
 
     #[test]
     fn words_come_back_with_their_ids() {
         let words = filled(&["o2", "ee", "Vodafone Ελλάς"]);
-        let again = read(&write(&words)).unwrap();
+        let again = read(&write(&words), VERSION).unwrap();
         assert_eq!((again.facets(), again.prices()), (words.facets(), words.prices()));
         assert_eq!(again.texts(), words.texts());
     }
 
     #[test]
+    fn prices_of_the_first_version_are_read() {
+        let mut bytes = vec![1, 3];
+        bytes.extend_from_slice(b"EUR");
+        bytes.extend_from_slice(&[0, 2]);
+        for unit in [PriceUnit::Message, PriceUnit::Segment] {
+            bytes.extend_from_slice(&5_i128.to_le_bytes());
+            bytes.extend_from_slice(&[unit.index(), 1]);
+        }
+        let words = read(&bytes, 1).unwrap();
+        let kinds: Vec<ChargeKind> = words.prices().iter().map(|price| price.kind).collect();
+        assert_eq!(kinds, [ChargeKind::Message, ChargeKind::Segment]);
+        assert!(words.prices().iter().all(|p| p.nanos == Some(5) && p.basis == Basis::Vendor));
+        assert_eq!(read(&bytes, VERSION).map(|words| words.prices().len()), None);
+    }
+
+    #[test]
     fn words_cut_anywhere_are_none() {
         let bytes = write(&filled(&["o2"]));
-        assert!((0..bytes.len()).all(|length| read(&bytes[..length]).is_none()));
+        assert!((0..bytes.len()).all(|length| read(&bytes[..length], VERSION).is_none()));
     }
 
     #[test]
@@ -246,7 +302,7 @@ mod tests {
         assert_eq!(lazy, eager);
         let carrier = |event: &Event| to.resolve(to.facet_of(event.facet).carrier);
         assert_eq!([carrier(&lazy[0]), carrier(&lazy[1])], [Some("o2"), Some("ee")]);
-        assert_eq!(to.price_of(lazy[0].price).map(|price| price.nanos), Some(-7));
+        assert_eq!(to.price_of(lazy[0].price).map(|price| price.nanos), Some(Some(-7)));
         assert_eq!(lazy[1].price, 0);
         assert!(!Translation::default().translate(&mut [event(9, 0)], &from, &mut to));
     }

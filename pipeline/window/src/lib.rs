@@ -50,7 +50,7 @@ mod output;
 pub use output::OutputFormat;
 
 mod recompute;
-pub use recompute::{recompute_messages, recompute_slo};
+pub use recompute::{recompute_charges, recompute_messages, recompute_slo};
 
 #[cfg(test)]
 mod fixture;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! events ─► verify_messages.sql ─► verify_fold.sql ─► recomputed_messages ─► verify_slo.sql
+//!        └─► with charge_lines and the messages ─► verify_charges.sql
 //! ```
 //! The rules of DESIGN.md ("Messages have lives", "Time") stand here a second time, as set logic
 //! over all events of a message. Nothing is shared with `track` but the vocabulary and the sketch.
@@ -10,7 +11,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::MemTable;
@@ -24,9 +25,11 @@ use crate::{WindowError, engine, rows, session, sketch_sql};
 
 const VERIFY_MESSAGES_SQL: &str = include_str!("../../../queries/verify_messages.sql");
 const VERIFY_SLO_SQL: &str = include_str!("../../../queries/verify_slo.sql");
+const VERIFY_CHARGES_SQL: &str = include_str!("../../../queries/verify_charges.sql");
 const VERIFY_FOLD_SQL: &str = include_str!("../../../queries/verify_fold.sql");
 const MESSAGES_NAME: &str = "verify_messages.sql";
 const SLO_NAME: &str = "verify_slo.sql";
+const CHARGES_NAME: &str = "verify_charges.sql";
 
 /// Columns of `messages` that follow from events.
 const MESSAGE_COLUMNS: [&str; 16] = [
@@ -46,6 +49,25 @@ const MESSAGE_COLUMNS: [&str; 16] = [
     "error_class",
     "error_code",
     "events",
+];
+
+/// Columns of `charges` that follow from events and lines of bills.
+const CHARGE_COLUMNS: [&str; 15] = [
+    "charge_id",
+    "source",
+    "message_key",
+    "kind",
+    "basis",
+    "quantity",
+    "unit_price",
+    "amount",
+    "currency",
+    "charge_time",
+    "sku",
+    "channel",
+    "country",
+    "carrier",
+    "traffic_class",
 ];
 
 /// Columns of `slo_windows` that say when a row was made, not what is in the window.
@@ -104,6 +126,38 @@ pub fn recompute_slo(
         windows.collect().await.map_err(run(SLO_NAME))
     })?;
     rows::fit(&batches, &schema, "slo_windows")
+}
+
+/// Charges as `events`, `charge_lines`, `again_messages` and `partial` among these tables say:
+/// those columns of `charges` that follow from them, and whether the message was `delivered`. At
+/// least one batch.
+///
+/// # Errors
+/// Where a table cannot be read.
+pub fn recompute_charges(tables: &[TableSource]) -> Result<Vec<RecordBatch>, WindowError> {
+    let charges = columns(&schema::CHARGES, |name| CHARGE_COLUMNS.contains(&name));
+    let delivered = Arc::new(Field::new("delivered", DataType::Boolean, true));
+    let fields = charges.fields().iter().cloned().chain([delivered]);
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let executor = Executor::threaded()?;
+    let batches = executor.block_on(async {
+        let context = session::context()?;
+        for wanted in ["events", "charge_lines", "again_messages", "partial"] {
+            let found = tables.iter().find(|table| table.name == wanted);
+            let detail = || format!("table {wanted} is missing");
+            let found = found.ok_or_else(|| WindowError::FitSchema {
+                table: wanted.to_owned(),
+                detail: detail(),
+            })?;
+            table::register(&context, found).await?;
+        }
+        let charges = context.sql(VERIFY_CHARGES_SQL).await.map_err(plan(CHARGES_NAME))?;
+        charges.collect().await.map_err(run(CHARGES_NAME))
+    })?;
+    if batches.is_empty() {
+        return Ok(vec![RecordBatch::new_empty(schema)]);
+    }
+    batches.iter().map(|batch| rows::cast_batch(batch, &schema, "charges")).collect()
 }
 
 /// A context whose `events` are these, whatever name they were given under.

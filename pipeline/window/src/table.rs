@@ -4,6 +4,7 @@
 //! parquet files ─► listing table ─┐
 //!                                 ├─ UNION ALL ─► events                 append-only
 //! batches       ─► memory table ──┘          └─► messages_revisions ─► messages   (views.rs)
+//!                                                charges_revisions  ─► charges ─► spend
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -67,7 +68,13 @@ pub(crate) async fn register(
     let revisions = views::revisions_name(table, Dialect::DataFusion);
     context.register_table(revisions, stored).map_err(explain)?;
     let newest = context.sql(&views::newest(table, Dialect::DataFusion)).await.map_err(explain)?;
-    context.register_table(name.as_str(), newest.into_view()).map(drop).map_err(explain)
+    context.register_table(name.as_str(), newest.into_view()).map_err(explain)?;
+    if table.name == schema::CHARGES.name {
+        let spend = context.sql(&views::spend(Dialect::DataFusion)).await.map_err(explain)?;
+        let name = views::spend_name(Dialect::DataFusion);
+        context.register_table(name, spend.into_view()).map_err(explain)?;
+    }
+    Ok(())
 }
 
 /// Files and batches of a table, each row once.

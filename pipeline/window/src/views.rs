@@ -86,7 +86,51 @@ pub fn page(dialect: Dialect) -> String {
             page.push_str(&format!("\n-- {doc}\nCREATE OR REPLACE VIEW {name} AS\n{query};\n"));
         }
     }
+    let (name, query) = (spend_name(dialect), spend(dialect));
+    page.push_str(&format!("\n-- {SPEND_DOC}\nCREATE OR REPLACE VIEW {name} AS\n{query};\n"));
     page
+}
+
+/// What the view `spend` is.
+const SPEND_DOC: &str = "Charges that may be added up, by currency: no totals over messages, of \
+                         several bases the latest.";
+
+/// Name of the view of charges that may be added up.
+#[must_use]
+pub fn spend_name(dialect: Dialect) -> String {
+    if dialect.is_clickhouse() { "spend_newest" } else { "spend" }.to_owned()
+}
+
+/// Charges that may be added up, over the view of the newest: without totals over messages, and of
+/// the same message and kind only the latest basis.
+#[must_use]
+pub fn spend(dialect: Dialect) -> String {
+    let columns = schema::CHARGES.columns.iter().map(|column| match dialect.is_clickhouse() {
+        true => format!("    {}", column.name),
+        false => format!("    {}", quoted(&column.name)),
+    });
+    let from = view_name(&schema::CHARGES, dialect);
+    let columns = lines(columns);
+    format!(
+        "SELECT
+{columns}
+FROM (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY
+                coalesce(message_key, charge_id),
+                CASE WHEN kind = 'segment' THEN 'message' ELSE kind END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                CASE WHEN quantity = 0 THEN 0 ELSE 1 END DESC,
+                revision DESC
+        ) AS place
+    FROM {from}
+    WHERE grain IS NULL OR grain <> 'period'
+) AS charged
+WHERE place = 1"
+    )
 }
 
 /// Name and query of each view over the tables that the loader fills.
@@ -94,7 +138,8 @@ pub fn page(dialect: Dialect) -> String {
 pub fn clickhouse() -> Vec<(String, String)> {
     let revised = schema::tables().into_iter().filter(|table| is_revised(table));
     let dialect = Dialect::ClickHouse;
-    revised.map(|table| (view_name(table, dialect), newest(table, dialect))).collect()
+    let newest = revised.map(|table| (view_name(table, dialect), newest(table, dialect)));
+    newest.chain([(spend_name(dialect), spend(dialect))]).collect()
 }
 
 fn view_name(table: &Table, dialect: Dialect) -> String {

@@ -21,7 +21,7 @@ use commit::{Chain, DataDir, random_hex, read_segment};
 use fail::fail_point;
 use model::manifest::Manifest;
 use sink::clickhouse::{ClickHouse, ClickHouseError, Refusal, loaded};
-use sink::read_rows;
+use sink::{conform, read_rows};
 
 use crate::config::ClickHouseSettings;
 use crate::disk::{tell_once, wait_for_space};
@@ -202,6 +202,8 @@ impl Loader {
         let table = table.ok_or_else(|| {
             Failure::protect(format!("the plan names table {}, which is none", batch.table))
         })?;
+        let batches = batches.iter().map(|batch| conform(table, batch));
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
         Ok(concat_batches(&table.arrow(), &batches)?)
     }
 

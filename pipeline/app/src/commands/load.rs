@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, RecordBatch};
 use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
 use ingest::{FileShape, read_file};
 use model::clock::SystemClock;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let settings = Settings { keyring, signatures, regional };
     let normalizer = Normalizer::new(settings.clone()).keeping(vault);
     let before = job.core.watermark_us;
-    let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 3] };
+    let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 4] };
     for file in &args.files {
         loader.file(file, shape(&args.shape), source)?;
     }
@@ -86,8 +87,8 @@ struct Loader {
     before: Option<i64>,
     /// Newest time of its files.
     newest: Option<i64>,
-    /// Events, dead letters and ignored elements of the file at hand.
-    counts: [i64; 3],
+    /// Events, charges, dead letters and ignored elements of the file at hand.
+    counts: [i64; 4],
 }
 
 impl Loader {
@@ -116,9 +117,10 @@ impl Loader {
         self.newest = self.newest.max(file_mark);
         let mark = file_mark.map(|mark| format!("@{mark}")).unwrap_or_default();
         self.job.core.values.insert(done, format!("{records}{mark}"));
-        let [events, dead, ignored] = std::mem::take(&mut self.counts);
+        let [events, charges, dead, ignored] = std::mem::take(&mut self.counts);
         note(&format!(
-            "{}: {records} records, {events} events, {dead} dead letters, {ignored} ignored",
+            "{}: {records} records, {events} events, {charges} charges, {dead} dead letters, \
+             {ignored} ignored",
             path.display()
         ));
         Ok(())
@@ -150,7 +152,7 @@ impl Loader {
         }
         let normalized = self.normalizer.batch(&batch, &self.job.core.inputs.shared)?;
         for tally in &normalized.tallies {
-            let more = [tally.events, tally.dead, tally.ignored];
+            let more = [tally.events, tally.charges, tally.dead, tally.ignored];
             self.counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
         }
         self.job.core.accept(normalized, batch.bytes.len(), self.job.clock.now_us())?;
@@ -167,8 +169,15 @@ impl Loader {
     }
 }
 
+/// Of a bill's lines only those of messages tell a time of the traffic.
 fn newest_event(normalized: &Normalized) -> Option<i64> {
-    let times = normalized.events.column_by_name("event_time")?;
-    let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
-    times.iter().flatten().max()
+    let times = |batch: &RecordBatch| {
+        let times = batch.column_by_name("event_time")?;
+        times.as_primitive_opt::<TimestampMicrosecondType>().cloned()
+    };
+    let lines = times(&normalized.charges)?;
+    let messages = normalized.charges.column_by_name("message_key")?;
+    let of_message = lines.iter().enumerate().filter(|(row, _)| !messages.is_null(*row));
+    let newest = of_message.filter_map(|(_, time)| time).max();
+    times(&normalized.events)?.iter().flatten().max().max(newest)
 }

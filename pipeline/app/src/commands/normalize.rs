@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use ingest::read_bytes;
 use model::keys::{Keyring, hex};
 use model::record::{Input, RawBatch, SignatureRule};
-use normalize::{Normalizer, Settings, text};
+use normalize::{Normalized, Normalizer, Settings, text};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use track::Tracker;
@@ -24,6 +24,7 @@ struct Totals {
     records: i64,
     elements: i64,
     events: i64,
+    charges: i64,
     dead: i64,
     ignored: i64,
 }
@@ -37,9 +38,10 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     };
     let regional = config::regional::of_files(&args.assumptions)?;
     let signatures = config::signatures_of(args.config.as_deref())?;
-    let mut normalizer = Normalizer::new(Settings { keyring, signatures, regional });
+    let settings = Settings { keyring, signatures, regional };
+    let mut normalizer = Normalizer::new(settings.clone());
     let mut totals = Totals::default();
-    let mut charged: Vec<RecordBatch> = Vec::new();
+    let mut charged: Vec<Normalized> = Vec::new();
     needs_source(source, &args.shape)?;
     let mut files = args.files.clone();
     if files.is_empty() {
@@ -52,19 +54,21 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
         let inputs = [Input { topic, partition: 0, source, account: None, signatures }];
         read_bytes(&bytes, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
             if args.explain {
-                return explain(&batch, &inputs);
+                return explain(&settings, &batch, &inputs);
             }
             let normalized = normalizer.batch(&batch, &inputs)?;
             report(&normalized, file, &mut totals);
             if args.table == NormalizeTable::Charges {
-                charged.push(normalized.events);
+                charged.push(normalized);
                 return Ok(());
             }
             print(&normalized.events)
         })?;
     }
     if args.table == NormalizeTable::Charges {
-        print(&charges(&charged)?)?;
+        for rows in charges(&charged)? {
+            print(&rows)?;
+        }
     }
     summary(&totals, &normalizer);
     if args.strict && totals.dead > 0 { Err(Failure::told(1)) } else { Ok(()) }
@@ -101,11 +105,12 @@ fn print(rows: &RecordBatch) -> Outcome<()> {
     written(out.flush())
 }
 
-fn report(normalized: &normalize::Normalized, file: &Path, totals: &mut Totals) {
+fn report(normalized: &Normalized, file: &Path, totals: &mut Totals) {
     for tally in &normalized.tallies {
         totals.records += tally.records;
         totals.elements += tally.elements;
         totals.events += tally.events;
+        totals.charges += tally.charges;
         totals.dead += tally.dead;
         totals.ignored += tally.ignored;
     }
@@ -127,6 +132,7 @@ fn summary(totals: &Totals, normalizer: &Normalizer) {
         "records": totals.records,
         "elements": totals.elements,
         "events": totals.events,
+        "charges": totals.charges,
         "dead": totals.dead,
         "ignored": totals.ignored,
         "counters": counters(normalizer),
@@ -153,6 +159,16 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
         "unknown_statuses": counters.unknown_statuses.values().sum::<u64>(),
         "unknown_statuses_by_source": unknown,
     });
+    let new: serde_json::Map<String, serde_json::Value> = normalizer
+        .unknown_fields()
+        .into_iter()
+        .map(|(source, fields)| {
+            let told = json!({"total": fields.total, "named": fields.named});
+            (source.as_str().to_owned(), told)
+        })
+        .collect();
+    told["unknown_fields"] = json!(counters.unknown_fields.values().sum::<u64>());
+    told["unknown_fields_by_source"] = new.into();
     for (name, count) in counters.plain() {
         told[name] = json!(count);
     }
@@ -160,36 +176,43 @@ fn counters(normalizer: &Normalizer) -> serde_json::Value {
     told
 }
 
-/// The charges that these events make, as the pipeline would count them.
-fn charges(events: &[RecordBatch]) -> Outcome<RecordBatch> {
+/// The charges that these events and lines of bills make, as the pipeline would count them.
+fn charges(normalized: &[Normalized]) -> Outcome<Vec<RecordBatch>> {
     let mut tracker = Tracker::new(0..track::SLICES, usize::MAX);
-    for batch in events {
-        let rows: Vec<u32> = (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect();
-        tracker.decide(batch, &rows, None)?;
+    let all = |batch: &RecordBatch| -> Vec<u32> {
+        (0..u32::try_from(batch.num_rows()).unwrap_or(0)).collect()
+    };
+    for Normalized { events, charges, .. } in normalized {
+        tracker.decide(events, &all(events), None)?;
+        tracker.decide_lines(charges, &all(charges), (0, None))?;
     }
     Ok(tracker.close_epoch(0, None, 0)?.charges)
 }
 
-/// Which field each column came from, for each record.
-fn explain(batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
+/// Which field each column came from: a line an event or charge, or one of a record without any.
+fn explain(settings: &Settings, batch: &RawBatch, inputs: &[Input]) -> Outcome<()> {
     let mut out = stdout();
     for record in &batch.records {
         let view = batch.view(record);
-        let named = view.headers.get("source").and_then(model::vocabulary::Source::parse);
-        let source = named.or_else(|| inputs.first().and_then(|input| input.source));
-        let found = source.and_then(|source| normalize::explain::explain(source, view.value));
-        let line = found.map_or_else(
-            || json!({"offset": record.offset, "variant": null}),
-            |found| {
-                let shared = normalize::explain::SHARED.iter();
-                let columns: serde_json::Map<String, serde_json::Value> = shared
-                    .chain(found.columns)
-                    .map(|(column, field)| ((*column).to_owned(), json!(field)))
-                    .collect();
-                json!({"offset": record.offset, "variant": found.variant, "columns": columns})
-            },
-        );
-        written(writeln!(out, "{line}"))?;
+        let found = normalize::explain::explain(settings, &view, inputs)?;
+        if found.is_empty() {
+            let line =
+                json!({"offset": record.offset, "table": null, "element": null, "columns": null});
+            written(writeln!(out, "{line}"))?;
+        }
+        for row in found {
+            let columns: serde_json::Map<String, serde_json::Value> = row
+                .columns
+                .into_iter()
+                .map(|(column, fields)| (column.to_owned(), json!(fields.join(", "))))
+                .collect();
+            let table = if row.row.charge.is_some() { "charge_lines" } else { "events" };
+            let element = row.row.element;
+            let line = json!({
+                "offset": record.offset, "table": table, "element": element, "columns": columns,
+            });
+            written(writeln!(out, "{line}"))?;
+        }
     }
     written(out.flush())
 }

@@ -1,4 +1,4 @@
-//! `sendtally schemas`: prints what is generated from `schemas/*.toml`.
+//! `sendtally schemas`: prints what is generated from `schemas/*.toml` and from the adapters.
 
 use std::io::Write;
 
@@ -7,10 +7,15 @@ use crate::cli::SchemasArgs;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) fn run(args: &SchemasArgs) -> Outcome<()> {
-    let page = match (args.markdown, args.clickhouse) {
-        (true, _) => model::schema::documentation(),
-        (false, true) => sink::clickhouse::page(),
-        (false, false) => return Err(Failure::usage("say --markdown or --clickhouse")),
+    let page = if args.markdown {
+        model::schema::documentation()
+    } else if args.clickhouse {
+        sink::clickhouse::page()
+    } else if args.sources {
+        normalize::catalogue::page(&args.fixtures)
+            .map_err(|error| Failure::usage(format!("{error}; say --fixtures DIR")))?
+    } else {
+        return Err(Failure::usage("say --markdown, --clickhouse or --sources"));
     };
     let mut out = stdout();
     written(out.write_all(page.as_bytes()).and_then(|()| out.flush()))

@@ -10,11 +10,15 @@ use crate::failure::Outcome;
 use crate::place;
 use crate::tables::snapshot;
 
+/// The view over `charges`.
+const SPEND: &str = "spend";
+
 pub(crate) fn run(args: &SqlArgs) -> Outcome<()> {
     let dir = place::read_named(&args.place)?;
     // A table that the text does not name is not read.
     let text = args.query.to_lowercase();
-    let session = Session::open(snapshot(&dir, |table| text.contains(table))?.tables)?;
+    let names = |table: &str| text.contains(table) || (table == "charges" && text.contains(SPEND));
+    let session = Session::open(snapshot(&dir, names)?.tables)?;
     let format = match args.format {
         SqlFormat::Table => OutputFormat::Table,
         SqlFormat::Csv => OutputFormat::Csv,

@@ -1,6 +1,6 @@
-//! `sendtally verify`: outcomes, windows and the ledger, computed again from the stored events by
-//! SQL that shares nothing with `track`, and compared with what is stored. Where retention dropped
-//! rows, only what needs none of them is compared.
+//! `sendtally verify`: outcomes, windows, charges and the ledger, computed again from the stored
+//! events by SQL that shares nothing with `track`, and compared with what is stored. Where
+//! retention dropped rows, only what needs none of them is compared.
 
 mod coverage;
 
@@ -16,7 +16,8 @@ use commit::DataDir;
 use model::manifest::{FileRef, Manifest};
 use model::window::{WINDOWS_S, window_start};
 use window::{
-    Guard, OutputFormat, Session, TableSource, Window, recompute_messages, recompute_slo,
+    Guard, OutputFormat, Session, TableSource, Window, recompute_charges, recompute_messages,
+    recompute_slo,
 };
 
 use self::coverage::Coverage;
@@ -55,6 +56,9 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     all.push(rows("waiting", vec![waiting.clone()])?);
     all.push(rows("admitted", vec![admitted])?);
     all.push(rows("kept", vec![coverage.row()?])?);
+    all.push(rows("partial", vec![partial])?);
+    let charges = recompute_charges(&all)?;
+    all.push(rows("again_charges", charges)?);
     let session = Session::open(all)?;
     for (what, query) in CHECKS {
         failed += usize::from(!check(&session, what, query)?);
@@ -125,13 +129,14 @@ fn rows(name: &str, segments: Vec<RecordBatch>) -> Outcome<TableSource> {
 }
 
 /// Each query gives the rows that are wrong.
-const CHECKS: [(&str, &str); 7] = [
+const CHECKS: [(&str, &str); 8] = [
     ("ledger equations", include_str!("../../../../queries/verify_ledger.sql")),
     ("ledger against stored rows", include_str!("../../../../queries/verify_ledger_rows.sql")),
     ("offsets contiguous", include_str!("../../../../queries/verify_offsets.sql")),
     ("replays of dead letters", include_str!("../../../../queries/verify_replays.sql")),
     ("outcome of each message", include_str!("../../../../queries/verify_compare_messages.sql")),
     ("windows", include_str!("../../../../queries/verify_compare_slo.sql")),
+    ("charges", include_str!("../../../../queries/verify_compare_charges.sql")),
     ("costs of windows", include_str!("../../../../queries/verify_compare_costs.sql")),
 ];
 

@@ -18,6 +18,7 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
+use model::charge;
 use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::with_stored_columns;
 use model::manifest::InputRange;
@@ -27,6 +28,7 @@ use normalize::Normalized;
 use track::{Decision, Flush, SLICES};
 
 use super::dead;
+use super::elements::Elements;
 use super::inputs::Inputs;
 use super::trackers::Trackers;
 use crate::failure::Outcome;
@@ -79,6 +81,8 @@ pub(crate) struct Core {
     /// The slice to be written next.
     pub(crate) next_slice: u8,
     tables: BTreeMap<&'static str, Vec<RecordBatch>>,
+    /// Lines of bills to be stored, with what became of each.
+    lines: Vec<(RecordBatch, Vec<Disposition>)>,
     dead: Vec<DeadLetter>,
     dead_records: Vec<DeadRecord>,
     appended: Vec<(i64, u64)>,
@@ -97,6 +101,7 @@ impl Core {
             values: BTreeMap::new(),
             next_slice: 0,
             tables: BTreeMap::new(),
+            lines: Vec::new(),
             dead: Vec::new(),
             dead_records: Vec::new(),
             appended: Vec::new(),
@@ -128,13 +133,38 @@ impl Core {
         self.bytes += raw_bytes;
         self.dead.extend(normalized.dead);
         self.dead_records.extend(normalized.dead_records);
-        if normalized.events.num_rows() == 0 {
+        let Normalized { events, charges, .. } = normalized;
+        self.rows += events.num_rows() + charges.num_rows();
+        let mut decisions = Vec::new();
+        if events.num_rows() > 0 {
+            decisions = self.trackers.decide(&events, self.watermark_us)?;
+            self.store(&events, &decisions)?;
+        }
+        if charges.num_rows() == 0 {
+            self.enter(&events, &decisions);
             return Ok(());
         }
-        self.rows += normalized.events.num_rows();
-        let decisions = self.trackers.decide(&normalized.events, self.watermark_us)?;
-        self.enter(&normalized.events, &decisions);
-        self.store(&normalized.events, &decisions)?;
+        let open = (self.epoch, self.watermark_us);
+        let on_lines = self.trackers.decide_lines(&charges, open)?;
+        // An element counts once, whatever came of it: its lines may follow its event.
+        let elements = Elements::of([(&events, &decisions), (&charges, &on_lines)]);
+        self.enter(&events, &elements.first_of(&events, &decisions, 0));
+        self.enter(&charges, &elements.first_of(&charges, &on_lines, 1));
+        self.store_lines(&charges, &on_lines)?;
+        Ok(())
+    }
+
+    fn store_lines(
+        &mut self,
+        lines: &RecordBatch,
+        decisions: &[Decision],
+    ) -> Result<(), ArrowError> {
+        let keep: BooleanArray =
+            decisions.iter().map(|decision| Some(*decision != Decision::Duplicate)).collect();
+        let kept: Vec<Disposition> = decisions.iter().filter_map(|d| disposition(*d)).collect();
+        if !kept.is_empty() {
+            self.lines.push((filter_record_batch(lines, &keep)?, kept));
+        }
         Ok(())
     }
 
@@ -149,8 +179,9 @@ impl Core {
         self.appended.push((oldest_us, records));
     }
 
-    /// Enters decisions into the ledger. The key of `topic` is the input's id.
-    fn enter(&mut self, events: &RecordBatch, decisions: &[Decision]) {
+    /// Enters decisions into the ledger; rows without one were entered before. The key of `topic`
+    /// is the input's id.
+    fn enter<D: Copy + Into<Option<Decision>>>(&mut self, events: &RecordBatch, decisions: &[D]) {
         let topics = events.column_by_name("topic");
         let Some(topics) = topics.and_then(|topics| topics.as_dictionary_opt::<Int32Type>()) else {
             return;
@@ -164,6 +195,7 @@ impl Core {
         for (row, (key, decision)) in topics.keys().values().iter().zip(decisions).enumerate() {
             let at = usize::try_from(*key).unwrap_or(usize::MAX);
             let Some(state) = self.inputs.states.get_mut(at) else { continue };
+            let Some(decision) = (*decision).into() else { continue };
             state.range.disorder += i64::from(below(row));
             match decision {
                 Decision::New => state.range.accepted += 1,
@@ -203,13 +235,18 @@ impl Core {
         };
         self.watermark_us = self.watermark_us.max(mark);
         let mut tables = std::mem::take(&mut self.tables);
+        for (lines, kept) in std::mem::take(&mut self.lines) {
+            let stored = charge::with_stored_columns(&lines, &kept, (self.epoch, now_us))?;
+            tables.entry("charge_lines").or_default().push(stored);
+        }
         for output in self.trackers.close_epoch(self.epoch, self.watermark_us, now_us)? {
-            for (table, batch) in [
+            let charges = output.charges.into_iter().map(|batch| ("charges", batch));
+            let others = [
                 ("slo_panes", output.slo_panes),
                 ("cost_panes", output.cost_panes),
                 ("messages", output.messages),
-                ("charges", output.charges),
-            ] {
+            ];
+            for (table, batch) in others.into_iter().chain(charges) {
                 if batch.num_rows() > 0 {
                     tables.entry(table).or_default().push(batch);
                 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, tick};
 use model::clock::Clock;
 use model::record::{Input, RawBatch};
+use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer};
 
 use super::committer::Committer;
@@ -179,11 +180,21 @@ fn normalize_each(
             ended: ingested.ended,
         };
         count(&done, &normalizer.take_counters(), shared);
+        tell_new_fields(&normalizer.take_new_fields(), shared);
         if output.send(done).is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Says once for the whole process that a vendor sends a field that it did not send before.
+fn tell_new_fields(fields: &[(Source, String)], shared: &Shared) {
+    for (source, name) in fields {
+        if shared.telemetry.lock().new_fields.insert((*source, name.clone())) {
+            tracing::warn!(%source, field = name, "a new field: ignored and counted");
+        }
+    }
 }
 
 fn count(done: &Done, noticed: &normalize::Counters, shared: &Shared) {
@@ -195,7 +206,7 @@ fn count(done: &Done, noticed: &normalize::Counters, shared: &Shared) {
         counts.ignored += tally.ignored.unsigned_abs();
     }
     for letter in &done.normalized.dead {
-        let source = letter.source.map_or("unknown", model::vocabulary::Source::as_str);
+        let source = letter.source.map_or("unknown", Source::as_str);
         *counts.dead.entry((source.to_owned(), letter.reason)).or_default() += 1;
     }
 }

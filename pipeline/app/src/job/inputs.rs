@@ -196,6 +196,7 @@ mod tests {
             last_offset: last,
             elements: records,
             events: records,
+            charges: 0,
             ignored: 0,
             dead: 0,
             newest_ingest_us: Some(newest),

@@ -15,6 +15,8 @@ pub(crate) mod core;
 
 pub(crate) mod dead;
 
+mod elements;
+
 pub(crate) mod flow;
 
 pub(crate) mod heartbeat;

@@ -154,6 +154,13 @@ fn replay(
             }
         }
     }
+    for file in manifest.segments.iter().filter(|file| file.table == "charge_lines") {
+        for batch in read_segment(dir, file)? {
+            for tracker in trackers.each() {
+                tracker.replay_lines(&batch, behind, (manifest.epoch, decided_by_us))?;
+            }
+        }
+    }
     for file in manifest.segments.iter().filter(|file| file.table == "duplicates") {
         for batch in read_segment(dir, file)? {
             let keys = batch.column_by_name("message_key");

@@ -40,7 +40,7 @@ impl Trackers {
         batch: &RecordBatch,
         watermark_us: Option<i64>,
     ) -> Result<Vec<Decision>, TrackError> {
-        let shares = self.shares(batch)?;
+        let shares = self.shares(batch, &["message_key"])?;
         let work =
             |(tracker, rows): (&mut Tracker, &Vec<u32>)| tracker.decide(batch, rows, watermark_us);
         let decided: Vec<Result<Vec<Decision>, TrackError>> = std::thread::scope(|scope| {
@@ -63,13 +63,38 @@ impl Trackers {
         Ok(decisions)
     }
 
-    fn shares(&self, batch: &RecordBatch) -> Result<Vec<Vec<u32>>, TrackError> {
-        let name = "message_key";
-        let keys = batch.column_by_name(name).and_then(|keys| keys.as_fixed_size_binary_opt());
-        let keys = keys.ok_or(TrackError::Column { name })?;
-        let mut shares = vec![Vec::with_capacity(keys.len()); self.trackers.len()];
-        for row in 0..keys.len() {
-            let key = Id16::from_slice(keys.value(row)).unwrap_or_default();
+    /// Decides on all lines of bills, in row order: they are few, and no thread is worth them.
+    pub(crate) fn decide_lines(
+        &mut self,
+        batch: &RecordBatch,
+        open: (u64, Option<i64>),
+    ) -> Result<Vec<Decision>, TrackError> {
+        let shares = self.shares(batch, &["message_key", "charge_id"])?;
+        let mut decisions = vec![Decision::New; batch.num_rows()];
+        for (tracker, rows) in self.trackers.iter_mut().zip(&shares) {
+            for (row, decision) in rows.iter().zip(tracker.decide_lines(batch, rows, open)?) {
+                decisions[*row as usize] = decision;
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Rows by tracker: a row is kept under the first of its keys that it has.
+    fn shares(
+        &self,
+        batch: &RecordBatch,
+        names: &[&'static str],
+    ) -> Result<Vec<Vec<u32>>, TrackError> {
+        let mut columns = Vec::with_capacity(names.len());
+        for name in names {
+            let keys = batch.column_by_name(name).and_then(|keys| keys.as_fixed_size_binary_opt());
+            columns.push(keys.ok_or(TrackError::Column { name })?);
+        }
+        let rows = batch.num_rows();
+        let mut shares = vec![Vec::with_capacity(rows); self.trackers.len()];
+        for row in 0..rows {
+            let key = columns.iter().find(|keys| !keys.is_null(row)).map(|keys| keys.value(row));
+            let key = key.and_then(Id16::from_slice).unwrap_or_default();
             let owner = usize::from(slice_of(key)) % self.trackers.len();
             shares[owner].push(u32::try_from(row).unwrap_or(u32::MAX));
         }

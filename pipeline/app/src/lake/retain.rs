@@ -18,8 +18,8 @@ use model::time::{DAY_US, format_date};
 use super::{Lake, names};
 use crate::failure::{Failure, Outcome};
 
-/// Events are kept so long at least: they revise a message for 35 days, and a day of files goes at
-/// once. Shorter, and `verify` could not compute numbers that still change.
+/// Events and lines of bills are kept so long at least: they revise a message for 35 days, and a
+/// day of files goes at once. Shorter, and `verify` could not compute numbers that still change.
 const EVENTS_DAYS_MIN: u32 = 36;
 /// Head of the keys of a manifest's values: `dropped/<table>`.
 const DROPPED: &str = "dropped/";
@@ -42,12 +42,13 @@ impl Retention {
                     names.join(", ")
                 )));
             }
-            let least = if *table == schema::EVENTS.name { EVENTS_DAYS_MIN } else { 1 };
+            let facts = [&schema::EVENTS.name, &schema::CHARGE_LINES.name];
+            let least = if facts.contains(&table) { EVENTS_DAYS_MIN } else { 1 };
             if *days < least {
                 let why = if least == 1 {
                     ""
                 } else {
-                    ": events revise a message for 35 days, and `verify` computes it from them"
+                    ": they revise a message for 35 days, and `verify` computes it from them"
                 };
                 return Err(Failure::usage(format!(
                     "[retention] {table} is {days} days; it can be {least} or more{why}"

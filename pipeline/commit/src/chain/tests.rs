@@ -172,7 +172,8 @@ fn a_changed_byte_of_the_newest_manifest_is_told_unless_it_is_of_format_2() {
         }
         let error = Chain::open(&dir, "job", "a").unwrap_err();
         assert!(matches!(error, CommitError::Damaged { .. }), "{error}");
-        let older = whole.replace("\"format_version\":3", "\"format_version\":2");
+        let today = format!("\"format_version\":{FORMAT_VERSION}");
+        let older = whole.replace(&today, "\"format_version\":2");
         fs::write(chain.path(1), older).unwrap();
         assert_eq!(Chain::open(&dir, "job", "a").unwrap().epoch(), 1);
     });

@@ -105,16 +105,3 @@ fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
     bytes.extend_from_slice(number.as_bytes());
     std::str::from_utf8(bytes).unwrap_or(number)
 }
-
-pub(super) const REPORT: &[(&str, &str)] = &[
-    ("event_id", "message key, send_status, err_code, report_time"),
-    ("message_id", "rcs_id"),
-    ("channel", "always rcs"),
-    ("status", "send_status and err_code"),
-    ("vendor_status", "send_status"),
-    ("error_code", "err_code, where it is not DELIVERED"),
-    ("event_time", "report_time, China's unless the account has a zone"),
-    ("submit_time", "send_time, likewise"),
-    ("recipient_token", "phone_number, with 86 where it lacks its calling code"),
-    ("campaign", "rcs_template_code"),
-];

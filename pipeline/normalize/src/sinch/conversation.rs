@@ -142,7 +142,7 @@ fn message_field<'a>(
                 match key {
                     "channel" => message.channel = cursor.scalar()?,
                     "identity" => message.identity = cursor.scalar()?,
-                    _ => cursor.skip()?,
+                    _ => cursor.other()?,
                 }
                 Ok(())
             })?;
@@ -159,7 +159,7 @@ fn message_field<'a>(
             })?;
             message.unreadable += u64::from(!is_object && !is_null);
         }
-        _ => cursor.skip()?,
+        _ => cursor.other()?,
     }
     Ok(())
 }
@@ -271,29 +271,3 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         _ => out.unknown_status(),
     }
 }
-
-pub(super) const DELIVERY: &[(&str, &str)] = &[
-    ("event_id", "message_id, channel_identity.channel, status, event_time"),
-    ("account", "project_id, else app_id"),
-    ("message_id", "message_delivery_report.message_id"),
-    ("logical_id", "correlation_id, else metadata, else message_metadata"),
-    ("channel", "channel_identity.channel"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "reason.code"),
-    ("event_time", "event_time, else accepted_time"),
-    ("recipient_token", "channel_identity.identity, else contact_id"),
-];
-
-pub(super) const SUBMIT: &[(&str, &str)] = &[
-    ("event_id", "message_id, channel_identity.channel, the trigger, event_time"),
-    ("account", "project_id, else app_id"),
-    ("message_id", "message_submit_notification.message_id, or in its submitted_message"),
-    ("logical_id", "correlation_id, else metadata, else message_metadata"),
-    ("channel", "channel_identity.channel"),
-    ("status", "accepted: handed to the channel"),
-    ("vendor_status", "the trigger's name"),
-    ("event_time", "event_time, else accepted_time"),
-    ("submit_time", "event_time, else accepted_time"),
-    ("recipient_token", "channel_identity.identity, else contact_id"),
-];

@@ -31,7 +31,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Re
                 match key {
                     "code" => error.code = cursor.scalar()?,
                     "title" => error.title = cursor.scalar()?,
-                    _ => cursor.skip()?,
+                    _ => cursor.other()?,
                 }
                 Ok(())
             })?;

@@ -2,12 +2,20 @@
 
 use model::money::Nanos;
 use model::time::parse_rfc3339;
-use model::vocabulary::{DeadReason, PriceUnit};
+use model::vocabulary::{ChargeKind, DeadReason, PriceUnit};
 
+use crate::charge::ChargeDraft;
 use crate::draft::{Draft, Elements};
 use crate::emit::Emitter;
 
 use super::{Item, Message, Target, changed_at, channel, errors, outcome};
+
+/// A message's cost, and the part of it that is the carrier's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    whole: Option<Nanos>,
+    fee: Option<Nanos>,
+}
 
 /// What all recipients of a message share.
 struct Shared<'i> {
@@ -43,7 +51,8 @@ pub(super) fn emit(
         submit,
         has_many: targets.len() + message.cc.as_ref().map_or(0, Elements::len) > 1,
     };
-    let mut price = out.price(&message.cost);
+    let mut price = Cost { whole: out.price(&message.cost), fee: None };
+    price.fee = out.price(&message.carrier_fee).filter(|_| price.whole.is_some());
     emit_targets(item, message, (targets, &shared), format_args!("{path}/to"), (&mut price, out));
     if let Some(cc) = &message.cc {
         let path = format_args!("{path}/cc");
@@ -56,7 +65,7 @@ fn emit_targets(
     message: &Message<'_>,
     (targets, shared): (&Elements<Target<'_>>, &Shared<'_>),
     path: std::fmt::Arguments<'_>,
-    (price, out): (&mut Option<Nanos>, &mut Emitter<'_>),
+    (price, out): (&mut Cost, &mut Emitter<'_>),
 ) {
     for (at, target) in targets.iter().enumerate() {
         let place = |rest: &str| format!("{path}/{at}{rest}");
@@ -77,7 +86,7 @@ fn emit_targets(
             out.dead_at(DeadReason::MissingId, place("/phone_number"));
         } else if let Some(word) = word {
             // The cost is the message's: only one of its recipients may have it.
-            event(message, target, shared, word, (price.take(), out));
+            event(message, target, shared, word, (std::mem::take(price), out));
         } else {
             out.dead_at(DeadReason::MissingStatus, place("/status"));
         }
@@ -101,8 +110,9 @@ fn event(
     target: &Target<'_>,
     shared: &Shared<'_>,
     word: &str,
-    (price, out): (Option<Nanos>, &mut Emitter<'_>),
+    (cost, out): (Cost, &mut Emitter<'_>),
 ) {
+    let price = cost.whole;
     let number = out.text(&target.number);
     let bare = number.map_or("", |number| number.strip_prefix('+').unwrap_or(number));
     let outcome = outcome(word, out);
@@ -143,45 +153,8 @@ fn event(
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&message.currency).filter(|_| price.is_some());
     out.event(&draft);
+    if let Some(fee) = cost.fee {
+        let fee = ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0));
+        out.charge_too(&fee);
+    }
 }
-
-pub(super) const WEBHOOK: &[(&str, &str)] = &[
-    ("event_id", "data.id, to[].phone_number"),
-    ("account", "organization_id"),
-    ("message_id", "payload.id; of several recipients the message key also holds the number"),
-    ("channel", "payload.type"),
-    ("status", "to[].status; message.read means read"),
-    ("vendor_status", "to[].status, else event_type"),
-    ("error_code", "errors[0].code"),
-    ("event_time", "occurred_at"),
-    ("submit_time", "received_at"),
-    ("recipient_token", "to[].phone_number"),
-    ("carrier", "to[].carrier"),
-    ("sender", "from.phone_number, else from.agent_id"),
-    ("campaign", "tcr_campaign_id"),
-    ("segments", "parts"),
-    ("price", "cost.amount, on the first recipient"),
-    ("currency", "cost.currency"),
-];
-
-pub(super) const RECORD: &[(&str, &str)] = &[
-    ("event_id", "id, to[].phone_number, status, error code, event time, cost"),
-    ("account", "organization_id"),
-    ("message_id", "id; of several recipients the message key also holds the number"),
-    ("channel", "type"),
-    ("status", "to[].status"),
-    ("vendor_status", "to[].status"),
-    ("error_code", "errors[0].code"),
-    (
-        "event_time",
-        "to[].updated_at, else completed_at, updated_at; not final: sent_at, received_at",
-    ),
-    ("submit_time", "received_at, else created_at"),
-    ("recipient_token", "to[].phone_number"),
-    ("carrier", "to[].carrier"),
-    ("sender", "from.phone_number, from.agent_id, or from"),
-    ("campaign", "tcr_campaign_id"),
-    ("segments", "parts"),
-    ("price", "cost.amount, else cost.cost, on the first recipient"),
-    ("currency", "cost.currency"),
-];

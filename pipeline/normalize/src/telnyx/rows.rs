@@ -2,8 +2,9 @@
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
-use model::vocabulary::{DeadReason, PriceUnit};
+use model::vocabulary::{ChargeKind, DeadReason, PriceUnit};
 
+use crate::charge::ChargeDraft;
 use crate::draft::Draft;
 use crate::emit::{Emitter, network_digits};
 use crate::json::Scalar;
@@ -101,6 +102,10 @@ pub(super) fn emit(message: &Message<'_>, path: std::fmt::Arguments<'_>, out: &m
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&message.currency).filter(|_| price.is_some());
     out.event(&draft);
+    if let Some(fee) = out.price(&row.carrier_fee).filter(|_| price.is_some()) {
+        let fee = ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0));
+        out.charge_too(&fee);
+    }
 }
 
 /// The cost with the carrier's fee: where it is just rate × parts, the fee comes on top.
@@ -112,23 +117,3 @@ fn price(message: &Message<'_>, parts: Option<u16>, out: &mut Emitter<'_>) -> Op
     let whole = cost.0 + fee.0;
     Some(if is_bare && whole <= money::MAX { Nanos(whole) } else { cost })
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "uuid, status, error code, event time, price"),
-    ("message_id", "uuid, else id"),
-    ("channel", "message_type"),
-    ("status", "status, else delivery_status"),
-    ("vendor_status", "status, else delivery_status"),
-    ("error_code", "errors[0]"),
-    ("event_time", "completed_at, else updated_at; where it is not final also sent_at, created_at"),
-    ("submit_time", "created_at"),
-    ("recipient_token", "cld"),
-    ("country", "country_code, else the number's region"),
-    ("mcc", "mcc"),
-    ("mnc", "mnc"),
-    ("carrier", "carrier"),
-    ("sender", "cli"),
-    ("segments", "parts"),
-    ("price", "cost, plus carrier_fee where the cost is rate × parts"),
-    ("currency", "currency"),
-];

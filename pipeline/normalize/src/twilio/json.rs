@@ -1,4 +1,4 @@
-//! Twilio's JSON: Message resources, their lists, Event Streams, usage records.
+//! Twilio's JSON: Message resources, their lists, Event Streams, usage records (`usage`).
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{DeadReason, PriceUnit};
@@ -10,17 +10,20 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::words;
 
-use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome};
+use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome, usage};
 
 /// Prefix of the types of delivery events.
 const MESSAGE_TYPE: &str = "com.twilio.messaging.message.";
 
+/// Path of usage records.
+const USAGE: &str = "/usage_records";
+
 /// A Message resource, or an event with its data.
 #[derive(Debug, Default)]
-struct Item<'a> {
+pub(super) struct Item<'a> {
     sid: Scalar<'a>,
     status: Scalar<'a>,
-    account: Scalar<'a>,
+    pub(super) account: Scalar<'a>,
     to: Scalar<'a>,
     from: Scalar<'a>,
     service: Scalar<'a>,
@@ -28,8 +31,8 @@ struct Item<'a> {
     error_code: Scalar<'a>,
     segments: Scalar<'a>,
     media: Scalar<'a>,
-    price: Scalar<'a>,
-    currency: Scalar<'a>,
+    pub(super) price: Scalar<'a>,
+    pub(super) currency: Scalar<'a>,
     created: Scalar<'a>,
     sent: Scalar<'a>,
     updated: Scalar<'a>,
@@ -37,50 +40,32 @@ struct Item<'a> {
     event_type: Scalar<'a>,
     event_id: Scalar<'a>,
     envelope_time: Scalar<'a>,
+    pub(super) usage: usage::Record<'a>,
     is_event: bool,
     is_usage: bool,
     is_damaged: bool,
 }
 
-#[derive(Debug, Default)]
-struct Page<'a> {
-    listed: Listed<'a, Item<'a>>,
-    usage_records: usize,
-    is_usage: bool,
-}
-
 /// Reads a JSON record.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::new(text);
-    let mut page = Page::default();
+    let mut cursor = Cursor::watched(text, out.drift);
+    let mut listed: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
-        below(&mut page.listed, "").read(&mut cursor, item)?;
+        below(&mut listed, "").read(&mut cursor, item)?;
     } else {
         cursor.object(|cursor, key| match key {
             "messages" if cursor.kind() == Kind::Array => {
-                below(&mut page.listed, "/messages").read(cursor, item)
+                below(&mut listed, "/messages").read(cursor, item)
             }
             "usage_records" if cursor.kind() == Kind::Array => {
-                page.is_usage = true;
-                cursor.array(|cursor| {
-                    page.usage_records += 1;
-                    cursor.skip()
-                })
+                below(&mut listed, USAGE).read(cursor, item)
             }
             _ => field(cursor, key, &mut single),
         })?;
     }
     cursor.end()?;
-    emit_page(&page, &single, out)
-}
-
-fn emit_page(page: &Page<'_>, single: &Item<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    if page.is_usage {
-        (0..page.usage_records.max(1)).for_each(|_| out.ignored("usage"));
-        return Ok(());
-    }
-    emit_each(&page.listed, single, out, item, emit);
+    emit_each(&listed, &single, out, item, emit);
     Ok(())
 }
 
@@ -100,7 +85,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         }
         "usage_unit" => {
             item.is_usage = true;
-            return cursor.skip();
+            &mut item.usage.usage_unit
         }
         "sid" => &mut item.sid,
         "status" => &mut item.status,
@@ -120,7 +105,10 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "type" => &mut item.event_type,
         "id" => &mut item.event_id,
         "time" => &mut item.envelope_time,
-        _ => return cursor.skip(),
+        _ => match item.usage.slot(key) {
+            Some(slot) => slot,
+            None => return cursor.other(),
+        },
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -138,7 +126,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "numberOfSegments" => &mut item.segments,
         "timestamp" => &mut item.timestamp,
         "dateUpdated" => &mut item.updated,
-        _ => return cursor.skip(),
+        _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
@@ -151,8 +139,8 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if item.is_event || item.event_type.is_present() {
         return emit_streamed(item, place, out);
     }
-    if item.is_usage {
-        return out.ignored("usage");
+    if item.is_usage || item.usage.is_told() || place.parent == USAGE {
+        return usage::emit(item, place, out);
     }
     let inbound = item.direction.text() == Some("inbound");
     if inbound || item.status.text().is_some_and(is_inbound) {

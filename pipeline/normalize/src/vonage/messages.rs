@@ -50,11 +50,11 @@ pub(super) fn field<'a>(
                 return cursor
                     .object_or_skip(|cursor, key| match key {
                         "origin" => inner_text(cursor, "type", &mut extra.origin),
-                        _ => cursor.skip(),
+                        _ => cursor.other(),
                     })
                     .map(drop);
             }
-            _ => return cursor.skip(),
+            _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
@@ -123,22 +123,3 @@ fn error_code<'i>(extra: &'i Extra<'_>, out: &mut Emitter<'_>) -> Option<&'i str
     let told = title.filter(is_code).or_else(|| out.text(&extra.error_code));
     told.or_else(by_type).or(title)
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "message_uuid, status, timestamp"),
-    ("message_id", "message_uuid"),
-    ("logical_id", "client_ref"),
-    ("channel", "channel, else to.type"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "error.title, else error.code, else the end of error.type"),
-    ("event_time", "timestamp"),
-    ("recipient_token", "to, or its number or id"),
-    ("mcc", "destination.network_code, first three digits"),
-    ("mnc", "destination.network_code, the rest"),
-    ("sender", "from, or its number or id"),
-    ("traffic_class", "whatsapp.pricing.category, else whatsapp.conversation.origin.type"),
-    ("segments", "sms.count_total"),
-    ("price", "usage.price"),
-    ("currency", "usage.currency"),
-];

@@ -3,21 +3,24 @@
 //! Rows carry the final price, so they are delivery events of the messages that the callbacks
 //! told of. A row is read again when its price or status changes, so both are part of its event
 //! id. A report whose rows are fetched later (`request_status`) is ignored; inbound rows too.
-//! A downloaded report is a ZIP, often saved as `.csv`: not read now, unpack it first. A table is
+//! A downloaded report is a ZIP, often saved as `.csv`, and read as it is (`unpack`). A table is
 //! one record with its header (`--whole`): a row alone does not tell its columns. What breaks the
 //! table's form (an open quote) costs the record; a row with fewer or more fields only itself.
 //!
-//! Traps: offsets come with and without a colon; `network` is a code, `network_name` the carrier.
+//! Traps: offsets come with and without a colon; `network` is a code, `network_name` the carrier; a
+//! row without `total_price` tells what it will perhaps cost: its charge is `estimated`.
 
 use model::time::parse_rfc3339;
-use model::vocabulary::{Channel, DeadReason, PriceUnit};
+use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason, PriceUnit};
 
+use crate::charge::ChargeDraft;
+use crate::csv;
 use crate::draft::{Dead, Draft, Place};
 use crate::emit::Emitter;
 use crate::json::Scalar;
 use crate::words;
 
-use super::{Item, csv, errors, outcome, set_network};
+use super::{Item, errors, outcome, set_network};
 
 /// Fields that only a report's row has.
 #[derive(Debug, Default)]
@@ -51,30 +54,22 @@ impl<'a> Extra<'a> {
 
 /// Reads a table whose first row names the columns.
 pub(super) fn read_csv(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    // Once to see that it can be read to its end, then row by row: a table may be large.
-    let mut table = csv::Table::new(text);
-    let mut row = Vec::new();
-    while table.row(&mut row)? {}
-    let mut table = csv::Table::new(text);
-    let mut header = Vec::new();
-    table.row(&mut header)?;
-    let mut at = 0;
-    while table.row(&mut row)? {
+    let rows = csv::each_row(text, csv::COMMA, |at, row| {
         let place = Place { parent: "", at: Some(at) };
-        at += 1;
-        if row.len() != header.len() {
-            out.dead_at(DeadReason::UnknownVariant, place.to_string());
-            continue;
-        }
+        let Some(mut row) = row else {
+            return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+        };
         let mut item = Item::default();
-        for (name, value) in header.iter().zip(row.drain(..)) {
+        for (name, value) in row.fields() {
             if let Some(slot) = item.slot(name) {
                 *slot = Scalar::Text(value);
+            } else if at == 0 {
+                out.drift.other("", name);
             }
         }
         super::emit(&item, place, out);
-    }
-    if at == 0 {
+    })?;
+    if rows == 0 {
         out.ignored("empty");
     }
     Ok(())
@@ -132,25 +127,9 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
+    if let Some(estimate) = draft.price.filter(|_| item.price.text().is_none()) {
+        let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(estimate.0));
+        charge.basis = Basis::Estimated;
+        out.charge_too(&charge);
+    }
 }
-
-pub(super) const COLUMNS: &[(&str, &str)] = &[
-    ("event_id", "message_id, status, error_code, event time, price"),
-    ("account", "account_id"),
-    ("message_id", "message_id"),
-    ("logical_id", "client_ref"),
-    ("channel", "provider, else sms"),
-    ("status", "status"),
-    ("vendor_status", "status"),
-    ("error_code", "error_code"),
-    ("event_time", "date_finalized, else where it is not final date_received"),
-    ("submit_time", "date_received"),
-    ("recipient_token", "to"),
-    ("country", "country, else the number's region"),
-    ("mcc", "network, first three digits"),
-    ("mnc", "network, the rest"),
-    ("carrier", "network_name"),
-    ("sender", "from"),
-    ("price", "total_price, else estimated_price"),
-    ("currency", "currency"),
-];

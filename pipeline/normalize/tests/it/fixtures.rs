@@ -75,18 +75,19 @@ pub(crate) fn input(source: Option<Source>) -> Input {
 }
 
 pub(crate) fn normalizer() -> Normalizer {
-    Normalizer::new(Settings {
-        keyring: Keyring::demo(),
-        signatures: Arc::default(),
-        regional: Arc::default(),
-    })
+    Normalizer::new(settings())
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional: Arc::default() }
 }
 
 /// Normalizes and checks that every element is accounted for.
 pub(crate) fn run(source: Option<Source>, cases: &[Case]) -> Normalized {
     let normalized = normalizer().batch(&batch(cases), &[input(source)]).unwrap();
     for tally in &normalized.tallies {
-        assert_eq!(tally.elements, tally.events + tally.ignored + tally.dead);
+        let told = tally.events + tally.charges + tally.ignored + tally.dead;
+        assert_eq!(tally.elements, told);
     }
     let sum = |of: fn(&normalize::Tally) -> i64| normalized.tallies.iter().map(of).sum::<i64>();
     assert_eq!(sum(|tally| tally.events), i64::try_from(normalized.events.num_rows()).unwrap());
@@ -106,6 +107,25 @@ pub(crate) fn text(normalized: &Normalized) -> String {
         normalize::text::write_json_line(&normalized.events, row, &mut out);
     }
     String::from_utf8(out).unwrap()
+}
+
+/// Charge lines as JSON.
+pub(crate) fn charges(normalized: &Normalized) -> Vec<serde_json::Value> {
+    let text = charge_text(normalized);
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn charge_text(normalized: &Normalized) -> String {
+    let mut out = Vec::new();
+    for row in 0..normalized.charges.num_rows() {
+        normalize::text::write_json_line(&normalized.charges, row, &mut out);
+    }
+    String::from_utf8(out).unwrap()
+}
+
+/// Where a source's files are.
+pub(crate) fn directory(source: Source) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(source.as_str())
 }
 
 /// Payload files of our own, by source.

@@ -1,12 +1,12 @@
-//! Every fixture against its `.expected.jsonl`: the canonical lines, then one line of counts and
-//! dead letters. `SENDTALLY_BLESS=1` rewrites them; read what it wrote.
+//! Every fixture against its `.expected.jsonl`: the canonical lines, the charge lines, then one
+//! line of counts and dead letters. `SENDTALLY_BLESS=1` rewrites them; read what it wrote.
 
 use std::path::Path;
 
 use normalize::Normalized;
 use serde_json::json;
 
-use crate::fixtures::{Case, files, run, text};
+use crate::fixtures::{Case, charge_text, files, run, text};
 
 fn actual(normalized: &Normalized) -> String {
     let dead: Vec<_> = normalized
@@ -15,13 +15,16 @@ fn actual(normalized: &Normalized) -> String {
         .map(|dead| json!([dead.element, dead.reason.as_str(), dead.detail]))
         .collect();
     let tally = &normalized.tallies[0];
-    let counts = json!({
+    let mut counts = json!({
         "elements": tally.elements,
         "events": tally.events,
         "ignored": tally.ignored,
         "dead": dead,
     });
-    format!("{}{counts}\n", text(normalized))
+    if tally.charges > 0 {
+        counts["charges"] = json!(tally.charges);
+    }
+    format!("{}{}{counts}\n", text(normalized), charge_text(normalized))
 }
 
 fn expected_path(path: &Path) -> std::path::PathBuf {

@@ -8,9 +8,13 @@
     reason = "a test that cannot go on must fail, with the place"
 )]
 
+mod catalogue;
+mod charges;
 mod cpaas;
 mod damage;
 mod dead;
+mod drift;
+mod explained;
 mod fixtures;
 mod golden;
 mod neighbours;

@@ -142,14 +142,14 @@ fn an_amazon_event_that_only_becomes_final_is_another_fact() {
 }
 
 #[test]
-fn an_amazon_price_holds_the_carriers_fee_and_a_conversations_once() {
+fn an_amazon_price_holds_the_carriers_fee_and_no_conversations() {
     let price = |changes| one(Source::AwsEum, eum(changes))["price"].clone();
     assert_eq!(price(json!({})), "0.011940000");
     let conversation = |began: &str| {
         json!({"totalMessagePrice": 0, "conversationSessionFee": 0.03,
             "conversationInitiatingMessageId": began})
     };
-    assert_eq!(price(conversation("m-1")), "0.034940000");
+    assert_eq!(price(conversation("m-1")), "0.004940000", "that is a charge of its own");
     assert_eq!(price(conversation("m-0")), "0.004940000");
     assert_eq!(price(json!({"totalCarrierFee": "x"})), Value::Null, "half a price is none");
 }

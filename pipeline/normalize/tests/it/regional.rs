@@ -243,13 +243,13 @@ fn gupshups_old_whatsapp_id_is_hashed_where_its_own_is_gone() {
 }
 
 #[test]
-fn gupshups_billing_and_deletions_are_no_deliveries() {
+fn gupshups_billing_is_a_charge_and_a_deletion_nothing() {
     let billing = r#"{"app":"a","timestamp":1,"version":2,"type":"billing-event",
         "payload":{"deductions":{"billable":"true"},"references":{"gsId":"g"}}}"#;
     let deleted = gupshup("deleted", r#""gsId":"g""#, "{}");
-    for case in [Case::value(billing), deleted] {
-        let normalized = run(Some(Source::Gupshup), &[case]);
-        assert_eq!((normalized.tallies[0].ignored, normalized.tallies[0].events), (1, 0));
+    for (case, expected) in [(Case::value(billing), (0, 1, 0)), (deleted, (0, 0, 1))] {
+        let tally = run(Some(Source::Gupshup), &[case]).tallies.remove(0);
+        assert_eq!((tally.events, tally.charges, tally.ignored), expected);
     }
 }
 

@@ -175,21 +175,6 @@ fn a_get_callback_may_have_a_null_value() {
 }
 
 #[test]
-fn explanations_name_real_columns_of_the_recognised_variant() {
-    let explained = normalize::explain::explain(Source::Infobip, DELIVERED.as_bytes()).unwrap();
-    assert_eq!(explained.variant, "delivery or seen report");
-    assert!(explained.columns.contains(&("event_time", "doneAt, of a seen report seenAt")));
-    for (source, path) in crate::fixtures::files() {
-        let case = Case::file(&path);
-        let Some(explained) = normalize::explain::explain(source, &case.value) else { continue };
-        for (column, _) in explained.columns {
-            let known = model::event::CANONICAL_SCHEMA.field_with_name(column).is_ok();
-            assert!(known, "{source} {}: {column}", explained.variant);
-        }
-    }
-}
-
-#[test]
 fn every_source_has_an_adapter() {
     for source in Source::ALL {
         let normalized = run(Some(*source), &[Case::value("{}")]);

@@ -216,7 +216,7 @@ pub(crate) fn facts(world: &World, event: &Event) -> Facts {
         mnc: shown(&carrier.mnc),
         segments: Some(message.segments),
         price: price(event),
-        price_unit: "segment",
+        price_unit: if event.variant == Variant::InfobipSms { "segment" } else { "message" },
         currency: world.flows[usize::from(message.flow)].currency.clone(),
         ..times
     }

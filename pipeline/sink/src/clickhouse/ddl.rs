@@ -3,6 +3,7 @@
 //! ```text
 //! version 1  CREATE TABLE IF NOT EXISTS …     columns whose `since` is 1
 //! version 2  ALTER TABLE … ADD COLUMN IF NOT EXISTS …   columns whose `since` is 2
+//!            ALTER TABLE … MODIFY COLUMN …              columns whose `nullable_since` is 2
 //! always     MODIFY TTL, CREATE OR REPLACE VIEW
 //! ```
 //! Invariants: every statement can be repeated; a new table and one that grew through all versions
@@ -114,7 +115,13 @@ fn migrate_table(layout: &Layout, table: &Table, version: u32) -> Vec<String> {
     if version == first {
         return vec![create(layout, table, version)];
     }
-    let mut statements = Vec::new();
+    let relaxed = table.columns.iter().filter(|column| column.nullable_since == Some(version));
+    let mut statements: Vec<String> = relaxed
+        .map(|column| {
+            let (name, on) = (layout.qualified(&table.name), layout.on_cluster());
+            format!("ALTER TABLE {name}{on} MODIFY COLUMN {}", column_line(column))
+        })
+        .collect();
     for (at, column) in table.columns.iter().enumerate() {
         if version < first || column.since != version {
             continue;
@@ -306,6 +313,16 @@ mod tests {
         );
         assert!(migrate_table(&layout, &table, 3)[0].ends_with(" FIRST"));
         assert!(migrate_table(&layout, &table, 4).is_empty());
+    }
+
+    #[test]
+    fn a_column_that_may_be_null_later_is_modified_in_that_version() {
+        let statements = migrate_table(&Layout::single("x"), &schema::CHARGES, 2);
+        let modified: Vec<&String> =
+            statements.iter().filter(|statement| statement.contains("MODIFY COLUMN")).collect();
+        assert_eq!(modified.len(), 2);
+        assert!(modified[1].contains("MODIFY COLUMN `amount` Nullable(Decimal(38, 9))"));
+        assert!(statements.iter().any(|s| s.contains("ADD COLUMN IF NOT EXISTS `grain`")));
     }
 
     #[test]

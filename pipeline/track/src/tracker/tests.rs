@@ -9,13 +9,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, BooleanArray};
 use arrow_select::filter::filter_record_batch;
+use model::charge::{self, ChargeBatchBuilder, ChargeLine, charge_id};
 use model::event::{EventBatchBuilder, EventRow, with_stored_columns};
 use model::keys::HashKey;
-use model::money::Nanos;
+use model::money::{Nanos, ONE};
 use model::time::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 use model::vocabulary::{
-    Channel, ErrorClass, PriceUnit, ReceiptClass, Security, Source, Status, TimeSource,
-    TrafficClass,
+    Basis, Channel, ChargeKind, ErrorClass, Grain, PriceUnit, ReceiptClass, Security, Source,
+    Status, TimeSource, TrafficClass,
 };
 use proptest::prelude::*;
 
@@ -108,7 +109,60 @@ fn epochs() -> impl Strategy<Value = Vec<Epoch>> {
     prop::collection::vec(one, 1..30)
 }
 
-fn batch(rows: &[Row], now_us: i64) -> RecordBatch {
+/// What a batch holds.
+#[derive(Clone)]
+struct Read {
+    events: RecordBatch,
+    /// Of a bill: the last two events of a message come with one, of the message and of none.
+    lines: RecordBatch,
+}
+
+fn line(row: &Row, now_us: i64) -> Option<ChargeLine<'static>> {
+    let amount = i128::from(row.price.filter(|_| row.event > 2)?) + 1;
+    let is_billed = row.event == 3;
+    let message_key = key(row.message);
+    let mut number = message_key;
+    number.0[0] ^= 0x55;
+    let kind = if is_billed { ChargeKind::Number } else { ChargeKind::CarrierFee };
+    Some(ChargeLine {
+        line_id: HashKey::new([3; 16]).hash(&[&[row.message, row.event], &amount.to_be_bytes()]),
+        charge_id: if is_billed { number } else { charge_id(message_key, kind) },
+        grain: if is_billed { Grain::Item } else { Grain::Message },
+        source: Source::Infobip,
+        account: Some("a"),
+        message_key: (!is_billed).then_some(message_key),
+        message_id: None,
+        kind,
+        basis: Basis::Vendor,
+        quantity: Some(ONE),
+        unit: Some("message"),
+        unit_price: Some(amount),
+        amount: Some(amount),
+        currency: Some("EUR"),
+        event_time_us: row.vendor_us.map(|ago_us| now_us - ago_us).or(Some(now_us)),
+        event_time_source: Some(match row.vendor_us {
+            Some(_) => TimeSource::Vendor,
+            None => TimeSource::Broker,
+        }),
+        ingest_time_us: Some(now_us),
+        is_final: row.status == 4,
+        period_us: [None; 2],
+        invoice_id: None,
+        sku: None,
+        channel: Channel::Sms,
+        country: None,
+        carrier: ["o2", "ee"].get(usize::from(row.carrier)).copied(),
+        traffic_class: TrafficClass::Unknown,
+        payload_sha256: &[0; 32],
+        input: 0,
+        offset: 0,
+        element: 0,
+    })
+}
+
+fn batch(rows: &[Row], now_us: i64) -> Read {
+    let mut lines = ChargeBatchBuilder::default();
+    rows.iter().filter_map(|row| line(row, now_us)).for_each(|line| lines.push(&line));
     let mut builder = EventBatchBuilder::default();
     for (at, row) in rows.iter().enumerate() {
         let status = Status::from_index(row.status).unwrap();
@@ -161,7 +215,14 @@ fn batch(rows: &[Row], now_us: i64) -> RecordBatch {
     let signatures = model::record::SignatureRule::default();
     let input =
         model::record::Input { topic, partition: 0, source: None, account: None, signatures };
-    builder.finish(&[input]).unwrap()
+    let inputs = [input];
+    let events = builder.finish(&inputs).unwrap();
+    Read { events, lines: lines.finish(&inputs).unwrap() }
+}
+
+/// All rows of a batch.
+fn all(batch: &RecordBatch) -> Vec<u32> {
+    (0..u32::try_from(batch.num_rows()).unwrap()).collect()
 }
 
 /// Rows of a batch as text, sorted: their order and the order of dictionaries do not matter.
@@ -182,21 +243,24 @@ fn shown(batch: &RecordBatch) -> Vec<String> {
     lines
 }
 
-/// What an epoch decided and gave.
-type Given = (Vec<Decision>, Vec<Vec<String>>);
+/// What an epoch decided, on events and on lines, and gave.
+type Given = ([Vec<Decision>; 2], Vec<Vec<String>>);
 
 fn one_epoch(
     tracker: &mut Tracker,
     number: u64,
-    rows: &RecordBatch,
+    rows: &Read,
     decided_by_us: Option<i64>,
     watermark_us: Option<i64>,
 ) -> Given {
-    let all: Vec<u32> = (0..u32::try_from(rows.num_rows()).unwrap()).collect();
-    let decisions = tracker.decide(rows, &all, decided_by_us).unwrap();
+    let Read { events, lines } = rows;
+    let on_events = tracker.decide(events, &all(events), decided_by_us).unwrap();
+    let open = (number, decided_by_us);
+    let on_lines = tracker.decide_lines(lines, &all(lines), open).unwrap();
     let output = tracker.close_epoch(number, watermark_us, START_US).unwrap();
-    let tables = [output.slo_panes, output.cost_panes, output.messages, output.charges];
-    (decisions, tables.iter().map(shown).collect())
+    let mut tables = vec![output.slo_panes, output.cost_panes, output.messages];
+    tables.extend(output.charges);
+    ([on_events, on_lines], tables.iter().map(shown).collect())
 }
 
 /// A slice as the newest manifest has it.
@@ -208,7 +272,7 @@ struct Taken {
 
 /// An epoch that was closed and is not committed.
 struct Draft {
-    stored: RecordBatch,
+    stored: Read,
     duplicates: Vec<Id16>,
     flushed: Vec<(Arc<Flush>, Encoded, PathBuf)>,
     unchanged: Vec<u8>,
@@ -221,7 +285,7 @@ struct Job<'a> {
     tracker: Tracker,
     /// Watermark after each epoch.
     marks: &'a [i64],
-    committed: Vec<(RecordBatch, Vec<Id16>)>,
+    committed: Vec<(Read, Vec<Id16>)>,
     taken: BTreeMap<u8, Taken>,
     drafts: Vec<Draft>,
     n_files: usize,
@@ -240,7 +304,7 @@ impl Job<'_> {
         self.marks.get(n_epochs.checked_sub(1)?).copied()
     }
 
-    fn run(&mut self, rows: &RecordBatch, flush: u8) -> Given {
+    fn run(&mut self, rows: &Read, flush: u8) -> Given {
         let epoch = self.closed();
         let (before, mark) = (self.mark(epoch), self.mark(epoch + 1));
         let given = one_epoch(&mut self.tracker, epoch as u64, rows, before, mark);
@@ -296,15 +360,31 @@ impl Job<'_> {
             let behind = |slice: u8| epoch_of(slice) <= epoch;
             let (stored, duplicates) = &self.committed[epoch];
             let (before, mark) = (self.mark(epoch), self.mark(epoch + 1));
-            self.tracker.replay(stored, behind, before).unwrap();
+            self.tracker.replay(&stored.events, behind, before).unwrap();
+            let closed = (epoch as u64, before);
+            self.tracker.replay_lines(&stored.lines, behind, closed).unwrap();
             self.tracker.replay_duplicates(duplicates.iter().copied(), behind).unwrap();
             self.tracker.replay_close(behind, mark).unwrap();
         }
     }
 }
 
-/// Rows as they are stored, and the keys of the duplicates.
-fn stored(rows: &RecordBatch, decisions: &[Decision]) -> (RecordBatch, Vec<Id16>) {
+/// Rows as they are stored, and the keys of the duplicate events.
+fn stored(rows: &Read, [on_events, on_lines]: &[Vec<Decision>; 2]) -> (Read, Vec<Id16>) {
+    let (keep, lines) = dispositions(on_lines);
+    let lines_kept = filter_record_batch(&rows.lines, &keep).unwrap();
+    let lines = charge::with_stored_columns(&lines_kept, &lines, (0, START_US)).unwrap();
+    let (keep, events) = dispositions(on_events);
+    let keys = rows.events.column_by_name("message_key").unwrap().as_fixed_size_binary();
+    let duplicates = (0..on_events.len()).filter(|row| !keep.value(*row));
+    let duplicates = duplicates.filter_map(|row| Id16::from_slice(keys.value(row))).collect();
+    let kept = filter_record_batch(&rows.events, &keep).unwrap();
+    let events = with_stored_columns(&kept, &events, 0).unwrap();
+    (Read { events, lines }, duplicates)
+}
+
+/// Which rows are stored, and how.
+fn dispositions(decisions: &[Decision]) -> (BooleanArray, Vec<Disposition>) {
     let is_stored = |decision: &Decision| *decision != Decision::Duplicate;
     let keep: BooleanArray = decisions.iter().map(|one| Some(is_stored(one))).collect();
     let dispositions: Vec<Disposition> = decisions
@@ -316,13 +396,7 @@ fn stored(rows: &RecordBatch, decisions: &[Decision]) -> (RecordBatch, Vec<Id16>
             _ => Disposition::Accepted,
         })
         .collect();
-    let keys = rows.column_by_name("message_key").unwrap().as_fixed_size_binary();
-    let duplicates = (0..decisions.len())
-        .filter(|row| !is_stored(&decisions[*row]))
-        .filter_map(|row| Id16::from_slice(keys.value(row)))
-        .collect();
-    let kept = filter_record_batch(rows, &keep).unwrap();
-    (with_stored_columns(&kept, &dispositions, 0).unwrap(), duplicates)
+    (keep, dispositions)
 }
 
 /// Runs epochs both ways and compares each of them. Gives how many messages left memory.
@@ -484,12 +558,11 @@ fn any_damaged_byte_of_a_run_is_told_with_its_file() {
     let (runs, marks) = written(&place.0, &epochs);
     let rows: Vec<Row> = epochs.iter().flat_map(|epoch| epoch.rows.clone()).collect();
     let rows = batch(&rows, marks[marks.len() - 1]);
-    let all: Vec<u32> = (0..u32::try_from(rows.num_rows()).unwrap()).collect();
     let open = |path: &PathBuf| (File::open(path).unwrap(), path.clone());
     let use_all = || -> Result<(), TrackError> {
         let mut tracker = Tracker::new(0..SLICES, 0);
         tracker.restore(0, runs.iter().map(open).collect(), None)?;
-        let decisions = tracker.decide(&rows, &all, None)?;
+        let decisions = tracker.decide(&rows.events, &all(&rows.events), None)?;
         assert!(decisions.iter().all(|decision| *decision == Decision::Duplicate));
         Ok(())
     };

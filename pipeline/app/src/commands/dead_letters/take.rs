@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{BooleanArray, RecordBatch};
+use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
 use arrow_select::filter::filter_record_batch;
 use normalize::Normalized;
 
@@ -77,25 +77,32 @@ pub(super) fn decide(then: &Then, now: &Normalized) -> Taken {
 
 /// Only these elements of one record: rows and tally; what is dead of it stays with its letter.
 pub(super) fn restrict(now: Normalized, elements: &BTreeSet<u32>) -> Outcome<Normalized> {
-    let events = only(&now.events, elements)?;
+    let (events, charges) = (only(&now.events, elements)?, only(&now.charges, elements)?);
+    let told: BTreeSet<u32> = elements_of(&events)?.iter().flatten().collect();
+    let charged: BTreeSet<u32> = elements_of(&charges)?.iter().flatten().collect();
+    let n_charges = i64::try_from(charged.difference(&told).count()).unwrap_or(0);
     let mut tallies = now.tallies;
     for tally in &mut tallies {
         let n_events = i64::try_from(events.num_rows()).unwrap_or(0);
         tally.elements = i64::try_from(elements.len()).unwrap_or(0);
         tally.events = n_events;
         tally.dead = 0;
-        tally.ignored = tally.elements - n_events;
+        tally.charges = n_charges;
+        tally.ignored = tally.elements - n_events - n_charges;
     }
-    Ok(Normalized { events, dead: Vec::new(), dead_records: Vec::new(), tallies })
+    Ok(Normalized { events, charges, dead: Vec::new(), dead_records: Vec::new(), tallies })
 }
 
 fn only(rows: &RecordBatch, elements: &BTreeSet<u32>) -> Outcome<RecordBatch> {
+    let wanted: BooleanArray =
+        elements_of(rows)?.iter().map(|element| element.map(|at| elements.contains(&at))).collect();
+    Ok(filter_record_batch(rows, &wanted)?)
+}
+
+fn elements_of(rows: &RecordBatch) -> Outcome<&UInt32Array> {
     let column = rows.column_by_name("element");
     let column = column.and_then(|column| column.as_primitive_opt::<UInt32Type>());
-    let column = column.ok_or_else(|| Failure::protect("events have no column `element`"))?;
-    let wanted: BooleanArray =
-        column.iter().map(|element| element.map(|at| elements.contains(&at))).collect();
-    Ok(filter_record_batch(rows, &wanted)?)
+    column.ok_or_else(|| Failure::protect("rows have no column `element`"))
 }
 
 #[cfg(test)]

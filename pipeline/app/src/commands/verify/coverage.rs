@@ -38,6 +38,8 @@ pub(super) struct Coverage {
     slo_from_us: i64,
     /// Starts of windows.
     costs_from_us: i64,
+    /// Commits of bills that are no message's.
+    bills_from_us: i64,
     /// Stored rows are compared with the lines of the ledger of epochs after this one.
     rows_after: u64,
     /// The ledger has all lines of epochs after this one.
@@ -65,14 +67,22 @@ impl Coverage {
             dropped.map_or(0, |dropped| dropped.epoch.unwrap_or(u64::MAX))
         };
         let events_from_us = from("events", CLOCK_US)?;
-        let messages_from_us = events_from_us.max(from("messages", CLOCK_US + SKEW_US)?);
+        // Lines go by their commit, which is no earlier than their ingest time but for skewed
+        // clocks.
+        let lines_from_us = from("charge_lines", CLOCK_US + SKEW_US)?;
+        let told_from_us = events_from_us.max(lines_from_us);
+        let messages_from_us = told_from_us.max(from("messages", CLOCK_US + SKEW_US)?);
         let windows = |table| from(table, CLOCK_US + SKEW_US).map(|us| us.max(messages_from_us));
         let ledger_after = epoch("ledger");
         Ok(Self {
             messages_from_us,
             slo_from_us: windows("slo_windows")?,
             costs_from_us: windows("cost_windows")?,
-            rows_after: ledger_after.max(epoch("events")).max(epoch("dead_letters")),
+            bills_from_us: lines_from_us.max(from("charges", SKEW_US)?),
+            rows_after: ledger_after
+                .max(epoch("events"))
+                .max(epoch("charge_lines"))
+                .max(epoch("dead_letters")),
             ledger_after,
             replays_after: ledger_after.max(epoch("dead_replays")),
             is_partial: events_from_us > i64::MIN,
@@ -111,6 +121,7 @@ impl Coverage {
             ("messages_from", time(self.messages_from_us)),
             ("slo_from", time(self.slo_from_us)),
             ("costs_from", time(self.costs_from_us)),
+            ("bills_from", time(self.bills_from_us)),
             ("rows_after", number(self.rows_after)),
             ("ledger_after", number(self.ledger_after)),
             ("replays_after", number(self.replays_after)),

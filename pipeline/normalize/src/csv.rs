@@ -1,32 +1,72 @@
-//! Tables of comma-separated values (RFC 4180): quoted fields may hold commas, line ends and
-//! doubled quotes. Empty lines are none.
+//! Tables of values with a comma (RFC 4180) or a tab between: quoted fields may hold separators,
+//! line ends and doubled quotes. Empty lines are none.
 
 use std::borrow::Cow;
 
 use crate::json::Syntax;
 
-/// A column without which a report's row is none.
-const ID_COLUMN: &str = "message_id";
 /// Fields that a row is read for: reports have about forty columns. Of commas alone a row would
 /// take twenty times its bytes.
 const FIELDS_MAX: usize = 256;
 
-/// Whether a text's first line names the columns of a report.
-pub(super) fn is_table(text: &str) -> bool {
+/// Separators.
+pub(crate) const COMMA: u8 = b',';
+pub(crate) const TAB: u8 = b'\t';
+
+/// Whether a text's first line names the columns of a table with this one among them.
+pub(crate) fn is_table(text: &str, separator: u8, column: &str) -> bool {
     let line = text.lines().next().unwrap_or("");
-    line.split(',').any(|name| name.trim().trim_matches('"') == ID_COLUMN)
+    line.split(char::from(separator)).any(|name| name.trim().trim_matches('"') == column)
+}
+
+/// Reads a table whose first row names the columns: `row` gets names and values. Nothing is handed
+/// on before the table was read to its end; a row with fewer or more fields than names is none.
+pub(crate) fn each_row(
+    text: &str,
+    separator: u8,
+    mut row: impl FnMut(usize, Option<Row<'_, '_>>),
+) -> Result<usize, Syntax> {
+    // Once to see that it can be read, then row by row: a table may be large.
+    let mut table = Table::new(text, separator);
+    let mut values = Vec::new();
+    while table.row(&mut values)? {}
+    let mut table = Table::new(text, separator);
+    let mut names = Vec::new();
+    table.row(&mut names)?;
+    let mut at = 0;
+    while table.row(&mut values)? {
+        let whole = values.len() == names.len();
+        row(at, whole.then_some(Row { names: &names, values: &mut values }));
+        at += 1;
+    }
+    Ok(at)
+}
+
+/// A row and the names of its columns.
+#[derive(Debug)]
+pub(crate) struct Row<'r, 'a> {
+    names: &'r [Cow<'a, str>],
+    values: &'r mut Vec<Cow<'a, str>>,
+}
+
+impl<'a> Row<'_, 'a> {
+    /// Names and values; the values are given away.
+    pub(crate) fn fields(&mut self) -> impl Iterator<Item = (&str, Cow<'a, str>)> {
+        self.names.iter().map(AsRef::as_ref).zip(self.values.drain(..))
+    }
 }
 
 /// A table that is read row by row.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
+struct Table<'a> {
     text: &'a str,
+    separator: u8,
     at: usize,
 }
 
 impl<'a> Table<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    const fn new(text: &'a str, separator: u8) -> Self {
+        Self { text, separator, at: 0 }
     }
 
     fn byte(&self) -> u8 {
@@ -34,7 +74,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reads the next row's fields; false at the end.
-    pub(super) fn row(&mut self, fields: &mut Vec<Cow<'a, str>>) -> Result<bool, Syntax> {
+    fn row(&mut self, fields: &mut Vec<Cow<'a, str>>) -> Result<bool, Syntax> {
         fields.clear();
         while matches!(self.byte(), b'\n' | b'\r') {
             self.at += 1;
@@ -48,7 +88,7 @@ impl<'a> Table<'a> {
             }
             fields.push(if self.byte() == b'"' { self.quoted()? } else { self.plain() });
             match self.byte() {
-                b',' => self.at += 1,
+                found if found == self.separator && self.at < self.text.len() => self.at += 1,
                 b'\n' | b'\r' => return Ok(true),
                 _ if self.at >= self.text.len() => return Ok(true),
                 _ => return Err(Syntax { at: self.at }),
@@ -58,7 +98,8 @@ impl<'a> Table<'a> {
 
     fn plain(&mut self) -> Cow<'a, str> {
         let rest = self.text.get(self.at..).unwrap_or("");
-        let length = memchr::memchr3(b',', b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+        let length =
+            memchr::memchr3(self.separator, b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
         self.at += length;
         Cow::Borrowed(rest.get(..length).unwrap_or(""))
     }
@@ -88,7 +129,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<Vec<String>>, Syntax> {
-        let mut table = Table::new(text);
+        let mut table = Table::new(text, COMMA);
         let (mut rows, mut row) = (Vec::new(), Vec::new());
         while table.row(&mut row)? {
             rows.push(row.iter().map(|field| field.to_string()).collect());
@@ -102,6 +143,24 @@ mod tests {
         let expected = vec![vec!["a", "b"], vec!["x, \"y\"\nz", ""], vec!["", "2"]];
         assert_eq!(rows(text).unwrap(), expected);
         assert_eq!(rows("").unwrap(), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn rows_have_the_names_of_the_first_or_are_none() {
+        let mut seen = Vec::new();
+        let rows = each_row("a\tb\n1\t2\n3\n\"4\t4\"\t5\n", TAB, |at, row| {
+            let fields = row.map(|mut row| {
+                row.fields().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+            });
+            seen.push((at, fields));
+        });
+        assert_eq!(rows, Ok(3));
+        let fields = |a: &str, b: &str| Some(vec![format!("a={a}"), format!("b={b}")]);
+        assert_eq!(seen, [(0, fields("1", "2")), (1, None), (2, fields("4\t4", "5"))]);
+        assert_eq!(
+            each_row("a,b\n1,\"2", COMMA, |_, _| panic!("handed on")),
+            Err(Syntax { at: 6 })
+        );
     }
 
     #[test]
@@ -119,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_table_is_known_by_its_id_column() {
-        assert!(is_table("\"account_id\",\"message_id\"\n\"a\",\"b\""));
-        assert!(!is_table("messageId=1&to=a,message_ids"));
+        assert!(is_table("\"account_id\",\"message_id\"\n\"a\",\"b\"", COMMA, "message_id"));
+        assert!(!is_table("messageId=1&to=a,message_ids", COMMA, "message_id"));
+        assert!(is_table("agent_id\tbilling_event_id\n", TAB, "billing_event_id"));
     }
 }

@@ -1,0 +1,268 @@
+//! A line of a bill as a borrowed row and as a growing columnar batch, beside the events.
+//!
+//! `charge_lines` holds what vendors said, `charges` what stands of it: see `schemas/charges.toml`.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
+};
+use arrow_schema::ArrowError;
+
+use crate::event::{Texts, Words, append_id, positions, schema_without_stored};
+use crate::keys::{HashKey, Id16};
+use crate::record::Input;
+use crate::schema;
+use crate::vocabulary::{
+    Basis, Channel, ChargeKind, Disposition, Grain, Source, TimeSource, TrafficClass,
+};
+
+/// One line. Text borrows from the payload or from the adapter's scratch. See
+/// `schemas/charge_lines.toml` for the meaning of every field.
+#[derive(Debug, Clone)]
+pub struct ChargeLine<'a> {
+    /// What the line says.
+    pub line_id: Id16,
+    /// Row of `charges`.
+    pub charge_id: Id16,
+    /// What it is about.
+    pub grain: Grain,
+    /// Vendor.
+    pub source: Source,
+    /// Vendor account.
+    pub account: Option<&'a str>,
+    /// Message, where it is of one.
+    pub message_key: Option<Id16>,
+    /// Its id.
+    pub message_id: Option<&'a str>,
+    /// Kind.
+    pub kind: ChargeKind,
+    /// Basis.
+    pub basis: Basis,
+    /// Units, nano.
+    pub quantity: Option<i128>,
+    /// Unit.
+    pub unit: Option<&'a str>,
+    /// Price of a unit, nano.
+    pub unit_price: Option<i128>,
+    /// Cost, nano.
+    pub amount: Option<i128>,
+    /// Currency.
+    pub currency: Option<&'a str>,
+    /// As of when, microseconds.
+    pub event_time_us: Option<i64>,
+    /// Whose clock that is.
+    pub event_time_source: Option<TimeSource>,
+    /// Ingest time, microseconds.
+    pub ingest_time_us: Option<i64>,
+    /// The figure is final.
+    pub is_final: bool,
+    /// Period, its end exclusive.
+    pub period_us: [Option<i64>; 2],
+    /// Invoice.
+    pub invoice_id: Option<&'a str>,
+    /// Price list entry.
+    pub sku: Option<&'a str>,
+    /// Channel.
+    pub channel: Channel,
+    /// ISO country.
+    pub country: Option<&'a str>,
+    /// Carrier.
+    pub carrier: Option<&'a str>,
+    /// Traffic class.
+    pub traffic_class: TrafficClass,
+    /// Hash of the record.
+    pub payload_sha256: &'a [u8; 32],
+    /// Input the record came from.
+    pub input: u32,
+    /// Offset of the record.
+    pub offset: i64,
+    /// Leaf element.
+    pub element: u32,
+}
+
+/// Id of the row of `charges` for a message and kind. Not secret: the message key in it already is
+/// a keyed hash.
+#[must_use]
+pub fn charge_id(message_key: Id16, kind: ChargeKind) -> Id16 {
+    // What a vendor says of a message is one row, whatever its basis.
+    let parts = [&message_key.0, kind.as_str().as_bytes(), Basis::Vendor.as_str().as_bytes()];
+    HashKey::new([0; 16]).hash(&parts)
+}
+
+/// Growing columns of lines. Lines are few beside events.
+#[derive(Debug)]
+pub struct ChargeBatchBuilder {
+    /// line, charge, message.
+    ids: [FixedSizeBinaryBuilder; 3],
+    grain: Words,
+    source: Words,
+    account: Texts,
+    message_id: StringBuilder,
+    kind: Words,
+    basis: Words,
+    /// quantity, unit price, amount.
+    numbers: [Vec<Option<i128>>; 3],
+    unit: Texts,
+    currency: Texts,
+    /// event, ingest, start and end of the period.
+    times: [Vec<Option<i64>>; 4],
+    event_time_source: Words,
+    is_final: Vec<bool>,
+    /// invoice, sku.
+    texts: [StringBuilder; 2],
+    channel: Words,
+    country: Texts,
+    carrier: Texts,
+    traffic_class: Words,
+    payload_sha256: FixedSizeBinaryBuilder,
+    input: Vec<u32>,
+    offset: Vec<i64>,
+    element: Vec<u32>,
+}
+
+impl Default for ChargeBatchBuilder {
+    fn default() -> Self {
+        Self {
+            ids: std::array::from_fn(|_| FixedSizeBinaryBuilder::new(16)),
+            grain: Words::new(Grain::WORDS),
+            source: Words::new(Source::WORDS),
+            account: Texts::default(),
+            message_id: StringBuilder::new(),
+            kind: Words::new(ChargeKind::WORDS),
+            basis: Words::new(Basis::WORDS),
+            numbers: Default::default(),
+            unit: Texts::default(),
+            currency: Texts::default(),
+            times: Default::default(),
+            event_time_source: Words::new(TimeSource::WORDS),
+            is_final: Vec::new(),
+            texts: Default::default(),
+            channel: Words::new(Channel::WORDS),
+            country: Texts::default(),
+            carrier: Texts::default(),
+            traffic_class: Words::new(TrafficClass::WORDS),
+            payload_sha256: FixedSizeBinaryBuilder::new(32),
+            input: Vec::new(),
+            offset: Vec::new(),
+            element: Vec::new(),
+        }
+    }
+}
+
+impl ChargeBatchBuilder {
+    /// Appends a line.
+    pub fn push(&mut self, line: &ChargeLine<'_>) {
+        let [id, charge, message] = &mut self.ids;
+        append_id(id, Some(line.line_id));
+        append_id(charge, Some(line.charge_id));
+        append_id(message, line.message_key);
+        self.grain.push(Some(line.grain.index()));
+        self.source.push(Some(line.source.index()));
+        self.account.push(line.account);
+        self.message_id.append_option(line.message_id);
+        self.kind.push(Some(line.kind.index()));
+        self.basis.push(Some(line.basis.index()));
+        let numbers = [line.quantity, line.unit_price, line.amount];
+        self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+        self.unit.push(line.unit);
+        self.currency.push(line.currency);
+        let [start, end] = line.period_us;
+        let times = [line.event_time_us, line.ingest_time_us, start, end];
+        self.times.iter_mut().zip(times).for_each(|(column, time)| column.push(time));
+        self.event_time_source.push(line.event_time_source.map(TimeSource::index));
+        self.is_final.push(line.is_final);
+        self.texts[0].append_option(line.invoice_id);
+        self.texts[1].append_option(line.sku);
+        self.channel.push(Some(line.channel.index()));
+        self.country.push(line.country);
+        self.carrier.push(line.carrier);
+        self.traffic_class.push(Some(line.traffic_class.index()));
+        drop(self.payload_sha256.append_value(line.payload_sha256));
+        self.input.push(line.input);
+        self.offset.push(line.offset);
+        self.element.push(line.element);
+    }
+
+    /// The lines as a batch of the `charge_lines` table without its stored-only columns: those are
+    /// added by [`with_stored_columns`]. Leaves the builder empty.
+    ///
+    /// # Errors
+    /// Where a column has another length than the rest: a mistake in this file.
+    pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
+        let times = |values: &mut Vec<Option<i64>>| -> ArrayRef {
+            let array = TimestampMicrosecondArray::from(std::mem::take(values));
+            Arc::new(array.with_timezone("UTC"))
+        };
+        let decimal = |values: &mut Vec<Option<i128>>, digits| -> Result<ArrayRef, ArrowError> {
+            let array = Decimal128Array::from(std::mem::take(values));
+            Ok(Arc::new(array.with_precision_and_scale(digits, 9)?))
+        };
+        let (topic, partition) = positions(inputs, &std::mem::take(&mut self.input))?;
+        let [line, charge, message] = &mut self.ids;
+        let [quantity, unit_price, amount] = &mut self.numbers;
+        let [event, ingest, start, end] = &mut self.times;
+        let [invoice, sku] = &mut self.texts;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(line.finish()),
+            Arc::new(charge.finish()),
+            self.grain.finish()?,
+            self.source.finish()?,
+            self.account.finish(),
+            Arc::new(message.finish()),
+            Arc::new(self.message_id.finish()),
+            self.kind.finish()?,
+            self.basis.finish()?,
+            decimal(quantity, 38)?,
+            self.unit.finish(),
+            decimal(unit_price, 18)?,
+            decimal(amount, 38)?,
+            self.currency.finish(),
+            times(event),
+            self.event_time_source.finish()?,
+            times(ingest),
+            Arc::new(BooleanArray::from(std::mem::take(&mut self.is_final))),
+            times(start),
+            times(end),
+            Arc::new(invoice.finish()),
+            Arc::new(sku.finish()),
+            self.channel.finish()?,
+            self.country.finish(),
+            self.carrier.finish(),
+            self.traffic_class.finish()?,
+            Arc::new(self.payload_sha256.finish()),
+            topic,
+            partition,
+            Arc::new(Int64Array::from(std::mem::take(&mut self.offset))),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.element))),
+        ];
+        RecordBatch::try_new(Arc::clone(&LINE_SCHEMA), columns)
+    }
+}
+
+/// Schema of what `normalize` gives: `charge_lines` without its stored-only columns.
+pub static LINE_SCHEMA: LazyLock<arrow_schema::SchemaRef> =
+    LazyLock::new(|| schema_without_stored(&schema::CHARGE_LINES));
+
+/// Adds `disposition`, `epoch` and `committed_at`; the last is stamped when the epoch closes.
+///
+/// # Errors
+/// Where there are not as many dispositions as lines.
+pub fn with_stored_columns(
+    batch: &RecordBatch,
+    dispositions: &[Disposition],
+    (epoch, committed_at_us): (u64, i64),
+) -> Result<RecordBatch, ArrowError> {
+    let key = |disposition: &Disposition| Some(i32::from(disposition.index()));
+    let keys: Int32Array = dispositions.iter().map(key).collect();
+    let words = StringArray::from(Disposition::WORDS.to_vec());
+    let rows = batch.num_rows();
+    let committed_at = TimestampMicrosecondArray::from(vec![committed_at_us; rows]);
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(DictionaryArray::try_new(keys, Arc::new(words))?));
+    columns.push(Arc::new(UInt64Array::from(vec![epoch; rows])));
+    columns.push(Arc::new(committed_at.with_timezone("UTC")));
+    RecordBatch::try_new(schema::CHARGE_LINES.arrow(), columns)
+}

@@ -1,0 +1,114 @@
+//! SNS's daily usage report: CSV, mostly gzipped, a row a part of a message that was published.
+//! <https://docs.aws.amazon.com/sns/latest/dg/sms_stats_usage.html>
+//!
+//! A row is a charge of its message. Traps: the price is a part's and each part has a row, so the
+//! message costs it times `TotalParts`, however many rows came; numbers have no `+`; the only time
+//! is the publication's, so what `DeliveryStatus` says has no time of its own and outcomes are left
+//! to the logs; a report in several files repeats its heading, and a file that is loaded line by
+//! line has it as a record of its own.
+
+use model::money::ONE;
+use model::time::parse_rfc3339;
+use model::vocabulary::{Channel, ChargeKind, DeadReason, TrafficClass};
+
+use crate::charge::{ChargeDraft, Figures, Subject};
+use crate::csv;
+use crate::draft::{Dead, Place};
+use crate::emit::Emitter;
+use crate::json::Scalar;
+
+/// Columns, in their order.
+const HEADING: &str = "PublishTimeUTC,MessageId,DestinationPhoneNumber,MessageType,DeliveryStatus,\
+                       PriceInUSD,PartNumber,TotalParts";
+const COLUMNS: usize = 8;
+
+#[derive(Debug, Default)]
+struct Row<'a> {
+    time: Scalar<'a>,
+    id: Scalar<'a>,
+    to: Scalar<'a>,
+    kind: Scalar<'a>,
+    price: Scalar<'a>,
+    part: Scalar<'a>,
+    parts: Scalar<'a>,
+}
+
+/// Whether a text begins with the heading.
+pub(super) fn is_report(text: &str) -> bool {
+    csv::is_table(text.trim_ascii_start(), csv::COMMA, "PublishTimeUTC")
+}
+
+/// A row without its heading: files are loaded line by line.
+pub(super) fn is_row(text: &str) -> bool {
+    let mut fields = text.trim().split(',');
+    let is_timed = fields.next().is_some_and(|field| parse_rfc3339(field).is_some());
+    is_timed && fields.count() == COLUMNS - 1
+}
+
+/// Reads such a row.
+pub(super) fn read_row(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    rows(&format!("{HEADING}\n{text}"), false, out).map(drop)
+}
+
+/// Reads a report.
+pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    if rows(text, true, out)? == 0 {
+        out.ignored("heading");
+    }
+    Ok(())
+}
+
+fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Dead> {
+    let rows = csv::each_row(text, csv::COMMA, |at, row| {
+        let place = Place { parent: "", at: is_listed.then_some(at) };
+        let Some(mut fields) = row else {
+            return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+        };
+        let mut row = Row::default();
+        for (name, value) in fields.fields() {
+            let slot = match name {
+                "PublishTimeUTC" => &mut row.time,
+                "MessageId" => &mut row.id,
+                "DestinationPhoneNumber" => &mut row.to,
+                "MessageType" => &mut row.kind,
+                "PriceInUSD" => &mut row.price,
+                "PartNumber" => &mut row.part,
+                "TotalParts" => &mut row.parts,
+                _ => {
+                    if at == 0 {
+                        out.drift.other("", name);
+                    }
+                    continue;
+                }
+            };
+            *slot = Scalar::Text(value);
+        }
+        emit(&row, place, out);
+    })?;
+    Ok(rows)
+}
+
+fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    let Some(id) = row.id.text() else {
+        return out.dead_at(DeadReason::MissingId, format!("{place}/MessageId"));
+    };
+    let parts = out.segments(&row.parts).unwrap_or(1);
+    let figures = Figures {
+        quantity: Some(i128::from(parts) * ONE),
+        unit_price: out.price(&row.price).map(|price| price.0),
+        amount: None,
+    };
+    let subject = Subject::Message { id, key_part: "" };
+    let mut charge = ChargeDraft::new(subject, ChargeKind::Segment, figures);
+    charge.part = out.text(&row.part).unwrap_or("");
+    charge.time_us = out.time(&row.time, parse_rfc3339);
+    charge.currency = Some("USD");
+    charge.channel = Channel::Sms;
+    charge.traffic_class = match out.text(&row.kind) {
+        Some("Transactional") => TrafficClass::Transactional,
+        Some("Promotional") => TrafficClass::Marketing,
+        _ => TrafficClass::Unknown,
+    };
+    charge.recipient = out.text(&row.to);
+    out.charge(&charge);
+}

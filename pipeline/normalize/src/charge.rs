@@ -1,0 +1,394 @@
+//! What an adapter says of one charge, and from there to a line of `charge_lines`.
+//!
+//! ```text
+//! Message  keyed by the message of the same id     a carrier's fee, a billing event
+//! Item     keyed by what identifies it             a number's rent, a bill of no message
+//! Period   the same; a total over messages         usage records: added to nothing
+//! ```
+//! Figures are read from digits and keep the vendor's sign; what is missing of quantity, price and
+//! amount is made of the others where that is exact.
+
+use model::charge::{ChargeLine, charge_id};
+use model::keys::Id16;
+use model::money::{self, MAX, ONE};
+use model::vocabulary::{Basis, Channel, ChargeKind, Grain, Source, TrafficClass};
+
+use crate::draft::Draft;
+use crate::emit::{Emitter, Recipient, replace, upper_case};
+use crate::json::Scalar;
+use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_text, private_wamid};
+
+/// Units of a message's charge that `track` counts.
+const MESSAGE_UNITS: std::ops::RangeInclusive<i128> = 1..=65_535;
+/// Unit of a charge whose vendor tells none.
+const NO_UNIT: &str = "charge";
+/// Longest unit word.
+const UNIT_BYTES_MAX: usize = 24;
+
+/// What a charge is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject<'a> {
+    /// The message of this id: the same id, `key_part` and `key_id` as its events have.
+    Message {
+        /// Vendor's message id.
+        id: &'a str,
+        /// As in [`Draft::key_part`].
+        key_part: &'a str,
+    },
+    /// What these parts identify within source and account.
+    Item(&'a [&'a [u8]]),
+    /// The same; a total over messages.
+    Period(&'a [&'a [u8]]),
+}
+
+/// Units, price of one, and cost, in nano.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) quantity: Option<i128>,
+    pub(crate) unit_price: Option<i128>,
+    pub(crate) amount: Option<i128>,
+}
+
+impl Figures {
+    /// One unit at this price.
+    pub(crate) const fn one(amount: Option<i128>) -> Self {
+        Self { quantity: Some(ONE), unit_price: None, amount }
+    }
+
+    /// Makes what is missing of the rest. The flag says that digits were lost.
+    fn completed(mut self) -> (Self, bool) {
+        let mut is_rounded = false;
+        if let (None, Some(price)) = (self.amount, self.unit_price)
+            && let Some((amount, rounded)) = money::product(self.quantity.unwrap_or(ONE), price)
+        {
+            (self.amount, is_rounded) = (Some(amount), rounded);
+        }
+        if let (None, Some(amount)) = (self.unit_price, self.amount) {
+            self.unit_price = exact_price(amount, self.quantity.unwrap_or(ONE));
+        }
+        (self, is_rounded)
+    }
+
+    /// As `track` counts a message's charge: whole units at one price.
+    fn of_message(self) -> Self {
+        let units = self.quantity.filter(|units| units % ONE == 0).map(|units| units / ONE);
+        let counts = units.is_some_and(|units| MESSAGE_UNITS.contains(&units));
+        let agrees = self.amount.is_none()
+            || self.quantity.zip(self.unit_price).and_then(|(q, p)| money::product(q, p))
+                == self.amount.map(|amount| (amount, false));
+        if counts && agrees {
+            return self;
+        }
+        let price = self.amount.filter(|amount| amount.abs() <= MAX);
+        Self { quantity: Some(ONE), unit_price: price, amount: price }
+    }
+}
+
+/// What a unit costs, where that is a price of nine decimals.
+fn exact_price(amount: i128, quantity: i128) -> Option<i128> {
+    let whole = amount.checked_mul(ONE)?;
+    let price = whole.checked_div(quantity)?;
+    (whole % quantity == 0 && price.abs() <= MAX).then_some(price)
+}
+
+/// One charge in the vendor's words. Text borrows from the payload.
+#[derive(Debug, Clone)]
+pub(crate) struct ChargeDraft<'a> {
+    pub(crate) subject: Subject<'a>,
+    pub(crate) kind: ChargeKind,
+    pub(crate) basis: Basis,
+    pub(crate) figures: Figures,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) currency: Option<&'a str>,
+    /// As of when the vendor says so.
+    pub(crate) time_us: Option<i64>,
+    /// That time's zone was assumed.
+    pub(crate) is_local_time: bool,
+    /// The vendor says that the figure is final.
+    pub(crate) is_final: bool,
+    /// Its end is exclusive.
+    pub(crate) period_us: [Option<i64>; 2],
+    pub(crate) invoice_id: Option<&'a str>,
+    pub(crate) sku: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
+    pub(crate) channel: Channel,
+    pub(crate) country: Option<&'a str>,
+    pub(crate) carrier: Option<&'a str>,
+    pub(crate) traffic_class: TrafficClass,
+    /// What tells two lines of one charge apart that say the same: the part of a message.
+    pub(crate) part: &'a str,
+    /// Whom it was for: searched for in every text, and shown in none.
+    pub(crate) recipient: Option<&'a str>,
+}
+
+impl<'a> ChargeDraft<'a> {
+    /// A charge of a vendor; the rest is unknown.
+    pub(crate) const fn new(subject: Subject<'a>, kind: ChargeKind, figures: Figures) -> Self {
+        Self {
+            subject,
+            kind,
+            basis: Basis::Vendor,
+            figures,
+            unit: None,
+            currency: None,
+            time_us: None,
+            is_local_time: false,
+            is_final: false,
+            period_us: [None; 2],
+            invoice_id: None,
+            sku: None,
+            account: None,
+            channel: Channel::Unknown,
+            country: None,
+            carrier: None,
+            traffic_class: TrafficClass::Unknown,
+            part: "",
+            recipient: None,
+        }
+    }
+
+    /// A charge of the message that an event is of, told beside it.
+    pub(crate) const fn beside(draft: &Draft<'a>, kind: ChargeKind, amount: Option<i128>) -> Self {
+        let subject = Subject::Message { id: draft.message_id, key_part: draft.key_part };
+        let mut charge = Self::new(subject, kind, Figures::one(amount));
+        charge.currency = draft.currency;
+        charge.time_us = draft.event_time_us;
+        charge.is_local_time = draft.is_local_time;
+        charge.account = draft.account;
+        charge.channel = draft.channel;
+        charge.country = draft.country;
+        charge.carrier = draft.carrier;
+        charge.traffic_class = draft.traffic_class;
+        charge.recipient = draft.recipient;
+        charge
+    }
+}
+
+/// A vendor's word for a unit, in lower case and singular: `messages` and `message part` are what
+/// `message` and `segment` are elsewhere.
+fn unit_word<'b>(word: &str, buffer: &'b mut [u8; UNIT_BYTES_MAX]) -> Option<&'b str> {
+    let word = word.trim();
+    let buffer = buffer.get_mut(..word.len()).filter(|buffer| !buffer.is_empty())?;
+    buffer.copy_from_slice(word.as_bytes());
+    buffer.make_ascii_lowercase();
+    let folded = std::str::from_utf8(buffer).ok()?;
+    Some(match folded {
+        "message part" | "message parts" | "part" | "parts" => "segment",
+        plural => plural.strip_suffix('s').unwrap_or(plural),
+    })
+}
+
+impl Emitter<'_> {
+    /// A charge without a delivery event: an element of its own.
+    pub(crate) fn charge(&mut self, draft: &ChargeDraft<'_>) {
+        let element = self.next_element();
+        self.tally.charges += 1;
+        self.push_charge(draft, element);
+    }
+
+    /// A charge of the element that was emitted last.
+    pub(crate) fn charge_too(&mut self, draft: &ChargeDraft<'_>) {
+        self.push_charge(draft, self.element.saturating_sub(1));
+    }
+
+    /// A sum or a quantity with its sign.
+    pub(crate) fn figure(&mut self, field: &Scalar<'_>) -> Option<i128> {
+        let text = self.text(field).map(str::trim).filter(|text| !text.is_empty())?;
+        let Some(parsed) = money::parse_sum(text) else {
+            self.counters.unreadable_fields += 1;
+            return None;
+        };
+        self.counters.rounded_prices += u64::from(parsed.rounded);
+        Some(parsed.nanos.0)
+    }
+
+    fn push_charge(&mut self, draft: &ChargeDraft<'_>, element: u32) {
+        let source = self.origin.source;
+        let recipient =
+            draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
+        let (figures, is_rounded) = draft.figures.completed();
+        self.counters.rounded_prices += u64::from(is_rounded);
+        let (message_key, grain, id) = self.charge_subject(draft);
+        let figures = if grain == Grain::Message { figures.of_message() } else { figures };
+        let (mut upper, mut iso, mut unit) = ([0; 3], [0; 2], [0; UNIT_BYTES_MAX]);
+        let number = recipient.as_ref().and_then(Recipient::number);
+        let country = draft.country.and_then(|country| upper_case(country, &mut iso));
+        let country = country.or_else(|| number.and_then(crate::phone::Number::region));
+        let carriers = &self.regional.carriers;
+        let carrier = draft.carrier.and_then(|name| carriers.canonical(name, country));
+        let account = draft.account.or(self.origin.account);
+        // Identities hold times as the vendor writes them, whatever zone is configured.
+        let zone = self.regional.zones.of(source, account).filter(|_| draft.is_local_time);
+        let instant = |local_us| zone.map_or(local_us, |zone| zone.instant(local_us));
+        let told = (draft.time_us.map(instant), draft.is_local_time, None);
+        let (event_time_us, event_time_source) = self.told_time(told);
+        let mut line = ChargeLine {
+            line_id: Id16::default(),
+            charge_id: id,
+            grain,
+            source,
+            account,
+            message_key,
+            message_id: match draft.subject {
+                Subject::Message { id, .. } => Some(id),
+                _ => None,
+            },
+            kind: draft.kind,
+            basis: draft.basis,
+            quantity: figures.quantity,
+            unit: self.unit(draft, &mut unit),
+            unit_price: figures.unit_price,
+            amount: figures.amount,
+            currency: draft.currency.and_then(|currency| upper_case(currency, &mut upper)),
+            event_time_us,
+            event_time_source,
+            ingest_time_us: self.origin.ingest_time_us,
+            is_final: draft.is_final,
+            period_us: draft.period_us.map(|time| time.map(instant)),
+            invoice_id: draft.invoice_id,
+            sku: draft.sku,
+            channel: draft.channel,
+            country,
+            carrier,
+            traffic_class: draft.traffic_class,
+            payload_sha256: self.origin.payload_sha256,
+            input: self.origin.input,
+            offset: self.origin.offset,
+            element,
+        };
+        line.line_id = self.line_id(draft, &line);
+        let mut hashed_id = [0; WAMID_HASH_BYTES];
+        if let Some(id) = line.message_id
+            && (source == Source::Whatsapp || is_whatsapp_text(id, line.channel))
+        {
+            line.message_id = Some(private_wamid(id, self.keyring, &mut hashed_id));
+        }
+        self.push_line(&line, recipient.as_ref());
+    }
+
+    fn unit<'b>(
+        &self,
+        draft: &ChargeDraft<'_>,
+        buffer: &'b mut [u8; UNIT_BYTES_MAX],
+    ) -> Option<&'b str> {
+        let told = draft.unit.and_then(|word| unit_word(word, buffer));
+        Some(told.unwrap_or(match draft.kind {
+            ChargeKind::Message | ChargeKind::CarrierFee | ChargeKind::FailedMessageFee => {
+                ChargeKind::Message.as_str()
+            }
+            ChargeKind::Segment => ChargeKind::Segment.as_str(),
+            ChargeKind::Conversation => ChargeKind::Conversation.as_str(),
+            _ => NO_UNIT,
+        }))
+    }
+
+    /// Its message, what it is about, and the row of `charges` that it speaks of.
+    fn charge_subject(&self, draft: &ChargeDraft<'_>) -> (Option<Id16>, Grain, Id16) {
+        let (grain, parts) = match draft.subject {
+            Subject::Message { id, key_part } => {
+                let key = self.key_of(id, key_part);
+                return (Some(key), Grain::Message, charge_id(key, draft.kind));
+            }
+            Subject::Item(parts) => (Grain::Item, parts),
+            Subject::Period(parts) => (Grain::Period, parts),
+        };
+        let account = draft.account.or(self.origin.account).unwrap_or("");
+        let head: [&[u8]; 5] = [
+            self.origin.source.as_str().as_bytes(),
+            b"charge",
+            account.as_bytes(),
+            grain.as_str().as_bytes(),
+            draft.kind.as_str().as_bytes(),
+        ];
+        let all: Vec<&[u8]> = head.into_iter().chain(parts.iter().copied()).collect();
+        (None, grain, self.keyring.message.hash(&all))
+    }
+
+    /// What the line says, as of when by the vendor's own clock; receive times do not enter.
+    fn line_id(&self, draft: &ChargeDraft<'_>, line: &ChargeLine<'_>) -> Id16 {
+        let time = draft.time_us.unwrap_or(i64::MIN).to_be_bytes();
+        let figure = |value: Option<i128>| value.unwrap_or(i128::MIN).to_be_bytes();
+        let figures = [line.quantity, line.unit_price, line.amount].map(figure);
+        let parts: [&[u8]; 12] = [
+            self.origin.source.as_str().as_bytes(),
+            b"line",
+            &line.charge_id.0,
+            &time,
+            &[u8::from(line.is_final), line.basis.index()],
+            &figures[0],
+            &figures[1],
+            &figures[2],
+            line.currency.unwrap_or("").as_bytes(),
+            line.invoice_id.unwrap_or("").as_bytes(),
+            line.sku.unwrap_or("").as_bytes(),
+            draft.part.as_bytes(),
+        ];
+        self.keyring.message.hash(&parts)
+    }
+
+    /// Pushes a line with the token in every text that holds the recipient.
+    fn push_line(&mut self, line: &ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
+        let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
+        let Some((needle, token)) = needle else { return self.charges.push(line) };
+        let token = token.hex();
+        let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
+        let clean = texts.map(|text| text.map(|text| replace(text, needle, &token)));
+        let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
+        self.counters.scrubbed_texts += changed.count() as u64;
+        let [message_id, account, invoice_id, sku, carrier] = &clean;
+        self.charges.push(&ChargeLine {
+            message_id: message_id.as_deref(),
+            account: account.as_deref(),
+            invoice_id: invoice_id.as_deref(),
+            sku: sku.as_deref(),
+            carrier: carrier.as_deref(),
+            ..line.clone()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_of_the_figures_is_made_of_the_rest() {
+        let of = |quantity, unit_price, amount| Figures { quantity, unit_price, amount };
+        let whole = of(Some(1_500 * ONE), Some(7_500_000), Some(11_250_000_000));
+        assert_eq!(of(whole.quantity, whole.unit_price, None).completed(), (whole, false));
+        assert_eq!(of(whole.quantity, None, whole.amount).completed(), (whole, false));
+        let third = of(Some(3 * ONE), None, Some(ONE));
+        assert_eq!(third.completed().0.unit_price, None, "a third has no nine decimals");
+        let told = of(Some(450 * ONE), Some(8_900_000), Some(4_010_000_000));
+        assert_eq!(told.completed(), (told, false), "the vendor's total stands, rounded or not");
+        assert_eq!(of(Some(0), None, Some(0)).completed().0.unit_price, None);
+    }
+
+    #[test]
+    fn a_messages_units_are_whole_or_there_is_one() {
+        let of = |quantity, unit_price, amount| Figures { quantity, unit_price, amount };
+        let two = of(Some(2 * ONE), Some(5), Some(10));
+        assert_eq!(two.of_message(), two);
+        let half = of(Some(ONE / 2), Some(10), Some(5));
+        assert_eq!(half.of_message(), of(Some(ONE), Some(5), Some(5)));
+        let rounded = of(Some(3 * ONE), Some(5), Some(16));
+        assert_eq!(rounded.of_message(), of(Some(ONE), Some(16), Some(16)));
+        let untold = of(Some(ONE), None, None);
+        assert_eq!(untold.of_message(), untold);
+    }
+
+    #[test]
+    fn units_have_one_word_whatever_vendors_call_them() {
+        let unit = |word| unit_word(word, &mut [0; UNIT_BYTES_MAX]).map(str::to_owned);
+        for (word, expected) in [
+            ("message part", Some("segment")),
+            ("Segments", Some("segment")),
+            ("messages", Some("message")),
+            ("  ", None),
+            ("tokens", Some("token")),
+            ("a unit of more than twenty-four bytes", None),
+        ] {
+            assert_eq!(unit(word).as_deref(), expected, "{word}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Telnyx usage: MDR usage reports (`result` of a report) and usage reports v2 (`data` of an
+//! answer).
+//! <https://developers.telnyx.com/docs/reporting/usage-reports>
+//!
+//! Each row is an element and a total over the report's span; what a carrier got of it is one more
+//! line of the same element. Traps: MDR reports write every figure as text, v2 as a float with its
+//! digits, which are read as they stand; what a row is grouped by is any field that is text and no
+//! figure, so a row is known by all of them; a report that is not `COMPLETE` is not final; spans
+//! have offsets.
+
+use model::time::parse_rfc3339;
+use model::vocabulary::{ChargeKind, DeadReason};
+
+use crate::charge::{ChargeDraft, Figures, Subject};
+use crate::date;
+use crate::draft::{Dead, Elements};
+use crate::emit::Emitter;
+use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::Scratch;
+use crate::words;
+
+/// What rows of a report share.
+#[derive(Debug, Default)]
+struct Report<'a> {
+    rows: Elements<&'a str>,
+    has_rows: bool,
+    start: Scalar<'a>,
+    end: Scalar<'a>,
+    status: Scalar<'a>,
+    updated: Scalar<'a>,
+}
+
+/// One row.
+#[derive(Debug, Default)]
+struct Row<'a> {
+    cost: Scalar<'a>,
+    carrier_fee: Scalar<'a>,
+    currency: Scalar<'a>,
+    parts: Scalar<'a>,
+    count: Scalar<'a>,
+    channel: Scalar<'a>,
+    product: Scalar<'a>,
+    country: Scalar<'a>,
+    start: Scalar<'a>,
+    end: Scalar<'a>,
+}
+
+/// Reads a record that holds usage.
+pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::watched(text, out.drift);
+    let mut reports: Elements<Report<'_>> = Elements::default();
+    if cursor.kind() == Kind::Array {
+        list(&mut cursor, &mut reports)?;
+    } else {
+        let mut bare = Report::default();
+        cursor.object(|cursor, key| match key {
+            "data" if cursor.kind() == Kind::Array => list(cursor, &mut reports),
+            "data" => {
+                let mut report = Report::default();
+                cursor.object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
+                reports.push(report);
+                Ok(())
+            }
+            _ => field(cursor, key, &mut bare),
+        })?;
+        if bare.has_rows {
+            reports.push(bare);
+        }
+    }
+    cursor.end()?;
+    let mut place = 0;
+    for report in reports.iter() {
+        if report.rows.len() == 0 {
+            out.ignored("empty");
+        }
+        for text in report.rows.iter() {
+            row(report, text, place, scratch, out);
+            place += 1;
+        }
+    }
+    Ok(())
+}
+
+/// A list of reports, or of rows: those have no `result`.
+fn list<'a>(cursor: &mut Cursor<'a>, reports: &mut Elements<Report<'a>>) -> Result<(), Syntax> {
+    let mut rows = Report::default();
+    cursor.array(|cursor| {
+        let text = cursor.raw()?;
+        let mut report = Report::default();
+        let read = |cursor: &mut Cursor<'a>, key: &str| field(cursor, key, &mut report);
+        Cursor::new(text).object_or_skip(read)?;
+        match report.has_rows {
+            true => reports.push(report),
+            false => rows.rows.push(text),
+        }
+        Ok(())
+    })?;
+    if rows.rows.len() > 0 || reports.len() == 0 {
+        reports.push(rows);
+    }
+    Ok(())
+}
+
+fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Result<(), Syntax> {
+    let slot = match key {
+        "result" if cursor.kind() == Kind::Array => {
+            report.has_rows = true;
+            return cursor.array(|cursor| {
+                report.rows.push(cursor.raw()?);
+                Ok(())
+            });
+        }
+        "start_date" => &mut report.start,
+        "end_date" => &mut report.end,
+        "status" => &mut report.status,
+        "updated_at" => &mut report.updated,
+        _ => return cursor.other(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+/// Fields that count, whatever they are spelled as: they tell no row from another.
+fn is_figure(name: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["cost", "parts", "sent", "delivered", "received", "count", "fee", "rate", "currency"];
+    let ends =
+        |word: &&str| name.strip_suffix(*word).map(|head| head.is_empty() || head.ends_with('_'));
+    WORDS.iter().filter_map(ends).any(|is_figure| is_figure)
+}
+
+fn row_field<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    row: &mut Row<'a>,
+    identity: &mut Vec<u8>,
+) -> Result<(), Syntax> {
+    let value = cursor.scalar()?;
+    if let Scalar::Text(text) = &value
+        && !is_figure(key)
+    {
+        for part in [key, text] {
+            identity.extend_from_slice(&part.len().to_be_bytes());
+            identity.extend_from_slice(part.as_bytes());
+        }
+    }
+    let slot = match key {
+        "cost" => &mut row.cost,
+        "carrier_passthrough_fee" | "carrier_fee" => &mut row.carrier_fee,
+        "currency" => &mut row.currency,
+        "parts" => &mut row.parts,
+        "count" => &mut row.count,
+        "message_type" => &mut row.channel,
+        "product" => &mut row.product,
+        "country_code" | "country" => &mut row.country,
+        "start_date" | "date" | "start_time" => &mut row.start,
+        "end_date" | "end_time" => &mut row.end,
+        _ => return Ok(()),
+    };
+    *slot = value;
+    Ok(())
+}
+
+fn span_time(text: &str) -> Option<i64> {
+    parse_rfc3339(text).or_else(|| date::parse_day(text))
+}
+
+fn row(
+    report: &Report<'_>,
+    text: &str,
+    place: usize,
+    scratch: &mut Scratch,
+    out: &mut Emitter<'_>,
+) {
+    let mut row = Row::default();
+    scratch.identity.clear();
+    let identity = &mut scratch.identity;
+    let read =
+        Cursor::new(text).object_or_skip(|cursor, key| row_field(cursor, key, &mut row, identity));
+    if read != Ok(true) || !row.cost.is_present() {
+        return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
+    }
+    let told = |own: &'_ Scalar<'_>| own.is_present();
+    let start = out.time(if told(&row.start) { &row.start } else { &report.start }, span_time);
+    let end = out.time(if told(&row.end) { &row.end } else { &report.end }, span_time);
+    let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
+    let parts: [&[u8]; 3] = [&scratch.identity, &bytes[0], &bytes[1]];
+    let is_parts = row.parts.is_present();
+    let quantity = out.figure(if is_parts { &row.parts } else { &row.count });
+    let channel = words::channel(out.text(&row.channel).unwrap_or(""));
+    let figures = Figures { quantity, unit_price: None, amount: out.figure(&row.cost) };
+    let kind = if is_parts { ChargeKind::Segment } else { ChargeKind::Message };
+    let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
+    charge.is_final =
+        report.status.text().is_some_and(|word| word.eq_ignore_ascii_case("complete"));
+    charge.period_us = [start, end];
+    charge.time_us = out.time(&report.updated, parse_rfc3339);
+    charge.currency = out.text(&row.currency);
+    charge.sku = out.text(&row.product);
+    charge.channel = channel;
+    charge.country = out.text(&row.country);
+    out.charge(&charge);
+    if let Some(fee) = out.figure(&row.carrier_fee) {
+        charge.kind = ChargeKind::CarrierFee;
+        charge.figures = Figures { quantity, unit_price: None, amount: Some(fee) };
+        out.charge_too(&charge);
+    }
+}

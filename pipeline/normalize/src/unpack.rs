@@ -1,0 +1,217 @@
+//! Compressed exports: gzip, and the ZIP archives that vendors' portals give under any name.
+//!
+//! A value that begins like one is unpacked and read as if it had come so; each file of an archive
+//! is a part of the record, in the order of its directory. What is unpacked is bounded by the
+//! record's own size, so that a small record cannot fill the memory.
+
+use model::vocabulary::DeadReason;
+
+use crate::draft::Dead;
+use crate::gzip::{self, Unpack};
+
+/// What gzip begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What a ZIP archive's first file begins with.
+const ZIP: &[u8; 4] = b"PK\x03\x04";
+/// Of an archive's end, and of a file in its directory.
+const ZIP_END: &[u8; 4] = b"PK\x05\x06";
+const ZIP_ENTRY: &[u8; 4] = b"PK\x01\x02";
+/// Bytes of these, and of a file's own head, without names and comments.
+const END_BYTES: usize = 22;
+const ENTRY_BYTES: usize = 46;
+const HEAD_BYTES: usize = 30;
+/// Longest comment of an archive.
+const COMMENT_BYTES_MAX: usize = 65_535;
+/// Tables of rows much like each other shrink to a tenth; what grows more is no report.
+const RATIO_MAX: usize = 32;
+const SMALL: usize = 16 << 10;
+/// Encrypted, in the flags of a file.
+const ENCRYPTED: u16 = 1;
+
+/// A compressed file inside a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Packed<'a> {
+    bytes: &'a [u8],
+    method: Method,
+    max: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Stored,
+    Deflated,
+    Gzip,
+}
+
+fn bad(what: &str) -> Dead {
+    Dead::new(DeadReason::BadEncoding, what)
+}
+
+/// The files that a record's value packs; `None` where it packs none. `limit` bounds each of them.
+pub(crate) fn files(value: &[u8], limit: usize) -> Result<Option<Vec<Packed<'_>>>, Dead> {
+    let max = value.len().saturating_mul(RATIO_MAX).max(SMALL).min(limit);
+    if value.starts_with(&GZIP) {
+        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip, max }]));
+    }
+    if !value.starts_with(ZIP) {
+        return Ok(None);
+    }
+    zip(value, max).ok_or_else(|| bad("zip: its directory cannot be read")).map(Some)
+}
+
+fn number(bytes: &[u8], at: usize, n_bytes: usize) -> Option<usize> {
+    let part = bytes.get(at..at.checked_add(n_bytes)?)?;
+    Some(part.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+}
+
+/// The files of an archive by its directory: a file's own head may leave out how long it is.
+fn zip(value: &[u8], max: usize) -> Option<Vec<Packed<'_>>> {
+    let first = value.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
+    let end = first + memchr::memmem::rfind(value.get(first..)?, ZIP_END)?;
+    let mut at = number(value, end + 16, 4)?;
+    let mut files = Vec::new();
+    for _ in 0..number(value, end + 10, 2)? {
+        let entry = value.get(at..)?.strip_prefix(ZIP_ENTRY).map(|_| &value[at..])?;
+        let (flags, method) = (number(entry, 8, 2)?, number(entry, 10, 2)?);
+        let packed = number(entry, 20, 4)?;
+        let lengths = [number(entry, 28, 2)?, number(entry, 30, 2)?, number(entry, 32, 2)?];
+        let name = entry.get(ENTRY_BYTES..ENTRY_BYTES + lengths[0])?;
+        at += ENTRY_BYTES + lengths.iter().sum::<usize>();
+        // Directories, and what macOS adds.
+        if name.ends_with(b"/") || name.starts_with(b"__MACOSX/") {
+            continue;
+        }
+        let head = number(entry, 42, 4)?;
+        let names = number(value, head + 26, 2)? + number(value, head + 28, 2)?;
+        let start = head + HEAD_BYTES + names;
+        let bytes = value.get(start..start.checked_add(packed)?)?;
+        let is_encrypted = u16::try_from(flags).ok()? & ENCRYPTED != 0;
+        let method = match method {
+            0 => Method::Stored,
+            8 => Method::Deflated,
+            _ => return None,
+        };
+        if is_encrypted {
+            return None;
+        }
+        files.push(Packed { bytes, method, max });
+    }
+    Some(files)
+}
+
+impl Packed<'_> {
+    /// Its bytes.
+    pub(crate) fn unpack(&self) -> Result<Vec<u8>, Dead> {
+        let unpacked = match self.method {
+            Method::Stored if self.bytes.len() > self.max => Err(Unpack::TooLarge),
+            Method::Stored => Ok(self.bytes.to_vec()),
+            Method::Deflated => gzip::inflated(self.bytes, self.max),
+            Method::Gzip => gzip::unpack(self.bytes, self.max),
+        };
+        unpacked.map_err(|why| match why {
+            Unpack::Damaged => bad("it cannot be unpacked"),
+            Unpack::TooLarge => {
+                Dead::new(DeadReason::TooLarge, format!("unpacked more than {} bytes", self.max))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMIT: usize = 16 << 20;
+
+    fn deflated(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn le(value: usize, n_bytes: usize) -> Vec<u8> {
+        value.to_le_bytes()[..n_bytes].to_vec()
+    }
+
+    /// An archive whose files' heads tell no lengths, as a streaming writer makes it.
+    fn archive(files: &[(&str, usize, Vec<u8>)]) -> Vec<u8> {
+        let (mut out, mut directory) = (Vec::new(), Vec::new());
+        for (name, method, bytes) in files {
+            let head = out.len();
+            let tail = [le(*method, 2), vec![0; 16], le(name.len(), 2), le(0, 2)].concat();
+            out.extend([&ZIP[..], &[20, 0, 8, 0], &tail, name.as_bytes(), bytes].concat());
+            let lengths = [le(bytes.len(), 4), le(0, 4), le(name.len(), 2), vec![0; 12]].concat();
+            directory.extend([&ZIP_ENTRY[..], &[20, 0, 20, 0, 8, 0], &le(*method, 2)].concat());
+            directory.extend([vec![0; 8], lengths, le(head, 4)].concat());
+            directory.extend(name.as_bytes());
+        }
+        let at = out.len();
+        out.extend(&directory);
+        let counts = [le(files.len(), 2), le(files.len(), 2)].concat();
+        out.extend([&ZIP_END[..], &[0; 4], &counts, &le(directory.len(), 4), &le(at, 4)].concat());
+        out.extend([0, 0]);
+        out
+    }
+
+    fn unpacked(value: &[u8]) -> Result<Vec<Vec<u8>>, Dead> {
+        let mut all = Vec::new();
+        for file in files(value, LIMIT)?.unwrap_or_default() {
+            all.push(file.unpack()?);
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn archives_and_gzip_give_their_files_and_nothing_else() {
+        let text = b"\"a\",\"b\"\n1,2\n".repeat(40);
+        assert_eq!(unpacked(&gzip(&text)).unwrap(), std::slice::from_ref(&text));
+        let two = archive(&[
+            ("reports/", 0, Vec::new()),
+            ("reports/a.csv", 8, deflated(&text)),
+            ("__MACOSX/a.csv", 8, deflated(b"x")),
+            ("b.csv", 0, b"plain".to_vec()),
+        ]);
+        assert_eq!(unpacked(&two).unwrap(), [text, b"plain".to_vec()]);
+        assert_eq!(files(b"a,b\n", LIMIT), Ok(None));
+        assert_eq!(files(b"", LIMIT), Ok(None));
+    }
+
+    #[test]
+    fn what_grows_beyond_a_reports_ratio_is_too_large() {
+        let bomb = gzip(&vec![b'0'; 8 << 20]);
+        assert_eq!(unpacked(&bomb).unwrap_err().reason, DeadReason::TooLarge);
+    }
+
+    #[test]
+    fn other_methods_and_encrypted_files_are_told() {
+        let other = archive(&[("a", 12, vec![1])]);
+        assert_eq!(unpacked(&other).unwrap_err().reason, DeadReason::BadEncoding);
+        let mut locked = archive(&[("a", 0, vec![1])]);
+        let at = memchr::memmem::find(&locked, ZIP_ENTRY).unwrap() + 8;
+        locked[at] |= 1;
+        assert_eq!(unpacked(&locked).unwrap_err().reason, DeadReason::BadEncoding);
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_gives_files_or_an_error(at in 0_usize..400, value in any::<u8>()) {
+            let mut zip = archive(&[("a.csv", 8, deflated(b"a,b\n1,2\n")), ("b", 0, vec![7; 9])]);
+            let length = zip.len();
+            zip[at % length] = value;
+            drop(unpacked(&zip));
+            drop(unpacked(&zip[..at % length]));
+        }
+    }
+}

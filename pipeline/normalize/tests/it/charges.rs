@@ -1,0 +1,276 @@
+//! The traps of vendors' money, each by name: sign, unit, days of other zones, what repeats, what
+//! is a total, what comes later, what must not leave.
+
+use model::vocabulary::Source;
+use serde_json::{Value, json};
+
+use crate::fixtures::{Case, charges, lines, run};
+
+fn bill(source: Source, value: impl Into<Vec<u8>>) -> Vec<Value> {
+    charges(&run(Some(source), &[Case::value(value)]))
+}
+
+fn one(source: Source, value: &Value) -> Value {
+    let mut lines = bill(source, value.to_string());
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.remove(0)
+}
+
+fn usage(changes: &Value) -> Value {
+    let mut record = json!({"account_sid": "AC1", "as_of": "2026-11-21T04:30:00+00:00",
+        "category": "sms-outbound", "usage": "1500", "usage_unit": "segments",
+        "price": "11.85001", "price_unit": "usd", "start_date": "2026-11-20",
+        "end_date": "2026-11-20"});
+    let fields = changes.as_object().unwrap().clone();
+    record.as_object_mut().unwrap().extend(fields);
+    one(Source::Twilio, &json!({"usage_records": [record]}))
+}
+
+#[test]
+fn twilio_usage_is_positive_where_its_messages_are_negative() {
+    let message = json!({"sid": "SM1", "status": "delivered", "to": "+447700900143",
+        "price": "-0.00750", "price_unit": "USD"});
+    let message = run(Some(Source::Twilio), &[Case::value(message.to_string())]);
+    assert_eq!(lines(&message)[0]["price"], "0.007500000");
+    assert_eq!(usage(&json!({}))["amount"], "11.850010000");
+    assert_eq!(usage(&json!({"price": "-1.5"}))["amount"], "-1.500000000", "a credit stays one");
+}
+
+#[test]
+fn twilio_days_are_gmt_and_the_last_is_within() {
+    let line = usage(&json!({"end_date": "2026-11-22"}));
+    assert_eq!(line["period_start"], "2026-11-20T00:00:00.000000Z");
+    assert_eq!(line["period_end"], "2026-11-23T00:00:00.000000Z");
+}
+
+#[test]
+fn a_twilio_day_that_grew_is_another_line_of_the_same_charge() {
+    let grown = json!({"as_of": "2026-11-21T09:00:00+00:00", "price": "12"});
+    let (was, is) = (usage(&json!({})), usage(&grown));
+    assert_eq!(was["charge_id"], is["charge_id"]);
+    assert_ne!(was["line_id"], is["line_id"]);
+    assert_eq!(was["line_id"], usage(&json!({}))["line_id"], "told again it is the same line");
+    let other = usage(&json!({"account_sid": "AC2"}));
+    assert_ne!(was["charge_id"], other["charge_id"]);
+}
+
+#[test]
+fn twilio_sums_of_categories_are_totals() {
+    for (category, grain) in [
+        ("sms", "period"),
+        ("totalprice", "period"),
+        ("sms-messages-carrierfees", "period"),
+        ("phonenumbers", "period"),
+        ("phonenumbers-local", "item"),
+        ("failed-message-processing-fee", "item"),
+    ] {
+        assert_eq!(usage(&json!({ "category": category }))["grain"], grain, "{category}");
+    }
+}
+
+#[test]
+fn an_infobip_price_is_of_a_part_for_sms_and_of_a_message_elsewhere() {
+    for (channel, unit) in [("SMS", "segment"), ("MMS", "message"), ("WHATSAPP", "message")] {
+        let report = json!({"results": [{"messageId": "m", "channel": channel,
+            "messageCount": 3, "to": "447700900143",
+            "price": {"pricePerMessage": 0.01, "currency": "EUR"},
+            "status": {"groupId": 3, "id": 5, "name": "DELIVERED_TO_HANDSET"}}]});
+        let report = run(Some(Source::Infobip), &[Case::value(report.to_string())]);
+        assert_eq!(lines(&report)[0]["price_unit"], unit, "{channel}");
+    }
+}
+
+#[test]
+fn an_infobip_volume_is_an_invoices_only_when_it_is_final() {
+    let result = |is_final: bool, quantity: u32| {
+        json!({"requestId": "R", "status": "SUCCESS", "response": {
+            "requestedPeriod": {"sentSince": "2026-11-01T00:00:00.000+0100",
+                "sentUntil": "2026-12-01T00:00:00.000+0100"},
+            "columns": [{"columnName": "CATEGORY_CODE"}, {"columnName": "UNIT_TYPE"},
+                {"columnName": "UNIT_PRICE"}, {"columnName": "QUANTITY"},
+                {"columnName": "CURRENCY"}],
+            "rows": [["SMS", "message part", 0.0312, quantity, "EUR"]]},
+            "metadata": {"billingPeriods": [{"month": "2026-11", "volumeFinalized": is_final}]}})
+    };
+    let (open, closed) = (result(false, 1_500), result(true, 1_512));
+    let (open, closed) = (one(Source::Infobip, &open), one(Source::Infobip, &closed));
+    assert_eq!((&open["basis"], &closed["basis"]), (&json!("vendor"), &json!("invoice")));
+    assert_eq!(open["charge_id"], closed["charge_id"], "figures tell no row from another");
+    assert_eq!(closed["amount"], "47.174400000", "quantity times unit price where no total is");
+    assert_eq!(closed["period_start"], "2026-10-31T23:00:00.000000Z", "by the vendor's zone");
+}
+
+#[test]
+fn a_telnyx_fee_is_a_part_of_the_cost_and_a_charge_of_the_message() {
+    let event = json!({"data": {"event_type": "message.finalized", "id": "e",
+        "occurred_at": "2026-11-20T12:00:02Z", "payload": {"id": "m", "type": "SMS",
+        "to": [{"phone_number": "+447700900143", "status": "delivered"}],
+        "cost": {"amount": "0.0051", "currency": "USD"},
+        "cost_breakdown": {"rate": {"amount": "0.00205"}, "carrier_fee": {"amount": "0.00305"}}}}});
+    let normalized = run(Some(Source::Telnyx), &[Case::value(event.to_string())]);
+    let (event, fee) = (lines(&normalized).remove(0), charges(&normalized).remove(0));
+    assert_eq!((&event["price"], &fee["amount"]), (&json!("0.005100000"), &json!("0.003050000")));
+    assert_eq!((&fee["kind"], &fee["currency"]), (&json!("carrier_fee"), &json!("USD")));
+    assert_eq!(event["message_key"], fee["message_key"]);
+    assert_eq!(event["element"], fee["element"], "one element gives both");
+}
+
+#[test]
+fn an_amazon_conversation_is_charged_once_however_many_events_tell_it() {
+    let event = |id: &str, kind: &str| {
+        json!({"eventType": kind, "messageId": id, "eventTimestamp": 1_795_176_002_000_i64,
+            "destinationPhoneNumber": "+447700900143", "totalMessagePrice": 0,
+            "conversationSessionFee": 0.012, "conversationInitiatingMessageId": "m-0"})
+    };
+    let told = [event("m-1", "RCS_DELIVERED"), event("m-2", "RCS_DELIVERED")];
+    let told = told.map(|event| one(Source::AwsEum, &event));
+    assert_eq!(told[0]["charge_id"], told[1]["charge_id"]);
+    assert_eq!(
+        (&told[0]["kind"], &told[0]["amount"]),
+        (&json!("conversation"), &json!("0.012000000"))
+    );
+}
+
+#[test]
+fn sns_tells_a_parts_price_in_each_of_its_rows() {
+    let csv = "PublishTimeUTC,MessageId,DestinationPhoneNumber,MessageType,DeliveryStatus,\
+        PriceInUSD,PartNumber,TotalParts\n\
+        2026-11-20T12:00:00Z,s,447700900143,Promotional,Unknown error attempting to reach phone,\
+        0.00592,1,2\n\
+        2026-11-20T12:00:00Z,s,447700900143,Promotional,Unknown error attempting to reach phone,\
+        0.00592,2,2\n";
+    let rows = bill(Source::AwsSns, csv);
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        assert_eq!((&row["kind"], &row["quantity"]), (&json!("segment"), &json!("2.000000000")));
+        assert_eq!(row["amount"], "0.011840000", "of both parts");
+    }
+    assert_ne!(rows[0]["line_id"], rows[1]["line_id"], "each part's row is a fact");
+    assert_eq!(rows[0]["charge_id"], rows[1]["charge_id"]);
+}
+
+#[test]
+fn a_vonage_row_without_a_price_tells_an_estimate() {
+    let row = |estimate: &str, total: &str| {
+        let csv = format!(
+            "message_id,status,provider,currency,estimated_price,total_price\n\
+            m,delivered,sms,EUR,{estimate},{total}\n"
+        );
+        bill(Source::Vonage, csv)
+    };
+    assert_eq!(row("0.04", "")[0]["basis"], "estimated");
+    assert_eq!(row("0.04", "0.05"), Vec::<Value>::new(), "the price is the event's");
+}
+
+fn status(word: &str, pricing: &Value) -> Value {
+    json!({"id": "wamid.a", "status": word, "timestamp": "1795176002",
+        "recipient_id": "447700900143", "pricing": pricing})
+}
+
+#[test]
+fn a_whatsapp_charge_is_an_estimate_until_it_is_earned_and_nothing_where_it_failed() {
+    let regular = json!({"billable": true, "pricing_model": "PMP", "type": "regular",
+        "category": "marketing"});
+    let sent = one(Source::Whatsapp, &status("sent", &regular));
+    assert_eq!((&sent["basis"], &sent["amount"]), (&json!("estimated"), &Value::Null));
+    assert_eq!(sent["sku"], "marketing/regular");
+    let delivered = one(Source::Whatsapp, &status("delivered", &regular));
+    assert_eq!((&delivered["basis"], &delivered["amount"]), (&json!("vendor"), &Value::Null));
+    let failed = one(Source::Whatsapp, &status("failed", &Value::Null));
+    assert_eq!((&failed["basis"], &failed["amount"]), (&json!("vendor"), &json!("0.000000000")));
+    let ids = [&sent, &delivered, &failed].map(|line| &line["charge_id"]);
+    assert!(ids.iter().all(|id| *id == ids[0]), "one charge a message");
+}
+
+#[test]
+fn what_whatsapp_calls_free_costs_nothing() {
+    for pricing in [
+        json!({"billable": false, "pricing_model": "PMP", "category": "utility"}),
+        json!({"billable": true, "pricing_model": "PMP", "type": "free_entry_point",
+            "category": "referral_conversion"}),
+    ] {
+        let line = one(Source::Whatsapp, &status("sent", &pricing));
+        assert_eq!(line["amount"], "0.000000000", "{pricing}");
+    }
+}
+
+#[test]
+fn a_conversation_is_charged_once_however_many_messages_say_so() {
+    let told = |id: &str| {
+        let mut status =
+            status("delivered", &json!({"pricing_model": "CBP", "category": "utility"}));
+        status["id"] = json!(id);
+        status["conversation"] = json!({"id": "c1", "origin": {"type": "utility"}});
+        one(Source::Whatsapp, &status)
+    };
+    let (first, second) = (told("wamid.a"), told("wamid.b"));
+    assert_eq!(first["charge_id"], second["charge_id"]);
+    assert_eq!((&first["kind"], &first["grain"]), (&json!("conversation"), &json!("item")));
+}
+
+#[test]
+fn gupshup_writes_billable_as_text_too() {
+    let event = |billable: Value| {
+        json!({"app": "a", "timestamp": 1_795_176_003_993_i64, "version": 2,
+            "type": "billing-event", "payload": {"deductions": {"type": "regular", "model": "PMP",
+            "category": "marketing", "billable": billable}, "references": {"gsId": "g",
+            "id": "w", "destination": "447700900143"}}})
+    };
+    assert_eq!(one(Source::Gupshup, &event(json!("true")))["amount"], Value::Null);
+    for no in [json!("false"), json!(false)] {
+        assert_eq!(one(Source::Gupshup, &event(no))["amount"], "0.000000000");
+    }
+    let sent = json!({"app": "a", "type": "message-event", "payload": {"gsId": "g", "id": "w",
+        "type": "sent", "destination": "447700900143", "payload": {"ts": 1_795_176_003}}});
+    let sent = run(Some(Source::Gupshup), &[Case::value(sent.to_string())]);
+    let billed = one(Source::Gupshup, &event(json!(true)));
+    assert_eq!(lines(&sent)[0]["message_key"], billed["message_key"], "joined by gsId");
+}
+
+#[test]
+fn meta_tells_no_currency_and_days_of_the_accounts_zone() {
+    let answer = json!({"id": "1", "pricing_analytics": {"data_points": [{"start": 1_795_158_000,
+        "end": 1_795_244_400, "country": "BR", "pricing_category": "MARKETING", "volume": 10,
+        "cost": 0.62}]}});
+    let line = one(Source::Whatsapp, &answer);
+    assert_eq!(line["period_start"], "2026-11-20T07:00:00.000000Z");
+    assert_eq!((&line["currency"], &line["amount"]), (&Value::Null, &json!("0.620000000")));
+    assert_eq!(line["grain"], "period");
+}
+
+#[test]
+fn a_billing_event_of_rcs_has_units_and_no_price() {
+    let tsv = "billing_event_id\ttype\tagent_id\tstart_time\nb1\tbasic_message\ta\t\
+        2026-11-20T12:00:00Z\n";
+    let line = bill(Source::GoogleRbm, tsv).remove(0);
+    assert_eq!((&line["quantity"], &line["amount"]), (&json!("1.000000000"), &Value::Null));
+    assert_eq!((&line["grain"], &line["kind"]), (&json!("item"), &json!("message")));
+}
+
+#[test]
+fn no_bill_shows_whom_a_message_was_for() {
+    let number = "447700900143";
+    let event = json!({"specversion": "1.0", "id": "b", "source": "/x", "type": "x.billed",
+        "data": {"message_id": format!("m-{number}"), "channel": "sms",
+        "recipient_ref": format!("+{number}"),
+        "billing": {"unit": "message", "price": {"amount": "0.1", "currency": "EUR"}}}});
+    let line = one(Source::Cloudevents, &event);
+    assert!(!line.to_string().contains("7700900143"), "{line}");
+    let log = format!("activity_id\tbilling_event_id\tuser_id\na\tb\t+{number}\n");
+    let log = run(Some(Source::GoogleRbm), &[Case::value(log)]);
+    assert_eq!((log.charges.num_rows(), log.tallies[0].ignored), (0, 1));
+    let wamid = "wamid.HBgMNDQ3NzAwOTAwMTQzFQIAERgSQQ==";
+    let billed = json!({"entry": [{"changes": [{"field": "billing-event", "value": {"billing": {
+        "deductions": {"model": "PMP", "type": "regular", "category": "utility"},
+        "references": {"id": wamid, "destination": number}}}}]}]});
+    let line = one(Source::Whatsapp, &billed);
+    assert!(line["message_id"].as_str().unwrap().starts_with("wamid:"), "{line}");
+}
+
+#[test]
+fn figures_are_read_from_their_digits() {
+    let report = r#"{"data":[{"product":"messaging","currency":"USD","count":3,
+        "cost":1911.624800000000001}]}"#;
+    let normalized = run(Some(Source::Telnyx), &[Case::value(report)]);
+    assert_eq!(charges(&normalized)[0]["amount"], "1911.624800000");
+}

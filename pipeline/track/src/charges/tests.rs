@@ -1,0 +1,163 @@
+//! Rules of a message's charges, and that they are a function of the set of what was said.
+
+use model::vocabulary::{Channel, ErrorClass, ReceiptClass, Source, Status, TrafficClass};
+use proptest::prelude::*;
+
+use super::Basis::{Estimated, Vendor};
+use super::ChargeKind::{CarrierFee, Conversation, Message, Segment};
+use super::*;
+use crate::facet::Facet;
+use crate::fold::{FLAG_LINE, FLAG_VENDOR_CLOCK, NO_TIME, fold};
+
+const FACET: Facet = Facet {
+    source: Source::Telnyx,
+    channel: Channel::Sms,
+    traffic_class: TrafficClass::Unknown,
+    receipt_class: ReceiptClass::Carrier,
+    error_class: ErrorClass::None,
+    carrier: TextId(0),
+    country: TextId(0),
+    error_code: TextId(0),
+};
+
+/// Something that is said of a price: by an event, or by a line.
+#[derive(Debug, Clone, Copy)]
+struct Saying {
+    time_us: i64,
+    nanos: Option<i128>,
+    kind: ChargeKind,
+    basis: Basis,
+    is_line: bool,
+    units: u16,
+}
+
+const EVENT: Saying = Saying {
+    time_us: 0,
+    nanos: Some(5_100_000),
+    kind: Message,
+    basis: Vendor,
+    is_line: false,
+    units: 1,
+};
+const FEE: Saying = Saying { nanos: Some(3_050_000), kind: CarrierFee, is_line: true, ..EVENT };
+
+fn events(sayings: &[Saying], words: &mut Interner) -> Vec<Event> {
+    let facet = words.facet(FACET);
+    let mut events = Vec::new();
+    for (id, saying) in sayings.iter().enumerate() {
+        let price = Price {
+            nanos: saying.nanos,
+            kind: saying.kind,
+            basis: saying.basis,
+            currency: TextId(0),
+            sku: TextId(0),
+        };
+        events.push(Event {
+            id: id as u64,
+            time_us: saying.time_us,
+            submit_us: NO_TIME,
+            facet,
+            price: words.price(Some(price)),
+            segments: saying.units,
+            status: if saying.is_line { Status::Unknown } else { Status::Sent },
+            flags: FLAG_VENDOR_CLOCK | if saying.is_line { FLAG_LINE } else { 0 },
+        });
+    }
+    events
+}
+
+/// (kind, basis, quantity, amount) of each charge.
+fn charges(sayings: &[Saying]) -> Vec<(ChargeKind, Basis, u32, Option<i128>)> {
+    let mut words = Interner::default();
+    let mut events = events(sayings, &mut words);
+    let outcome = fold(&mut events, false, &words).unwrap();
+    let shown =
+        |charge: &Charge| (charge.kind, charge.basis, charge.quantity, charge.amount_nanos());
+    outcome.charges.iter().map(shown).collect()
+}
+
+#[test]
+fn a_carriers_fee_is_taken_out_of_the_price_that_holds_it() {
+    let expected =
+        [(Message, Vendor, 1, Some(2_050_000)), (CarrierFee, Vendor, 1, Some(3_050_000))];
+    assert_eq!(charges(&[EVENT, FEE]), expected);
+    assert_eq!(charges(&[FEE, Saying { time_us: 9, ..EVENT }]), expected, "whichever came later");
+    let larger = Saying { nanos: Some(6_000_000), ..FEE };
+    assert_eq!(charges(&[EVENT, larger])[0], (Message, Vendor, 1, Some(5_100_000)));
+    let parts = Saying { kind: Segment, units: 3, ..EVENT };
+    assert_eq!(charges(&[parts, FEE])[0], (Segment, Vendor, 3, Some(15_300_000)));
+}
+
+#[test]
+fn of_repeated_prices_the_latest_that_is_not_zero_counts() {
+    let read = Saying { time_us: 9, nanos: Some(0), ..EVENT };
+    assert_eq!(charges(&[EVENT, read]), [(Message, Vendor, 1, Some(5_100_000))]);
+    let repriced = Saying { time_us: 5, nanos: Some(7), ..EVENT };
+    assert_eq!(charges(&[repriced, EVENT, read]), [(Message, Vendor, 1, Some(7))]);
+    let later = Saying { time_us: 5, nanos: Some(8), ..FEE };
+    assert_eq!(charges(&[later, FEE]), [(CarrierFee, Vendor, 1, Some(8))]);
+}
+
+#[test]
+fn a_message_is_priced_as_a_whole_or_by_its_segments_and_never_both() {
+    let parts = Saying { time_us: 9, kind: Segment, nanos: Some(2), units: 3, ..EVENT };
+    assert_eq!(charges(&[EVENT, parts]), [(Segment, Vendor, 3, Some(6))]);
+    let whole = Saying { time_us: 10, ..EVENT };
+    assert_eq!(charges(&[whole, parts]), [(Message, Vendor, 1, Some(5_100_000))]);
+}
+
+#[test]
+fn an_estimate_stands_until_the_vendor_says_what_it_costs() {
+    let sent = Saying { basis: Estimated, nanos: None, is_line: true, ..EVENT };
+    assert_eq!(charges(&[sent]), [(Message, Estimated, 1, None)]);
+    let failed = Saying { nanos: Some(0), is_line: true, time_us: -3, ..EVENT };
+    assert_eq!(charges(&[sent, failed]), [(Message, Vendor, 1, Some(0))]);
+    let told = Saying { basis: Estimated, is_line: true, ..EVENT };
+    assert_eq!(charges(&[EVENT, told])[0].1, Estimated, "the event's price is this estimate");
+    let final_price = Saying { time_us: -5, nanos: Some(4), ..EVENT };
+    assert_eq!(charges(&[EVENT, told, final_price]), [(Message, Vendor, 1, Some(4))]);
+}
+
+#[test]
+fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
+    let mut words = Interner::default();
+    let fee = Saying { kind: Conversation, time_us: 77, ..FEE };
+    let outcome = fold(&mut events(&[fee], &mut words), false, &words).unwrap();
+    assert_eq!((outcome.events, outcome.cohort_us, outcome.is_final), (0, 77, true));
+    assert_eq!(charges(&[fee]), [(Conversation, Vendor, 1, Some(3_050_000))]);
+}
+
+fn saying() -> impl Strategy<Value = Saying> {
+    let nanos = prop::option::weighted(0.8, 0_i128..4);
+    let kind = prop::sample::select(vec![Message, Segment, CarrierFee, Conversation]);
+    let basis = prop::sample::select(vec![Estimated, Vendor]);
+    (0_i64..4, nanos, kind, basis, any::<bool>(), 1_u16..4).prop_map(
+        |(time_us, nanos, kind, basis, is_line, units)| {
+            let is_line = is_line || !kind.is_base() || nanos.is_none();
+            let basis = if is_line { basis } else { Vendor };
+            Saying { time_us, nanos, kind, basis, is_line, units }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        sayings in prop::collection::vec(saying(), 1..9),
+        turn in 0_usize..9,
+    ) {
+        let mut words = Interner::default();
+        let mut one = events(&sayings, &mut words);
+        let mut other = one.clone();
+        other.reverse();
+        let turn = turn % other.len();
+        other.rotate_left(turn);
+        let (one, other) = (fold(&mut one, false, &words), fold(&mut other, false, &words));
+        prop_assert_eq!(&one, &other);
+        let charges = one.unwrap().charges;
+        let kinds: Vec<ChargeKind> = charges.fees.iter().map(|fee| fee.kind).collect();
+        let mut once = kinds.clone();
+        once.dedup();
+        prop_assert_eq!(kinds, once, "one charge a kind");
+    }
+}

@@ -1,0 +1,238 @@
+-- Charges again, from the stored events and lines of bills and the recomputed messages.
+--
+-- events, charge_lines  the stored tables
+-- again_messages        verify_messages.sql
+-- partial               message_key: messages of which retention may have dropped events
+--
+-- What a message costs is told by prices in its events and by lines of bills. Of one kind the later
+-- basis counts, then what is not zero, then the latest; message and segment are units of one price.
+-- The price of an event holds the carrier's fee, so a fee is taken out of it; an estimate that
+-- repeats an event's price stands for it. A line that is no message's stands where the vendor calls
+-- it final, else by its basis, else where it is the latest.
+WITH event_copies AS (
+    SELECT
+        message_key,
+        event_id,
+        CAST(price_unit AS VARCHAR) AS kind,
+        CAST(price AS DECIMAL(38, 9)) AS price,
+        currency,
+        segments,
+        COALESCE(event_time, ingest_time) AS told_time,
+        ROW_NUMBER() OVER (PARTITION BY message_key, event_id ORDER BY event_time ASC) AS copy
+    FROM events
+    WHERE CAST(disposition AS VARCHAR) IN ('accepted', 'earlier')
+),
+
+parts AS (
+    SELECT message_key, CAST(GREATEST(COALESCE(MAX(segments), 1), 1) AS BIGINT) AS parts
+    FROM event_copies
+    GROUP BY message_key
+),
+
+line_copies AS (
+    SELECT
+        message_key,
+        charge_id,
+        line_id,
+        epoch,
+        CAST(kind AS VARCHAR) AS kind,
+        CAST(basis AS VARCHAR) AS basis,
+        CAST(quantity AS DECIMAL(38, 9)) AS quantity,
+        CAST(unit_price AS DECIMAL(38, 9)) AS price,
+        CAST(amount AS DECIMAL(38, 9)) AS amount,
+        CAST(currency AS VARCHAR) AS currency,
+        sku,
+        is_final,
+        period_start,
+        COALESCE(event_time, ingest_time, period_end, period_start) AS told_time,
+        COALESCE(period_start, event_time, ingest_time, period_end) AS bill_time,
+        CAST(event_time_source AS VARCHAR) IN ('vendor', 'vendor_local')
+            OR (CAST(event_time_source AS VARCHAR) = 'header' AND event_time <> ingest_time)
+            AS is_vendor_time,
+        CAST(source AS VARCHAR) AS source,
+        CAST(channel AS VARCHAR) AS channel,
+        CAST(carrier AS VARCHAR) AS carrier,
+        CAST(country AS VARCHAR) AS country,
+        CAST(traffic_class AS VARCHAR) AS traffic_class,
+        ROW_NUMBER() OVER (
+            PARTITION BY message_key, line_id
+            ORDER BY event_time ASC
+        ) AS copy
+    FROM charge_lines
+    WHERE CAST(disposition AS VARCHAR) IN ('accepted', 'earlier')
+),
+
+lines AS (
+    SELECT * FROM line_copies WHERE copy = 1 AND message_key IS NOT NULL
+),
+
+said AS (
+    SELECT
+        event_copies.message_key,
+        event_copies.kind,
+        'vendor' AS basis,
+        event_copies.price,
+        event_copies.currency,
+        CAST(NULL AS VARCHAR) AS sku,
+        event_copies.told_time,
+        FALSE AS is_line,
+        event_copies.event_id AS id,
+        CASE WHEN event_copies.kind = 'segment' THEN parts.parts ELSE CAST(1 AS BIGINT) END
+            AS quantity
+    FROM event_copies
+    INNER JOIN parts ON event_copies.message_key = parts.message_key
+    LEFT ANTI JOIN lines
+        ON event_copies.message_key = lines.message_key
+        AND event_copies.kind = lines.kind
+        AND event_copies.price = lines.price
+        AND event_copies.told_time = lines.told_time
+    WHERE event_copies.copy = 1 AND event_copies.price IS NOT NULL
+    UNION ALL
+    SELECT
+        message_key,
+        kind,
+        basis,
+        price,
+        currency,
+        sku,
+        told_time,
+        TRUE AS is_line,
+        line_id AS id,
+        CAST(GREATEST(COALESCE(quantity, 1), 1) AS BIGINT) AS quantity
+    FROM lines
+),
+
+placed AS (
+    SELECT
+        *,
+        ROW_NUMBER() OVER (
+            PARTITION BY
+                message_key,
+                CASE WHEN kind IN ('message', 'segment') THEN 'base' ELSE kind END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                (price IS NOT NULL AND price <> 0) DESC,
+                told_time DESC,
+                is_line DESC,
+                id DESC
+        ) AS place
+    FROM said
+),
+
+fees AS (
+    SELECT message_key, currency, price * CAST(quantity AS DECIMAL(20, 0)) AS fee
+    FROM placed
+    WHERE place = 1 AND kind = 'carrier_fee'
+),
+
+-- Messages of which only lines are known are dated and placed by them.
+only_billed AS (
+    SELECT
+        message_key,
+        COALESCE(MIN(told_time) FILTER (WHERE is_vendor_time), MIN(told_time)) AS cohort_time,
+        FIRST_VALUE(source ORDER BY told_time, line_id) AS source,
+        COALESCE(
+            FIRST_VALUE(channel ORDER BY told_time, line_id) FILTER (WHERE channel <> 'unknown'),
+            'unknown'
+        ) AS channel,
+        FIRST_VALUE(carrier ORDER BY told_time, line_id) FILTER (WHERE carrier IS NOT NULL)
+            AS carrier,
+        FIRST_VALUE(country ORDER BY told_time, line_id) FILTER (WHERE country IS NOT NULL)
+            AS country,
+        COALESCE(
+            FIRST_VALUE(traffic_class ORDER BY told_time, line_id)
+                FILTER (WHERE traffic_class <> 'unknown'),
+            'unknown'
+        ) AS traffic_class
+    FROM lines
+    GROUP BY message_key
+),
+
+of_messages AS (
+    SELECT
+        placed.message_key,
+        placed.kind,
+        placed.basis,
+        placed.quantity,
+        CASE
+            WHEN placed.kind = 'message' AND NOT placed.is_line
+                AND fees.fee >= 0 AND fees.fee <= placed.price
+            THEN placed.price - fees.fee
+            ELSE placed.price
+        END AS unit_price,
+        placed.currency,
+        placed.sku,
+        COALESCE(known.cohort_time, billed.cohort_time) AS charge_time,
+        COALESCE(CAST(known.source AS VARCHAR), billed.source) AS source,
+        COALESCE(CAST(known.channel AS VARCHAR), billed.channel) AS channel,
+        CASE WHEN known.message_key IS NULL THEN billed.carrier
+            ELSE CAST(known.carrier AS VARCHAR) END AS carrier,
+        CASE WHEN known.message_key IS NULL THEN billed.country
+            ELSE CAST(known.country AS VARCHAR) END AS country,
+        COALESCE(CAST(known.traffic_class AS VARCHAR), billed.traffic_class) AS traffic_class,
+        COALESCE(known.is_final AND CAST(known.outcome AS VARCHAR) IN ('delivered', 'read'), FALSE)
+            AS delivered
+    FROM placed
+    LEFT ANTI JOIN partial ON placed.message_key = partial.message_key
+    LEFT JOIN fees
+        ON placed.message_key = fees.message_key
+        AND placed.currency IS NOT DISTINCT FROM fees.currency
+    LEFT JOIN again_messages AS known ON placed.message_key = known.message_key
+    LEFT JOIN only_billed AS billed ON placed.message_key = billed.message_key
+    WHERE placed.place = 1
+),
+
+of_none AS (
+    SELECT
+        *,
+        ROW_NUMBER() OVER (
+            PARTITION BY charge_id
+            ORDER BY
+                is_final DESC,
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                told_time DESC,
+                epoch DESC,
+                line_id DESC
+        ) AS place
+    FROM line_copies
+    WHERE message_key IS NULL AND copy = 1
+)
+
+SELECT
+    message_key,
+    CAST(NULL AS BYTEA) AS charge_id,
+    kind,
+    basis,
+    CAST(quantity AS DECIMAL(38, 9)) AS quantity,
+    unit_price,
+    CAST(unit_price * CAST(quantity AS DECIMAL(20, 0)) AS DECIMAL(38, 9)) AS amount,
+    currency,
+    sku,
+    charge_time,
+    source,
+    channel,
+    carrier,
+    country,
+    traffic_class,
+    delivered
+FROM of_messages
+UNION ALL
+SELECT
+    CAST(message_key AS BYTEA) AS message_key,
+    CAST(charge_id AS BYTEA) AS charge_id,
+    kind,
+    basis,
+    COALESCE(quantity, CAST(1 AS DECIMAL(38, 9))) AS quantity,
+    price AS unit_price,
+    amount,
+    currency,
+    sku,
+    bill_time AS charge_time,
+    source,
+    channel,
+    carrier,
+    country,
+    traffic_class,
+    FALSE AS delivered
+FROM of_none
+WHERE place = 1

@@ -1,0 +1,127 @@
+"""Bills of vendors: exports and billing events that are loaded stand in `charges` as they were told, a copy that
+came again counts once, an older one overwrites nothing, totals are added to nothing, and `verify` computes all of
+it again from what is stored."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sendtally
+
+FIXTURES = sendtally.ROOT / "fixtures"
+DAY = {"account_sid": "AC1", "category": "phonenumbers-local", "usage": "2", "usage_unit": "numbers",
+       "price_unit": "usd", "start_date": "2026-11-01", "end_date": "2026-11-30"}
+
+
+def load(data: Path, source: str, *files: Path) -> None:
+    """Loads whole files."""
+    sendtally.call("load", "--source", source, "--whole", *files, "--data", data).expect(0)
+
+
+def told(data: Path, place: Path, source: str, document: object) -> None:
+    """Loads one document."""
+    place.write_text(json.dumps(document))
+    load(data, source, place)
+
+
+def rows(data: Path, query: str) -> list[dict[str, object]]:
+    """Rows of a query."""
+    return sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
+
+
+def day(as_of: str, price: str) -> dict[str, object]:
+    """A usage record as of some time."""
+    return {"usage_records": [{**DAY, "as_of": as_of, "price": price}]}
+
+
+def ledger(data: Path) -> dict[str, int]:
+    """The ledger's sums."""
+    names = ("elements", "accepted", "duplicate", "late", "dead", "ignored")
+    query = "SELECT " + ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in names) + " FROM ledger"
+    return {name: int(str(value)) for name, value in rows(data, query)[0].items()}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """An empty data directory."""
+    return tmp_path / "data"
+
+
+def test_exports_of_every_vendor_are_charges_that_verify_agrees_with(data: Path) -> None:
+    load(data, "twilio", FIXTURES / "twilio/usage_records.json", FIXTURES / "twilio/resource_priced.json")
+    load(data, "infobip", FIXTURES / "infobip/billing_usage.json", FIXTURES / "infobip/billing_usage_final.json")
+    load(data, "telnyx", FIXTURES / "telnyx/usage_report.json", FIXTURES / "telnyx/webhook_finalized.json")
+    load(data, "vonage", FIXTURES / "vonage/report_zipped.csv")
+    load(data, "aws_sns", FIXTURES / "aws_sns/usage_report_gzip.csv.gz")
+    load(data, "aws_eum", FIXTURES / "aws_eum/sns_to_lambda.json")
+    load(data, "google_rbm", FIXTURES / "google_rbm/billing_report.tsv", FIXTURES / "google_rbm/activity_log.tsv")
+    load(data, "whatsapp", FIXTURES / "whatsapp/pricing.json", FIXTURES / "whatsapp/pricing_analytics.json")
+    load(data, "gupshup", FIXTURES / "gupshup/billing.json")
+    load(data, "cloudevents", FIXTURES / "cloudevents/billed.json")
+    assert "good   charges" in sendtally.call("verify", "--data", data).expect(0).out
+    sums = ledger(data)
+    assert sums["elements"] == sum(sums.values()) - sums["elements"], sums
+    told_of = {(row["source"], row["grain"]) for row in rows(data, "SELECT DISTINCT source, grain FROM charges")}
+    assert {("twilio", "period"), ("twilio", "item"), ("infobip", "period"), ("telnyx", "message"),
+            ("vonage", "message"), ("aws_sns", "message"), ("google_rbm", "item"), ("whatsapp", "message"),
+            ("whatsapp", "item"), ("whatsapp", "period"), ("gupshup", "message"),
+            ("cloudevents", "message")} <= told_of
+    stored = rows(data, "SELECT kind, basis, amount FROM charges WHERE source = 'infobip' AND kind = 'segment'")
+    assert [(row["basis"], Decimal(str(row["amount"]))) for row in stored] == [("invoice", Decimal("47.1744"))]
+
+
+def test_a_copy_that_came_again_counts_once_and_an_older_one_overwrites_nothing(data: Path, tmp_path: Path) -> None:
+    newest = "SELECT amount, revision FROM charges"
+    told(data, tmp_path / "1.json", "twilio", day("2026-11-21T04:00:00Z", "2.00"))
+    first = rows(data, newest)
+    told(data, tmp_path / "2.json", "twilio", day("2026-11-21T04:00:00Z", "2.00")["usage_records"])
+    assert rows(data, newest) == first, "told again"
+    assert ledger(data)["duplicate"] == 1
+    told(data, tmp_path / "3.json", "twilio", day("2026-11-25T04:00:00Z", "2.30"))
+    revised = rows(data, newest)
+    assert Decimal(str(revised[0]["amount"])) == Decimal("2.30")
+    assert int(str(revised[0]["revision"])) > int(str(first[0]["revision"]))
+    told(data, tmp_path / "4.json", "twilio", day("2026-11-22T04:00:00Z", "2.10"))
+    assert rows(data, newest) == revised, "an older copy came later"
+    assert ledger(data) == {"elements": 4, "accepted": 3, "duplicate": 1, "late": 0, "dead": 0, "ignored": 0}
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_totals_are_not_added_to_the_charges_of_their_messages(data: Path, tmp_path: Path) -> None:
+    message = {"sid": "SM1", "account_sid": "AC1", "status": "delivered", "to": "+447700900143", "from": "Example",
+               "price": "-0.00750", "price_unit": "USD", "date_created": "Fri, 20 Nov 2026 12:00:00 +0000",
+               "date_updated": "Fri, 20 Nov 2026 12:00:05 +0000"}
+    total = {**DAY, "category": "sms-outbound", "usage": "1", "usage_unit": "segments", "price": "0.00750",
+             "start_date": "2026-11-20", "end_date": "2026-11-20", "as_of": "2026-11-21T04:00:00Z"}
+    told(data, tmp_path / "message.json", "twilio", message)
+    told(data, tmp_path / "usage.json", "twilio", {"usage_records": [total, {**DAY, "price": "2.30",
+                                                                             "as_of": "2026-11-21T04:00:00Z"}]})
+    spent = rows(data, "SELECT currency, sum(amount) AS amount FROM spend GROUP BY currency")
+    assert [(row["currency"], Decimal(str(row["amount"]))) for row in spent] == [("USD", Decimal("2.3075"))]
+    windows = rows(data, "SELECT sum(amount) AS amount FROM cost_windows WHERE window_s = 86400")
+    assert Decimal(str(windows[0]["amount"])) == Decimal("0.0075"), "windows are of messages"
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_a_fee_that_comes_before_its_message_is_placed_by_it_afterwards(data: Path, tmp_path: Path) -> None:
+    billed = {"specversion": "1.0", "id": "b", "source": "/x", "type": "x.billed", "time": "2026-11-20T13:00:00Z",
+              "data": {"message_id": "m", "channel": "sms", "billing": {
+                  "unit": "carrier_fee", "price": {"amount": "0.003", "currency": "EUR"}}}}
+    told(data, tmp_path / "fee.json", "cloudevents", billed)
+    place = "SELECT channel, country, charge_time, amount FROM charges WHERE kind = 'carrier_fee'"
+    assert rows(data, "SELECT * FROM messages") == [], "a bill is no message"
+    before = rows(data, place)[0]
+    assert (before["country"], str(before["charge_time"])[:13]) == (None, "2026-11-20T13")
+    sent = {"specversion": "1.0", "id": "s", "source": "/x", "type": "x.delivered", "time": "2026-11-20T12:00:00Z",
+            "data": {"message_id": "m", "channel": "sms", "recipient_ref": "+447700900143", "status": "delivered",
+                     "billing": {"price": {"amount": "0.01", "currency": "EUR"}}}}
+    told(data, tmp_path / "sent.json", "cloudevents", sent)
+    after = rows(data, place)[0]
+    assert (after["country"], str(after["charge_time"])[:13]) == ("GB", "2026-11-20T12")
+    amounts = rows(data, "SELECT kind, amount, messages FROM cost_windows WHERE window_s = 86400 AND messages > 0")
+    costs = {row["kind"]: Decimal(str(row["amount"])) for row in amounts}
+    assert costs == {"message": Decimal("0.007"), "carrier_fee": Decimal("0.003")}, "the price holds the fee"
+    sendtally.call("verify", "--data", data).expect(0)
