@@ -8,6 +8,8 @@
 //! `kafka_wait_ms`), and what the producer still holds is flushed: it was not acknowledged, but may
 //! as well arrive.
 
+mod confirm;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,7 +23,7 @@ use serve::{Intake, Proof, Subscription};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot::Receiver;
 
-use crate::config::gateway::Gateway;
+use crate::config::gateway::{Confirms, Gateway};
 use crate::failure::{Failure, Outcome, chain};
 
 /// Threads that serve requests. One does 20,000 webhooks a second; a second one, so that a long
@@ -36,6 +38,9 @@ const TEND: Duration = Duration::from_secs(1);
 struct Desk {
     signatures: Arc<Signatures>,
     outbox: Arc<Outbox>,
+    confirms: Confirms,
+    /// Where subscriptions are confirmed.
+    amazon: Option<reqwest::Client>,
 }
 
 impl Intake for Desk {
@@ -73,6 +78,12 @@ impl Intake for Desk {
     }
 
     fn confirm(&self, account: &str, subscription: Subscription) {
+        let is_asked = subscription.is_verified && self.confirms.is_for(account);
+        if let (true, Some(client)) = (is_asked, &self.amazon) {
+            let asked = confirm::confirm(client.clone(), account.to_owned(), subscription.address);
+            tokio::spawn(asked);
+            return;
+        }
         // Its token is good for this one subscription, and for three days.
         tracing::warn!(
             account,
@@ -122,7 +133,15 @@ pub(crate) fn run(
         tell(&bound);
     }
     tracing::info!(address = %bound, "the gateway listens");
-    let desk = Desk { signatures: gateway.signatures, outbox: Arc::clone(&outbox) };
+    let amazon = (!gateway.confirms.is_empty()).then(confirm::client).transpose();
+    let desk = Desk {
+        signatures: gateway.signatures,
+        outbox: Arc::clone(&outbox),
+        confirms: gateway.confirms,
+        amazon: amazon.map_err(|error| {
+            Failure::dependency(format!("cannot make ready to ask Amazon: {}", chain(&error)))
+        })?,
+    };
     let told = Arc::clone(stop);
     let stopped = async move {
         while !told.load(Ordering::SeqCst) {

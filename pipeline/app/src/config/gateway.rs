@@ -66,6 +66,10 @@ struct RawAccount {
     rate: Option<f64>,
     /// File with Meta's verify token.
     verify_token_file: Option<PathBuf>,
+    /// Amazon SNS only: subscriptions whose signature is right are confirmed, by a request to the
+    /// address in them. Without it the address is logged.
+    #[serde(default)]
+    confirm: bool,
 }
 
 fn record() -> String {
@@ -110,6 +114,21 @@ pub(crate) struct Gateway {
     pub(crate) topics: Vec<String>,
     pub(crate) signatures: Arc<Signatures>,
     pub(crate) serve: GatewaySettings,
+    pub(crate) confirms: Confirms,
+}
+
+/// Whose subscriptions at Amazon SNS are confirmed: accounts, or (`None`) any.
+#[derive(Debug, Default)]
+pub(crate) struct Confirms(BTreeSet<Option<String>>);
+
+impl Confirms {
+    pub(crate) fn is_for(&self, account: &str) -> bool {
+        self.0.contains(&None) || self.0.contains(&Some(account.to_owned()))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Reads what the gateway needs of a configuration file: `[gateway]`, `[kafka]`, `[[signatures]]`.
@@ -162,15 +181,20 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
             serve.route(*source, None, base.clone());
         }
     }
+    let mut confirms = Confirms::default();
     for account in &raw.accounts {
         let source = source(&account.source)?;
+        if account.confirm {
+            confirmable(source, &signatures)?;
+            confirms.0.insert(account.account.clone());
+        }
         let route = route(account, &base)?;
         covered(source, &route, &signatures, true)?;
         topics.insert(route.topic.to_string());
         serve.route(source, account.account.as_deref(), route);
     }
     let topics = topics.into_iter().collect();
-    Ok(Gateway { listen: raw.listen, kafka, kafka_wait, topics, signatures, serve })
+    Ok(Gateway { listen: raw.listen, kafka, kafka_wait, topics, signatures, serve, confirms })
 }
 
 fn route(account: &RawAccount, base: &Route) -> Outcome<Route> {
@@ -194,6 +218,23 @@ fn covered(source: Source, route: &Route, keys: &Signatures, is_listed: bool) ->
         return Err(Failure::usage(format!(
             "[[gateway.accounts]] of {source} requires signatures, and [[signatures]] has no key \
              of {source}: every webhook would be refused"
+        )));
+    }
+    Ok(())
+}
+
+/// Refuses to confirm what nobody can check, or what has no subscriptions.
+fn confirmable(source: Source, keys: &Signatures) -> Outcome<()> {
+    if !matches!(source, Source::AwsSns | Source::AwsEum | Source::AwsPinpoint) {
+        return Err(Failure::usage(format!(
+            "[[gateway.accounts]] confirm is for Amazon SNS: aws_sns, aws_eum, aws_pinpoint, not \
+             {source}"
+        )));
+    }
+    if !keys.covers(source) {
+        return Err(Failure::usage(format!(
+            "[[gateway.accounts]] confirm: [[signatures]] has no certificate of {source}, so no \
+             subscription could be known to be Amazon's"
         )));
     }
     Ok(())
@@ -280,6 +321,8 @@ mod tests {
             ("[[accounts]]\nsource=\"twillio\"\n", "`twillio`"),
             ("[[accounts]]\nsource=\"twilio\"\nsignatures=\"require\"\n", "no key of twilio"),
             ("[[accounts]]\nsource=\"whatsapp\"\nverify_token_file=\"/nowhere\"\n", "/nowhere"),
+            ("[[accounts]]\nsource=\"bird\"\nconfirm=true\n", "not bird"),
+            ("[[accounts]]\nsource=\"aws_sns\"\nconfirm=true\n", "no certificate of aws_sns"),
             ("[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own"),
             ("take=\"any\"\n[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own,t"),
         ] {
