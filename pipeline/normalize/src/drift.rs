@@ -222,13 +222,23 @@ impl Names {
 
 static DOCUMENTED: LazyLock<[Names; SOURCES]> = LazyLock::new(|| {
     std::array::from_fn(|at| {
-        Names::new(Source::ALL.get(at).map_or(&[][..], |source| documented(*source)))
+        let source = Source::ALL.get(at);
+        let around = source.map_or(&[][..], |source| envelope(*source));
+        Names::new(&[source.map_or(&[][..], |source| documented(*source)), around].concat())
     })
 });
 
 /// Fields that a vendor documents and no column needs.
 pub(crate) const fn documented(source: Source) -> &'static [&'static str] {
     crate::catalogue::of(source).documented
+}
+
+/// The same of what stands around a vendor's events.
+const fn envelope(source: Source) -> &'static [&'static str] {
+    match source {
+        Source::AwsEum | Source::AwsPinpoint | Source::AwsSns => crate::aws::ENVELOPE_FIELDS,
+        _ => &[],
+    }
 }
 
 #[cfg(test)]
