@@ -1,6 +1,7 @@
 //! The fields of a record, wherever they stand: in JSON, also inside a string, base64 or behind a
 //! log's time; in forms and the query of a `url`; in CSV, receipts and headers. Each can be
-//! replaced in place, so that everything around it stays as it is byte for byte.
+//! replaced in place, so that everything around it stays as it is byte for byte. A path is printed:
+//! steps that may be somebody's number, address or text are `#` in it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,6 +9,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
+use crate::drift::shown;
 use crate::form::Form;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::text::write_string;
@@ -150,7 +152,7 @@ pub fn fields(record: &Record) -> Vec<Field> {
                 walk.inside(start..value.len(), Coding::Plain, query, "url?");
                 walk.leaf("url", 0..address.len(), Shape::Text, address);
             }
-            _ => walk.leaf(&format!("header {name}"), 0..value.len(), Shape::Text, value),
+            _ => walk.leaf(&format!("header {}", shown(name)), 0..value.len(), Shape::Text, value),
         }
     }
     walk.found
@@ -283,7 +285,7 @@ impl Walk {
                 let range = end - value.len()..end;
                 let value = Coding::Percent.decode(value).unwrap_or_default();
                 let path = match path {
-                    "url?" => format!("url?{name}"),
+                    "url?" => format!("url?{}", shown(&name)),
                     _ => join(path, &name),
                 };
                 if value.trim_start().starts_with(['{', '[']) {
@@ -308,7 +310,7 @@ impl Walk {
                 for (name, range) in names.iter().zip(&cells) {
                     let cell = line.get(range.clone()).unwrap_or("");
                     let range = start + range.start..start + range.end;
-                    self.leaf(&format!("{path}[{row}].{name}"), range, Shape::Text, cell);
+                    self.leaf(&join(&format!("{path}[{row}]"), name), range, Shape::Text, cell);
                 }
                 row += usize::from(!cells.is_empty());
             } else if !cells.is_empty() {
@@ -362,9 +364,7 @@ fn cells(line: &str, separator: u8) -> Vec<Range<usize>> {
 }
 
 fn join(path: &str, name: &str) -> String {
-    // A key can be a person's number, and a path is printed.
-    let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    let name = if digits > crate::drift::DIGITS_MAX { "#" } else { name };
+    let name = shown(name);
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
