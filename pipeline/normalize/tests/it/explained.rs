@@ -27,10 +27,14 @@ const PLACES: &[(Source, &str, &str, &str)] = &[
     (Source::Smpp, "bare_delivered.txt", "message_id", "id"),
     (Source::Smpp, "pdu.json", "vendor_status", "smpp.short_message.stat"),
     (Source::AwsEum, "sns_notification.json", "message_id", "Message.messageId"),
+    (Source::AwsEum, "compressed_text.txt", "message_id", "messageId"),
+    (Source::AwsSns, "cloudwatch_compressed.json", "carrier", COMPRESSED_CARRIER),
     (Source::AwsSns, "log_line.txt", "carrier", "delivery.phoneCarrier"),
     (Source::Cloudevents, "binary.record.json", "event_time", "header ce_time"),
     (Source::Kaleyra, "status_delivered.record.json", "message_id", "url?id"),
 ];
+
+const COMPRESSED_CARRIER: &str = "awslogs.data.logEvents[0].message.delivery.phoneCarrier";
 
 #[test]
 fn the_field_in_which_a_value_stands_is_named_first() {
