@@ -178,10 +178,12 @@ fn open(
     out: &mut Emitter<'_>,
     read: &mut ReadEvent<'_>,
 ) -> Result<(), Dead> {
-    if envelope.is_event || !envelope.is_one() {
+    if envelope.is_event {
         return read(&item, out);
     }
-    envelope.others.tell(&item.trail, out);
+    if envelope.is_one() {
+        envelope.others.tell(&item.trail, out);
+    }
     let account = envelope.account.text().or_else(|| topic_account(&envelope.topic));
     let item = Unwrapped { account: account.or(item.account), ..item };
     let inner = |step, text| Unwrapped {

@@ -10,7 +10,7 @@ use normalize::explain::fields::{Record, fields};
 use normalize::explain::{Explained, NOT_TRIED, explain};
 
 use crate::drift::Known;
-use crate::fixtures::{Case, batch, directory, input, settings};
+use crate::fixtures::{Case, batch, directory, input, lines, run, settings};
 
 /// Source, fixture, column, the field named first.
 const PLACES: &[(Source, &str, &str, &str)] = &[
@@ -137,4 +137,40 @@ fn a_packed_record_is_explained_as_its_text() {
     let rows = explained(Source::AwsSns, &case);
     assert_eq!(rows.len(), 4, "{name}");
     assert!(rows.iter().all(|row| row.columns.values().all(|told| !told.is_empty())));
+}
+
+/// A ZIP archive of files with their methods: 0 is stored, 8 deflated.
+fn archive(files: &[(&str, u8, &[u8])]) -> Vec<u8> {
+    let le = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+    let short = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (name, method, bytes) in files {
+        directory.extend([b"PK\x01\x02".as_slice(), &[0; 6], &[*method, 0], &[0; 8]].concat());
+        directory.extend([&le(bytes.len())[..], &[0; 4], &short(name.len()), &[0; 12]].concat());
+        directory.extend([&le(out.len())[..], name.as_bytes()].concat());
+        out.extend([b"PK\x03\x04".as_slice(), &[0; 22], &short(name.len()), &[0; 2]].concat());
+        out.extend([name.as_bytes(), bytes].concat());
+    }
+    let at = out.len();
+    out.extend(directory);
+    out.extend([b"PK\x05\x06".as_slice(), &[0; 6], &short(files.len()), &[0; 4]].concat());
+    out.extend([&le(at)[..], &[0; 2]].concat());
+    out
+}
+
+#[test]
+fn each_file_of_an_archive_is_explained_at_its_elements() {
+    let (two, one) = (results(2).value, results(1).value);
+    let case = Case::value(archive(&[
+        ("a.json", 0, &two),
+        ("damaged.json", 8, b"no deflate stream"),
+        ("latin.json", 0, b"{\"results\":\"\xff\"}"),
+        ("c.json", 0, &one),
+    ]));
+    let rows = explained(Source::Infobip, &case);
+    let elements: Vec<_> = rows.iter().map(|row| u64::from(row.row.element)).collect();
+    let normalized = lines(&run(Some(Source::Infobip), std::slice::from_ref(&case)));
+    let told: Vec<_> = normalized.iter().filter_map(|row| row["element"].as_u64()).collect();
+    assert_eq!((elements, told), (vec![0, 1, 4], vec![0, 1, 4]));
+    assert_eq!(rows[2].columns["message_id"], ["results[0].messageId"]);
 }
