@@ -111,7 +111,8 @@ impl<'a> Pricing<'a> {
         let amount = if is_failed { Some(0) } else { self.amount() };
         let mut charge = ChargeDraft::beside(draft, kind, amount);
         let identity: [&[u8]; 2] = [b"conversation", conversation.unwrap_or("").as_bytes()];
-        if kind == ChargeKind::Conversation && conversation.is_some() {
+        // One that failed costs nothing, whatever its conversation costs.
+        if kind == ChargeKind::Conversation && conversation.is_some() && !is_failed {
             charge.subject = Subject::Item(&identity);
         }
         charge.sku = sku.text().filter(|sku| !sku.is_empty());
