@@ -80,17 +80,22 @@ pub(crate) fn read(
         return Err(Dead::new(DeadReason::Envelope, path));
     };
     let undecodable = || Dead::new(DeadReason::BadEncoding, path);
-    let is_decoded = ALPHABETS.iter().any(|base64| {
-        scratch.bytes.clear();
-        base64.decode_vec(data.as_bytes(), &mut scratch.bytes).is_ok()
-    });
-    if !is_decoded {
+    if !decode(&data, &mut scratch.bytes) {
         return Err(undecodable());
     }
     let text = std::str::from_utf8(&scratch.bytes).map_err(|_| undecodable())?;
     let event = event_of(text)
         .map_err(|dead| Dead::new(dead.reason, format!("{path}: {}", dead.detail)))?;
     emit(&event, path, out)
+}
+
+/// Fills `bytes` with what the data of a push spells; false where it spells none. Its signature is
+/// of these bytes, so it is checked over what is read here.
+pub(crate) fn decode(data: &str, bytes: &mut Vec<u8>) -> bool {
+    ALPHABETS.iter().any(|base64| {
+        bytes.clear();
+        base64.decode_vec(data.as_bytes(), bytes).is_ok()
+    })
 }
 
 fn event_of(text: &str) -> Result<Event<'_>, Dead> {
