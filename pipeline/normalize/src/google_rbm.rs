@@ -13,7 +13,9 @@
 //! | the agent's own events (`name` = `phones/…/agentEvents/…`), answers of a revoke | ignored |
 //!
 //! Traps: only `message.data` is signed, so attributes decide nothing; the envelope's `messageId`
-//! is Pub/Sub's; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
+//! is Pub/Sub's; `eventId` identifies an event, which may come twice and out of order; a READ may
+//! come without its DELIVERED; user messages and taps have no `eventType`, so their keys tell what
+//! they are; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
 //! AgentMessage holds the number, so only its last segment is kept. The agent is the sender.
 //! Carriers' files (billing reports, activity logs) are tables: see [`carrier`].
 

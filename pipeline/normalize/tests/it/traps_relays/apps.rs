@@ -60,6 +60,7 @@ Event Grid asks whether the address is ours
 
 of CloudEvents it asks with OPTIONS
 @ method: OPTIONS
+@ url: https://example.com/acs
 @ http-webhook-request-origin: eventgrid.azure.net
 ! ignored handshake
 "#;
