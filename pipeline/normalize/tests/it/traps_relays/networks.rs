@@ -43,6 +43,10 @@ the documentation's sample of a server event is no JSON
 {"phoneNumber":"+12025550143","eventType":"TTL_EXPIRATION_REVOKED" "messageId":"m-72"}
 ! dead syntax
 
+a handshake is no event
+{"clientToken":"t-7","secret":"s-7"}
+! ignored handshake
+
 IS_TYPING is of no message
 {"senderPhoneNumber":"+12025550143","eventType":"IS_TYPING","eventId":"e-75","agentId":"a"}
 ! ignored typing

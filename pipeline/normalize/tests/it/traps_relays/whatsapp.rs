@@ -163,4 +163,22 @@ a category that no table knows keeps its name
  "pricing":{"pricing_model":"PMP","type":"regular","category":"agent_tokens"}}
 = traffic_class=unknown
 $ amount=null; sku=agent_tokens/regular
+
+what an account was charged comes by days of its zone, without a currency
+{"id":"71","pricing_analytics":{"data_points":[{"start":1795158000,"end":1795244400,"country":"BR",
+ "phone_number":"15550100077","tier":"0:50000","pricing_type":"REGULAR","volume":40,"cost":0.272,
+ "pricing_category":"UTILITY"}]}}
+$ kind=message; grain=period; quantity=40.000000000; amount=0.272000000; currency=null; account=71
+
+or by conversations, of which the direction tells two apart
+{"id":"71","conversation_analytics":{"data":[{"data_points":[{"start":1795158000,"end":1795244400,
+ "country":"BR","conversation":12,"conversation_direction":"BUSINESS_INITIATED","cost":1.5,
+ "conversation_category":"AUTHENTICATION_INTERNATIONAL","conversation_type":"REGULAR"}]}]}}
+$ kind=conversation; grain=period; quantity=12.000000000; traffic_class=otp
+
+the user's conversations of that day
+{"id":"71","conversation_analytics":{"data":[{"data_points":[{"start":1795158000,"end":1795244400,
+ "country":"BR","conversation":12,"conversation_direction":"USER_INITIATED","cost":1.5,
+ "conversation_category":"AUTHENTICATION_INTERNATIONAL","conversation_type":"REGULAR"}]}]}}
+$ charge_id=not as above; amount=1.500000000
 "#;
