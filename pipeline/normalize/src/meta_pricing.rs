@@ -5,6 +5,11 @@
 //! charge has units and no amount, and of a free one the amount is zero. `CBP` bills conversations,
 //! `PMP` messages. A message that was sent is charged once it is delivered: until then its charge
 //! is `estimated`, and where it fails it costs nothing.
+//!
+//! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
+//! `billable` is deprecated and may be true of what `type` calls free, and by conversation there is
+//! no `type`; `authentication-international` has a hyphen here and an underscore in the origin of a
+//! conversation; a service is not free by its name; a new category keeps its name (`sku`).
 
 use model::vocabulary::{Basis, ChargeKind, Status, TrafficClass};
 

@@ -26,4 +26,5 @@ mod rules;
 mod samples;
 mod signatures;
 mod times;
+mod traps_relays;
 mod unknown;

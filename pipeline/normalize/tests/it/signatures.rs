@@ -3,6 +3,7 @@
 
 mod damage;
 mod sign;
+mod variants;
 mod vectors;
 
 use std::path::Path;
