@@ -210,7 +210,7 @@ mod tests {
         assert!(zip.len() * RATIO_MAX < 40 * (20 << 10));
         assert_eq!(unpacked(&zip).unwrap_err().reason, DeadReason::TooLarge);
         let text = b"1,2\n".repeat(5_000);
-        let mut shared = archive(&[("a.csv", 0, text.clone()), ("b.csv", 0, Vec::new())]);
+        let mut shared = archive(&[("a.csv", 0, text), ("b.csv", 0, Vec::new())]);
         let second = memchr::memmem::rfind(&shared, ZIP_ENTRY).unwrap();
         let first = memchr::memmem::find(&shared, ZIP_ENTRY).unwrap();
         let entry = shared[first..first + 46].to_vec();

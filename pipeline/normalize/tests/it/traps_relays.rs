@@ -98,7 +98,10 @@ fn check(label: &str, found: Vec<Value>, wanted: &[&str], above: &mut Value) {
                 "any" => !found.is_null(),
                 "as above" => *found == above[column],
                 "not as above" => *found != above[column],
-                text => found.as_str().map_or(found.to_string() == text, |found| found == text),
+                text => match found.as_str() {
+                    Some(found) => found == text,
+                    None => found.to_string().as_str() == text,
+                },
             };
             assert!(is_met, "{label}: {column} is {found}, not {value}");
         }
