@@ -16,7 +16,9 @@
 //! Traps: a seen report has no status at all; one URL may receive reports, seen reports and
 //! inbound messages; `DELIVERED` alone proves nothing, so without an id or name that says handset
 //! it counts as sent; offsets have no colon; failover reuses the id for its SMS leg, so the key
-//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API; a
+//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API, which
+//! writes `mccMnc` as a number and tells no price (`networkId` is Infobip's own); older reports say
+//! `from` and `smsCount`; failed reports have a price too, and what id 87 stopped is charged; a
 //! WhatsApp user without a number is known by `contact.userId` alone.
 //!
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean

@@ -23,4 +23,5 @@ mod rules;
 mod samples;
 mod signatures;
 mod times;
+mod traps_cpaas;
 mod unknown;
