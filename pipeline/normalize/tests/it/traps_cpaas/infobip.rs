@@ -117,6 +117,9 @@ fn infobips_forms_of_a_report_hold() {
         "RCS has a channel only with failover: its interaction tells it":
             infobip(HANDSET, r#","interactionType":"RICH_MESSAGE""#)
             => {"channel": "rcs", "receipt_class": "handset"},
+        "or its conversation":
+            infobip(HANDSET, r#","conversation":{"canInitiate":true,"id":"c"}"#)
+            => {"channel": "rcs"},
         "or the traffic that its price names":
             infobip(HANDSET, r#","price":{"trafficType":"BASIC","pricePerMessage":0.01}"#)
             => {"channel": "rcs", "price_unit": "message"},

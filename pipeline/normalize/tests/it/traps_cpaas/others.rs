@@ -308,7 +308,7 @@ fn kaleyras_traps_hold() {
         "an id and a status are all that it tells":
             callback("read").header("received-at", "2026-11-20T12:00:05Z")
             => {"message_id": "u7:0", "recipient_token": null, "carrier": null, "price": null,
-            "event_time": "2026-11-20T12:00:05.000000Z", "event_time_source": "header"},
+                "event_time": "2026-11-20T12:00:05.000000Z", "event_time_source": "header"},
     };
     hold(Source::Kaleyra, &traps);
 }

@@ -90,6 +90,8 @@ fn twilios_callbacks_hold() {
             => {"status": "delivered", "error_code": null},
         "SmsSid and SmsStatus say the same where they stand alone":
             body("SmsSid=SM7&SmsStatus=delivered") => {"message_id": "SM7", "status": "delivered"},
+        "an id that begins with MM is an MMS's":
+            body("MessageSid=MM7&MessageStatus=sent") => {"channel": "mms"},
         "a WhatsApp read may come without ChannelInstallSid":
             body(
                 "MessageSid=SM7&MessageStatus=read&EventType=READ&ChannelPrefix=whatsapp\
