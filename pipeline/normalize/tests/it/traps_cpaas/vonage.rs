@@ -75,9 +75,12 @@ fn vonages_records_hold() {
             vonage("status=delivered&scts=2611201300")
             => {"event_time": "2026-11-20T13:00:00.000000Z",
                 "event_time_source": "vendor_local"},
-        "a receipt may be a GET, a form or JSON":
+        "by the account's setting a receipt is a form, a GET":
             get("messageId=0A7&msisdn=447700900143&to=EXAMPLE&status=delivered")
             => {"message_id": "0A7", "sender": "EXAMPLE"},
+        "or JSON":
+            body(r#"{"messageId":"0A7","to":"EXAMPLE","status":"failed","err-code":"3"}"#)
+            => {"message_id": "0A7", "sender": "EXAMPLE", "error_code": "3"},
         "SMS is charged when it is submitted, its count is text, its price the message's":
             vonage_status(
                 "submitted",
