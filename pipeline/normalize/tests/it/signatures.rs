@@ -230,6 +230,23 @@ fn a_broken_signature_is_malformed_and_no_error() {
 }
 
 #[test]
+fn sinchs_header_names_the_algorithm_and_one_that_it_does_not_know_is_none() {
+    let rows = rows();
+    let row = rows.iter().find(|row| row.name == "sinch").unwrap();
+    let name = "http-x-sinch-webhook-signature-algorithm";
+    let case = without(&(row.sign)("key-a"), name);
+    for (algorithm, answer) in [
+        ("HmacSHA256", RIGHT),
+        ("HmacSHA384", WRONG("mismatch")),
+        ("HmacMD5", WRONG("malformed")),
+        ("none", WRONG("malformed")),
+    ] {
+        let case = case.clone().header(name, algorithm);
+        assert_eq!(check(row, &["key-a"], &case), answer, "{algorithm}");
+    }
+}
+
+#[test]
 fn a_token_without_a_signing_method_is_none() {
     let rows = rows();
     let row = rows.iter().find(|row| row.name == "vonage token").unwrap();
