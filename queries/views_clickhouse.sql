@@ -65,7 +65,7 @@ SELECT
 FROM slo_windows AS rows
 GROUP BY rows.window_s, rows.window_start, rows.source, rows.channel, rows.carrier, rows.country, rows.traffic_class;
 
--- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals whose money other rows may hold too: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges_newest AS
 SELECT
     rows.charge_id AS charge_id,

@@ -132,7 +132,7 @@ FROM (
 ) AS revisions
 WHERE next_revision IS NULL;
 
--- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.
+-- What is charged: one row a message and kind, and one a line of a bill that is no message's; the highest revision stands. Rows of grain period are totals whose money other rows may hold too: never add them, sum the view `spend`.
 CREATE OR REPLACE VIEW charges AS
 SELECT
     "charge_id",

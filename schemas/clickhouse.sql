@@ -160,7 +160,7 @@ ENGINE = ReplacingMergeTree()
 PARTITION BY toYYYYMM(`committed_at`)
 ORDER BY (`charge_id`, `revision`)
 SETTINGS non_replicated_deduplication_window = 10000, allow_nullable_key = 1, ttl_only_drop_parts = 1
-COMMENT 'What is charged: one row a message and kind, and one a line of a bill that is no message''s; the highest revision stands. Rows of grain period are totals over messages that have rows of their own: never add them, sum the view `spend`.';
+COMMENT 'What is charged: one row a message and kind, and one a line of a bill that is no message''s; the highest revision stands. Rows of grain period are totals whose money other rows may hold too: never add them, sum the view `spend`.';
 
 CREATE TABLE IF NOT EXISTS `sendtally`.`cost_windows`
 (

@@ -13,7 +13,7 @@ import sendtally
 
 FIXTURES = sendtally.ROOT / "fixtures"
 DAY = {"account_sid": "AC1", "category": "phonenumbers-local", "usage": "2", "usage_unit": "numbers",
-       "price_unit": "usd", "start_date": "2026-11-01", "end_date": "2026-11-30"}
+       "price_unit": "usd", "start_date": "2026-11-20", "end_date": "2026-11-20"}
 
 
 def load(data: Path, source: str, *files: Path) -> None:
@@ -103,6 +103,21 @@ def test_totals_are_not_added_to_the_charges_of_their_messages(data: Path, tmp_p
     assert [(row["currency"], Decimal(str(row["amount"]))) for row in spent] == [("USD", Decimal("2.3075"))]
     windows = rows(data, "SELECT sum(amount) AS amount FROM cost_windows WHERE window_s = 86400")
     assert Decimal(str(windows[0]["amount"])) == Decimal("0.0075"), "windows are of messages"
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_records_of_more_days_are_not_added_to_their_days(data: Path, tmp_path: Path) -> None:
+    """Days, the month and a month that is not over: only days are in `spend`."""
+    spans = [("2026-11-19", "2026-11-19", "1.00"), ("2026-11-20", "2026-11-20", "1.30"),
+             ("2026-11-01", "2026-11-30", "2.30"), ("2026-11-01", "2026-11-20", "2.30")]
+    told(data, tmp_path / "records.json", "twilio", {"usage_records": [
+        {**DAY, "start_date": start, "end_date": end, "price": price, "as_of": "2026-12-01T04:00:00Z"}
+        for start, end, price in spans]})
+    sums = {row["category"]: Decimal(str(row["amount"])) for row in rows(
+        data, "SELECT grain AS category, sum(amount) AS amount FROM charges GROUP BY grain")}
+    assert sums == {"item": Decimal("2.30"), "period": Decimal("4.60")}
+    spent = rows(data, "SELECT sum(amount) AS amount FROM spend")
+    assert Decimal(str(spent[0]["amount"])) == Decimal("2.30")
     sendtally.call("verify", "--data", data).expect(0)
 
 

@@ -9,8 +9,9 @@ pub const SCALE: u32 = 9;
 pub const ONE: i128 = 1_000_000_000;
 /// Largest absolute value of `Decimal128(18, 9)`.
 pub const MAX: i128 = 999_999_999_999_999_999;
-/// Largest absolute value of `Decimal128(38, 9)`: sums and quantities.
-pub const SUM_MAX: i128 = 10_i128.pow(38) - 1;
+/// Largest absolute sum or quantity of one line, in nano: 10^11 of them still add up within
+/// `Decimal128(38, 9)`.
+pub const SUM_MAX: i128 = 10_i128.pow(27);
 
 /// Longest mantissa that is read: far beyond any price, and it fits on the stack.
 const MANTISSA_BYTES_MAX: usize = 60;
@@ -159,6 +160,7 @@ mod tests {
         assert_eq!(product(500_000_000, 7), Some((4, true)), "half to even");
         assert_eq!(product(-500_000_000, 5), Some((-2, true)), "also below zero");
         assert_eq!(product(SUM_MAX, ONE * 2), None);
+        assert_eq!(parse_sum("1000000000000000001"), None);
     }
 
     proptest! {

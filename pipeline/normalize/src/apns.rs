@@ -11,7 +11,8 @@
 //! Traps: the body of a 410 has the time at which the token was found dead, perhaps long before
 //! this push. It is the only time that Apple gives, so it is the event time; but without a
 //! `sent_at` not where it lies more than a day before the ingest time: a message of today must not
-//! count in last month's window. The device token is the recipient.
+//! count in last month's window. The device token is the recipient. `apns-unique-id` is told in
+//! development only and names nothing here; a broadcast or Live Activity has `apns-request-id`.
 
 use model::time::DAY_US;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};

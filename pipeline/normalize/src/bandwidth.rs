@@ -26,7 +26,8 @@
 //! may be "delivered" to the carrier only; 9902 is billable and no proof that nothing arrived;
 //! `message.time` is when the message was created, `eventTime` when it was read; an international
 //! report tells no time and no recipient, comes once a part (`partNum` is part of the key, so each
-//! is one segment), and tells the end of a message's validity as UNDELIVERED. There is no price.
+//! is one segment), and tells the end of a message's validity as UNDELIVERED; callbacks come at
+//! least once, for a day; `carrierName` may be `other`. There is no price.
 //!
 //! Channel: `message.channel`, else media or more than one recipient mean MMS, else SMS.
 

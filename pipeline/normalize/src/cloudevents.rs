@@ -3,13 +3,17 @@
 //! object that comes without its envelope is read too; then nothing but itself identifies it.
 //! `data_base64` is JSON in base64.
 //!
-//! `data.status` (else the last word of `type`) is one of the canonical words; `displayed`, `seen`
-//! and `opened` are read. A word of its own is `unknown` and not final.
+//! | `data.status`, else the last word of `type` | canonical |
+//! |---|---|
+//! | accepted, queued, sent | the same |
+//! | delivered, read, undelivered, failed, expired, rejected, canceled | the same, final |
+//! | displayed, seen, opened; cancelled | read; canceled; final |
+//! | unknown, and any other word | unknown |
 //!
 //! Traps: an event is identified by `source` and `id` together; the message is `data.message_id`,
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
 //! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the
-//! message.
+//! message; amounts are text, and a currency in small letters is the same one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

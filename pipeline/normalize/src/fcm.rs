@@ -7,6 +7,7 @@
 //! | error INVALID_ARGUMENT, SENDER_ID_MISMATCH | rejected, final |
 //! | error UNREGISTERED | undelivered, final |
 //! | error QUOTA_EXCEEDED, UNAVAILABLE, INTERNAL, THIRD_PARTY_AUTH_ERROR | failed, final |
+//! | error UNSPECIFIED_ERROR | unknown |
 //! | row MESSAGE_ACCEPTED, MESSAGE_DELIVERED | accepted; delivered, final |
 //! | row MISSING_REGISTRATIONS, INVALID_…, MISMATCH_…, and their like | rejected, final |
 //! | row QUOTA_EXCEEDED, MESSAGE_RECEIVED_INTERNAL_ERROR | failed, final |
@@ -15,8 +16,9 @@
 //! Traps: the answer names a message `projects/p/messages/ID`, the export only `ID`, so the id is
 //! the last segment and the project is the account; an error answer has no id, so it is a dead
 //! letter unless the sender's wrapper carries one (`request.message_id`, `request.id`,
-//! `request.message.name`); the answer has no time but its `Date` header; the export's timestamps
-//! are UTC, with and without saying so.
+//! `request.message.name`); of its details only FcmError has the word that decides; the answer has
+//! no time but its `Date` header; `fid` takes the place of `token`; the export's timestamps are
+//! UTC, with and without saying so, and its `MESSAGE_DELIVERED` is the app's word.
 
 use model::time::{MILLI_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};

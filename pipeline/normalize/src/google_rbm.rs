@@ -13,7 +13,9 @@
 //! | the agent's own events (`name` = `phones/…/agentEvents/…`), answers of a revoke | ignored |
 //!
 //! Traps: only `message.data` is signed, so attributes decide nothing; the envelope's `messageId`
-//! is Pub/Sub's; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
+//! is Pub/Sub's; `eventId` identifies an event, which may come twice and out of order; a READ may
+//! come without its DELIVERED; user messages and taps have no `eventType`, so their keys tell what
+//! they are; user events say `senderPhoneNumber`, server events `phoneNumber`; the name of an
 //! AgentMessage holds the number, so only its last segment is kept. The agent is the sender.
 //! Carriers' files (billing reports, activity logs) are tables: see [`carrier`].
 
@@ -83,17 +85,22 @@ pub(crate) fn read(
         return Err(Dead::new(DeadReason::Envelope, path));
     };
     let undecodable = || Dead::new(DeadReason::BadEncoding, path);
-    let is_decoded = ALPHABETS.iter().any(|base64| {
-        scratch.bytes.clear();
-        base64.decode_vec(data.as_bytes(), &mut scratch.bytes).is_ok()
-    });
-    if !is_decoded {
+    if !decode(&data, &mut scratch.bytes) {
         return Err(undecodable());
     }
     let text = std::str::from_utf8(&scratch.bytes).map_err(|_| undecodable())?;
     let event = event_of(text, out.drift)
         .map_err(|dead| Dead::new(dead.reason, format!("{path}: {}", dead.detail)))?;
     emit(&event, path, out)
+}
+
+/// Fills `bytes` with what the data of a push spells; false where it spells none. Its signature is
+/// of these bytes, so it is checked over what is read here.
+pub(crate) fn decode(data: &str, bytes: &mut Vec<u8>) -> bool {
+    ALPHABETS.iter().any(|base64| {
+        bytes.clear();
+        base64.decode_vec(data.as_bytes(), bytes).is_ok()
+    })
 }
 
 fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {

@@ -16,8 +16,11 @@
 //! Traps: a seen report has no status at all; one URL may receive reports, seen reports and
 //! inbound messages; `DELIVERED` alone proves nothing, so without an id or name that says handset
 //! it counts as sent; offsets have no colon; failover reuses the id for its SMS leg, so the key
-//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API; a
-//! WhatsApp user without a number is known by `contact.userId` alone.
+//! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API, which
+//! writes `mccMnc` as a number and tells no price (`networkId` is Infobip's own); older reports say
+//! `from` and `smsCount`, and their `sentAt` is when they should be sent; `doneAt` is when Infobip
+//! was done with it, not the handset's time; failed reports have a price too, and what id 87
+//! stopped is charged; a WhatsApp user without a number is known by `contact.userId` alone.
 //!
 //! Channel: the payload's own; else `interactionType`, `conversation` or `price.trafficType` mean
 //! RCS, `contact` means WhatsApp, and any other delivery report is SMS (MMS and Viber reports

@@ -5,6 +5,11 @@
 //! charge has units and no amount, and of a free one the amount is zero. `CBP` bills conversations,
 //! `PMP` messages. A message that was sent is charged once it is delivered: until then its charge
 //! is `estimated`, and where it fails it costs nothing.
+//!
+//! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
+//! `billable` is deprecated and may be true of what `type` calls free, and by conversation there is
+//! no `type`; `authentication-international` has a hyphen here and an underscore in the origin of a
+//! conversation; a service is not free by its name; a new category keeps its name (`sku`).
 
 use model::vocabulary::{Basis, ChargeKind, Status, TrafficClass};
 
@@ -111,7 +116,8 @@ impl<'a> Pricing<'a> {
         let amount = if is_failed { Some(0) } else { self.amount() };
         let mut charge = ChargeDraft::beside(draft, kind, amount);
         let identity: [&[u8]; 2] = [b"conversation", conversation.unwrap_or("").as_bytes()];
-        if kind == ChargeKind::Conversation && conversation.is_some() {
+        // One that failed costs nothing, whatever its conversation costs.
+        if kind == ChargeKind::Conversation && conversation.is_some() && !is_failed {
             charge.subject = Subject::Item(&identity);
         }
         charge.sku = sku.text().filter(|sku| !sku.is_empty());

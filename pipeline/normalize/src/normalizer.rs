@@ -337,16 +337,18 @@ fn read(
     if is_required && verdict.verified != Some(true) {
         return Err(Dead::new(DeadReason::Unverified, verdict.reason.unwrap_or("no_key")));
     }
-    let Some(files) = unpack::files(view.value, VALUE_BYTES_MAX)? else {
+    let Some(files) = unpack::files(view.value)? else {
         return read_bytes(source, view.value, view.headers, scratch, emitter);
     };
     if files.is_empty() {
         emitter.ignored("empty");
     }
+    let mut left = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
     for file in files {
-        let unpacked = file.unpack();
-        let read =
-            unpacked.and_then(|bytes| read_bytes(source, &bytes, view.headers, scratch, emitter));
+        let read = file.unpack(left).and_then(|bytes| {
+            left -= bytes.len();
+            read_bytes(source, &bytes, view.headers, scratch, emitter)
+        });
         if let Err(dead) = read {
             emitter.dead(dead);
         }

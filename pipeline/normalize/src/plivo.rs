@@ -14,9 +14,9 @@
 //! their times have no zone, and which of them is the event's its status tells: by the account's
 //! zone and marked `vendor_local`; records have a zone, and fractions of five digits; `Status`
 //! may be spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and
-//! `PartInfo` are reserved and ignored; a record is read again when its state or price changes,
-//! so both are part of its event id. No field tells the currency: Plivo's prices are in US
-//! dollars.
+//! `PartInfo` are reserved and ignored, though parts of older long messages share a parent: each
+//! is a message; a record is read again when its state or price changes, so both are part of its
+//! event id. No field tells the currency: Plivo's prices are in US dollars.
 //!
 //! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
 

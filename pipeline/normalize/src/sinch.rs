@@ -21,7 +21,8 @@
 //! no time, fans out over `statuses[].recipients[]` and is known by the hash of its statuses; a
 //! summary names no recipient at all (ignored); words stand in title case on the wire and in upper
 //! case in a client library; codes below 400 are the carrier's own and have no class here;
-//! `operator` is MCC and MNC or a name. No callback has a price.
+//! `operator` is MCC and MNC or a name; statuses before the end come only where they were asked for
+//! (`per_recipient`). No callback has a price.
 //!
 //! Channel: `…_mms` in `type` means MMS, else SMS. Inbound messages (`mo_…`) are ignored.
 

@@ -22,7 +22,8 @@
 //! endpoint with another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the
 //! status says; a cost may be null up to the end, and in older records lies in `cost.cost`; detail
 //! records have other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where
-//! it is rate × parts; code 40300 means three things on three of Telnyx's pages.
+//! it is rate × parts; RCS has no parts and may end without a cost; carriers are company names and
+//! have no MCC but in detail records; code 40300 means three things on three of Telnyx's pages.
 //!
 //! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports
 //! are totals over many messages: see [`usage`]. Inbound messages and other events are ignored.

@@ -1,5 +1,6 @@
-//! Twilio: status callbacks (forms, POST or GET), Message resources and lists (JSON), Event
-//! Streams (CloudEvents, one or an array). <https://www.twilio.com/docs/messaging>
+//! Twilio: status callbacks (forms, POST or GET), Message resources and lists (JSON), days of the
+//! bulk export (gzip, a resource a line), Event Streams (CloudEvents, one or an array).
+//! <https://www.twilio.com/docs/messaging>
 //!
 //! | `MessageStatus` | canonical |
 //! |---|---|
@@ -16,7 +17,9 @@
 //! until known; prices are negative texts and never come in a callback; the documented Event
 //! Streams sample says QUEUED in a `…delivered` event, so the event's type decides and the
 //! contradiction is counted; a resource is polled again when its price is known, so the price
-//! is part of its event id.
+//! is part of its event id; the bulk export tells no currency; callbacks come in any order and
+//! with new fields; RCS and the SMS it falls back to share one id, and only `From` tells which it
+//! is; Verify's events are written otherwise (snake case) and ignored.
 //!
 //! Channel: `ChannelPrefix`, else the prefix of `To` or `From`, else media or an `MM` id mean MMS,
 //! else SMS. The sender is `From`, else the messaging service.

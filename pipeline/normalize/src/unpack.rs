@@ -1,8 +1,8 @@
 //! Compressed exports: gzip, and the ZIP archives that vendors' portals give under any name.
 //!
 //! A value that begins like one is unpacked and read as if it had come so; each file of an archive
-//! is a part of the record, in the order of its directory. What is unpacked is bounded by the
-//! record's own size, so that a small record cannot fill the memory.
+//! is a part of the record, in the order of its directory. What is unpacked of all its files
+//! together is bounded by the record's own size, so that a small record cannot fill the memory.
 
 use model::vocabulary::DeadReason;
 
@@ -33,7 +33,6 @@ const ENCRYPTED: u16 = 1;
 pub(crate) struct Packed<'a> {
     bytes: &'a [u8],
     method: Method,
-    max: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +46,20 @@ fn bad(what: &str) -> Dead {
     Dead::new(DeadReason::BadEncoding, what)
 }
 
-/// The files that a record's value packs; `None` where it packs none. `limit` bounds each of them.
-pub(crate) fn files(value: &[u8], limit: usize) -> Result<Option<Vec<Packed<'_>>>, Dead> {
-    let max = value.len().saturating_mul(RATIO_MAX).max(SMALL).min(limit);
+/// Bytes that all files of a record together may have, at most `limit`.
+pub(crate) fn bytes_max(value: &[u8], limit: usize) -> usize {
+    value.len().saturating_mul(RATIO_MAX).max(SMALL).min(limit)
+}
+
+/// The files that a record's value packs; `None` where it packs none.
+pub(crate) fn files(value: &[u8]) -> Result<Option<Vec<Packed<'_>>>, Dead> {
     if value.starts_with(&GZIP) {
-        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip, max }]));
+        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip }]));
     }
     if !value.starts_with(ZIP) {
         return Ok(None);
     }
-    zip(value, max).ok_or_else(|| bad("zip: its directory cannot be read")).map(Some)
+    zip(value).ok_or_else(|| bad("zip: its directory cannot be read")).map(Some)
 }
 
 fn number(bytes: &[u8], at: usize, n_bytes: usize) -> Option<usize> {
@@ -65,11 +68,13 @@ fn number(bytes: &[u8], at: usize, n_bytes: usize) -> Option<usize> {
 }
 
 /// The files of an archive by its directory: a file's own head may leave out how long it is.
-fn zip(value: &[u8], max: usize) -> Option<Vec<Packed<'_>>> {
+fn zip(value: &[u8]) -> Option<Vec<Packed<'_>>> {
     let first = value.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
     let end = first + memchr::memmem::rfind(value.get(first..)?, ZIP_END)?;
     let mut at = number(value, end + 16, 4)?;
     let mut files = Vec::new();
+    // Files that share bytes would be more than the archive is.
+    let mut left = value.len();
     for _ in 0..number(value, end + 10, 2)? {
         let entry = value.get(at..)?.strip_prefix(ZIP_ENTRY).map(|_| &value[at..])?;
         let (flags, method) = (number(entry, 8, 2)?, number(entry, 10, 2)?);
@@ -85,6 +90,7 @@ fn zip(value: &[u8], max: usize) -> Option<Vec<Packed<'_>>> {
         let names = number(value, head + 26, 2)? + number(value, head + 28, 2)?;
         let start = head + HEAD_BYTES + names;
         let bytes = value.get(start..start.checked_add(packed)?)?;
+        left = left.checked_sub(packed)?;
         let is_encrypted = u16::try_from(flags).ok()? & ENCRYPTED != 0;
         let method = match method {
             0 => Method::Stored,
@@ -94,24 +100,24 @@ fn zip(value: &[u8], max: usize) -> Option<Vec<Packed<'_>>> {
         if is_encrypted {
             return None;
         }
-        files.push(Packed { bytes, method, max });
+        files.push(Packed { bytes, method });
     }
     Some(files)
 }
 
 impl Packed<'_> {
-    /// Its bytes.
-    pub(crate) fn unpack(&self) -> Result<Vec<u8>, Dead> {
+    /// Its bytes, at most so many.
+    pub(crate) fn unpack(&self, max: usize) -> Result<Vec<u8>, Dead> {
         let unpacked = match self.method {
-            Method::Stored if self.bytes.len() > self.max => Err(Unpack::TooLarge),
+            Method::Stored if self.bytes.len() > max => Err(Unpack::TooLarge),
             Method::Stored => Ok(self.bytes.to_vec()),
-            Method::Deflated => gzip::inflated(self.bytes, self.max),
-            Method::Gzip => gzip::unpack(self.bytes, self.max),
+            Method::Deflated => gzip::inflated(self.bytes, max),
+            Method::Gzip => gzip::unpack(self.bytes, max),
         };
         unpacked.map_err(|why| match why {
             Unpack::Damaged => bad("it cannot be unpacked"),
             Unpack::TooLarge => {
-                Dead::new(DeadReason::TooLarge, format!("unpacked more than {} bytes", self.max))
+                Dead::new(DeadReason::TooLarge, format!("unpacked more than {max} bytes left"))
             }
         })
     }
@@ -167,8 +173,10 @@ mod tests {
 
     fn unpacked(value: &[u8]) -> Result<Vec<Vec<u8>>, Dead> {
         let mut all = Vec::new();
-        for file in files(value, LIMIT)?.unwrap_or_default() {
-            all.push(file.unpack()?);
+        let mut left = bytes_max(value, LIMIT);
+        for file in files(value)?.unwrap_or_default() {
+            all.push(file.unpack(left)?);
+            left -= all.last().map_or(0, Vec::len);
         }
         Ok(all)
     }
@@ -184,14 +192,30 @@ mod tests {
             ("b.csv", 0, b"plain".to_vec()),
         ]);
         assert_eq!(unpacked(&two).unwrap(), [text, b"plain".to_vec()]);
-        assert_eq!(files(b"a,b\n", LIMIT), Ok(None));
-        assert_eq!(files(b"", LIMIT), Ok(None));
+        assert_eq!(files(b"a,b\n"), Ok(None));
+        assert_eq!(files(b""), Ok(None));
     }
 
     #[test]
     fn what_grows_beyond_a_reports_ratio_is_too_large() {
         let bomb = gzip(&vec![b'0'; 8 << 20]);
         assert_eq!(unpacked(&bomb).unwrap_err().reason, DeadReason::TooLarge);
+    }
+
+    #[test]
+    fn files_of_an_archive_share_its_bound_and_no_bytes() {
+        let part = deflated(&vec![b'0'; 20 << 10]);
+        let many: Vec<_> = (0..40).map(|_| ("a.csv", 8, part.clone())).collect();
+        let zip = archive(&many);
+        assert!(zip.len() * RATIO_MAX < 40 * (20 << 10));
+        assert_eq!(unpacked(&zip).unwrap_err().reason, DeadReason::TooLarge);
+        let text = b"1,2\n".repeat(5_000);
+        let mut shared = archive(&[("a.csv", 0, text), ("b.csv", 0, Vec::new())]);
+        let second = memchr::memmem::rfind(&shared, ZIP_ENTRY).unwrap();
+        let first = memchr::memmem::find(&shared, ZIP_ENTRY).unwrap();
+        let entry = shared[first..first + 46].to_vec();
+        shared[second..second + 46].copy_from_slice(&entry);
+        assert_eq!(unpacked(&shared).unwrap_err().reason, DeadReason::BadEncoding);
     }
 
     #[test]

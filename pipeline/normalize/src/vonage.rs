@@ -17,8 +17,9 @@
 //! message here and its price the part's, in the account's currency that no field tells; in a
 //! receipt `to` is the sender and `msisdn` the recipient; `scts` is the recipient's local time, so
 //! the event's time is `message-timestamp`, which comes in two spellings and is UTC in both, and
-//! `scts` only stands in; a query that nobody escaped turns `+00:00` into ` 00:00`. Messages: see
-//! [`messages`]; reports: see [`reports`]. One status table serves all three.
+//! `scts` only stands in; a query that nobody escaped turns `+00:00` into ` 00:00`; a carrier may
+//! make a receipt up, which no field shows. Messages: see [`messages`]; reports: see [`reports`].
+//! One status table serves all three.
 //!
 //! Channel: SMS for receipts; `channel` in Messages; `provider` in reports, without one SMS.
 

@@ -10,8 +10,9 @@
 //! | failed | final: 132000–132016 (templates) rejected, 131026 undelivered, else failed |
 //! | deleted, warning, anything else | unknown |
 //!
-//! Traps: ids are base64 around the recipient's number (see `emit`); `recipient_id` has no `+`
-//! and is empty for users with a name, then `recipient_user_id` names them; in groups the
+//! Traps: an event is its message's id and status, for it has no id of its own; a failure may come
+//! seconds after `sent`; ids are base64 around the recipient's number (see `emit`); `recipient_id`
+//! has no `+` and is empty for users with a name, whom `recipient_user_id` names; in groups the
 //! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
 //! there is no amount, pricing only names a category (`meta_pricing`); BSPs add a `billing-event`
 //! change, which is a charge of the message that it names. `pricing_analytics`: see [`analytics`].

@@ -43,6 +43,10 @@ const EXPIRE_EVERY_US: i64 = HOUR_US;
 /// message's 35 days: corrections of a year are told from what they correct.
 const BILLED_KEPT_US: i64 = 365 * DAY_US;
 
+/// Lines kept of one bill, the one that stands among them: an older one that came again would be
+/// stored again, and stand no more than before.
+const BILL_LINES_MAX: usize = 256;
+
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admitted {
@@ -325,6 +329,13 @@ impl Slice {
         row: Option<RowRef>,
         cx: &mut Context<'_>,
     ) {
+        if cx.scratch.len() >= BILL_LINES_MAX {
+            let standing = fold::standing(cx.scratch).map(|standing| standing.id);
+            let idle = |line: &Event| Some(line.id) != standing;
+            if let Some(oldest) = cx.scratch.iter().position(idle) {
+                cx.scratch.remove(oldest);
+            }
+        }
         cx.scratch.push(event);
         let standing = fold::standing(cx.scratch);
         let stands = standing.is_some_and(|standing| standing.id == event.id);

@@ -1,13 +1,15 @@
 //! Results of Infobip's billing usage API: rows of columns that the result names.
 //! <https://www.infobip.com/docs/billing-usage-api>
 //!
-//! Each row is an element and a total over the period (numbers apart, which are no message's).
-//! Traps: rows are lists by position; a row is known by all its columns that are no figures;
-//! operators' fees are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message
-//! parts; the period is half open and its times have offsets without a colon; `TOTAL_PER_UNIT` is
-//! rounded by the vendor and stands as it is; a volume that is not finalised grows, so the
-//! finalised one stands whenever it came, and only it has the basis `invoice`. A failed request has
-//! no rows and is ignored. Country names are no ISO codes and tell rows apart only.
+//! Each row is an element and a total over the period, whatever it is of: the asker chooses columns
+//! and period, so two answers may hold the same money, and none of it can be added up. Traps: rows
+//! are lists by position; a row is known by its dimensions and its `UNIT_PRICE`, of which
+//! `TOTAL_PER_UNIT` is the total; a column that is not known here tells no row apart; operators'
+//! fees are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the
+//! period is half open and its times have offsets without a colon; totals are rounded by the vendor
+//! and stand as they are; a volume that is not finalised grows, so the finalised one stands whenever
+//! it came, and only it has the basis `invoice`. A failed request has no rows and is ignored.
+//! Country names are no ISO codes and tell rows apart only.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason};
@@ -154,10 +156,24 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Columns of figures: two rows that differ in nothing else are one, told again.
-fn is_figure(name: &str) -> bool {
-    matches!(name, "UNIT_PRICE" | "QUANTITY" | "TOTAL_PER_UNIT" | "CURRENCY")
-}
+/// Columns that tell rows apart; two that differ in nothing else are one, told again.
+const DIMENSIONS: &[&str] = &[
+    "ACCOUNT_KEY",
+    "ACCOUNT_NAME",
+    "APPLICATION_ID",
+    "CATEGORY_CODE",
+    "COUNTRY_CODE",
+    "COUNTRY_ISO",
+    "COUNTRY_NAME",
+    "CURRENCY",
+    "ENTITY_ID",
+    "NETWORK_NAME",
+    "OPERATOR_NAME",
+    "SENDER_TYPE",
+    "TRAFFIC_TYPE",
+    "UNIT_PRICE",
+    "UNIT_TYPE",
+];
 
 /// Emits each row.
 pub(super) fn emit(
@@ -165,6 +181,10 @@ pub(super) fn emit(
     identity: &mut Vec<u8>,
     out: &mut Emitter<'_>,
 ) -> std::result::Result<(), Dead> {
+    let is_known = |name: &str| Row::default().slot(name).is_some() || DIMENSIONS.contains(&name);
+    for name in result.columns.iter().filter_map(Scalar::text).filter(|name| !is_known(name)) {
+        out.drift.other("columns", name);
+    }
     if result.rows.len() == 0 {
         out.ignored(if result.has_rows { "empty" } else { "billing_failed" });
     }
@@ -195,7 +215,7 @@ fn read_row<'a>(
         let name = result.columns.get(at).and_then(Scalar::text).unwrap_or("");
         at += 1;
         let value = cursor.scalar()?;
-        if !is_figure(name) {
+        if DIMENSIONS.contains(&name) {
             for part in [name, value.text().unwrap_or("")] {
                 identity.extend_from_slice(&part.len().to_be_bytes());
                 identity.extend_from_slice(part.as_bytes());
@@ -217,16 +237,12 @@ fn charge(result: &Result<'_>, row: &Row<'_>, identity: &[u8], out: &mut Emitter
     let parts: [&[u8]; 3] = [identity, &bytes[0], &bytes[1]];
     let unit = out.text(&row.unit);
     let (kind, channel) = category(code, unit.unwrap_or(""));
-    let subject = match kind {
-        ChargeKind::Number | ChargeKind::Tax | ChargeKind::Credit => Subject::Item(&parts),
-        _ => Subject::Period(&parts),
-    };
     let figures = Figures {
         quantity: out.figure(&row.quantity),
         unit_price: out.price(&row.price).map(|price| price.0),
         amount: out.figure(&row.total),
     };
-    let mut charge = ChargeDraft::new(subject, kind, figures);
+    let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
     charge.is_final = result.has_month && !result.has_open_month;
     charge.basis = if charge.is_final { Basis::Invoice } else { Basis::Vendor };
     charge.unit = unit;

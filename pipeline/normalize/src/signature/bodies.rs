@@ -1,8 +1,6 @@
 //! Schemes over the raw body: Sinch, Telnyx, Bird, Google RBM, Meta, and those that nobody
 //! documents.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use super::Reason;
@@ -67,11 +65,12 @@ pub(super) fn bird(signed: &Signed<'_>, keys: &Keys) -> Checked {
 pub(super) fn google_rbm(signed: &Signed<'_>, keys: &Keys) -> Checked {
     let presented = signed.header("x-goog-signature")?;
     let presented = Code::base64(presented).ok_or(Reason::Malformed)?;
-    let decoded = match pushed_data(signed.text()?)? {
-        Some(data) => Some(STANDARD.decode(data).map_err(|_| Reason::Malformed)?),
-        None => None,
+    let mut decoded = Vec::new();
+    let message = match pushed_data(signed.text()?)? {
+        Some(data) if crate::google_rbm::decode(&data, &mut decoded) => decoded.as_slice(),
+        Some(_) => return Err(Reason::Malformed),
+        None => signed.record.value,
     };
-    let message = decoded.as_deref().unwrap_or(signed.record.value);
     keys.find(|key| hmac(Algorithm::Sha512, key.bytes(), &[message]).is(&presented))
 }
 

@@ -10,7 +10,8 @@
 //!
 //! Traps: the message id is one over all channels, so the key holds no channel but the event's id
 //! does; which of the triggers a callback is, its keys tell; a `reason` may stand on a success;
-//! numbers have no plus sign; an identity may be a user id. The report without its envelope is
+//! numbers have no plus sign; an identity may be a user id; an app's webhooks (up to five) each
+//! tell an event, which is one by its own words. The report without its envelope is
 //! accepted. Of the other triggers (inbound, contacts, opt-ins, …) none is a delivery: ignored.
 
 use model::time::parse_rfc3339;

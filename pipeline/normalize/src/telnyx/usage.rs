@@ -4,9 +4,9 @@
 //!
 //! Each row is an element and a total over the report's span; what a carrier got of it is one more
 //! line of the same element. Traps: MDR reports write every figure as text, v2 as a float with its
-//! digits, which are read as they stand; what a row is grouped by is any field that is text and no
-//! figure, so a row is known by all of them; a report that is not `COMPLETE` is not final; spans
-//! have offsets.
+//! digits, which are read as they stand; what a row is grouped by is any field that is text or true
+//! and no figure, the currency too, so a row is known by all of them; a report that is not
+//! `COMPLETE` is not final; spans have offsets.
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason};
@@ -122,8 +122,8 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
 
 /// Fields that count, whatever they are spelled as: they tell no row from another.
 fn is_figure(name: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["cost", "parts", "sent", "delivered", "received", "count", "fee", "rate", "currency"];
+    const WORDS: [&str; 8] =
+        ["cost", "parts", "sent", "delivered", "received", "count", "fee", "rate"];
     let ends =
         |word: &&str| name.strip_suffix(*word).map(|head| head.is_empty() || head.ends_with('_'));
     WORDS.iter().filter_map(ends).any(|is_figure| is_figure)
@@ -136,7 +136,12 @@ fn row_field<'a>(
     identity: &mut Vec<u8>,
 ) -> Result<(), Syntax> {
     let value = cursor.scalar()?;
-    if let Scalar::Text(text) = &value
+    let told = match &value {
+        Scalar::Text(text) => Some(text.as_ref()),
+        Scalar::Bool(true) => Some("true"),
+        _ => None,
+    };
+    if let Some(text) = told
         && !is_figure(key)
     {
         for part in [key, text] {

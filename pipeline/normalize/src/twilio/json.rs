@@ -1,4 +1,5 @@
-//! Twilio's JSON: Message resources, their lists, Event Streams, usage records (`usage`).
+//! Twilio's JSON: Message resources (one, a list, or a day's export of one a line), Event Streams,
+//! usage records (`usage`).
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{DeadReason, PriceUnit};
@@ -54,6 +55,7 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     if cursor.kind() == Kind::Array {
         below(&mut listed, "").read(&mut cursor, item)?;
     } else {
+        let first = cursor;
         cursor.object(|cursor, key| match key {
             "messages" if cursor.kind() == Kind::Array => {
                 below(&mut listed, "/messages").read(cursor, item)
@@ -63,6 +65,11 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
             }
             _ => field(cursor, key, &mut single),
         })?;
+        // A day of the bulk export, unpacked: a resource a line.
+        if listed.is_none() && cursor.kind() == Kind::Object {
+            cursor = first;
+            below(&mut listed, "").read_sequence(&mut cursor, item)?;
+        }
     }
     cursor.end()?;
     emit_each(&listed, &single, out, item, emit);

@@ -5,16 +5,18 @@
 //! are GMT and `end_date` is their last; a record grows until its days are over and later, so the
 //! one with the newest `as_of` stands; carriers' fees are categories of their own, while a
 //! message's price holds them; categories contain each other (`sms` is the sum of `sms-inbound` and
-//! `sms-outbound`, `totalprice` of everything), so what is or may be such a sum is a total that is
-//! added to nothing.
+//! `sms-outbound`, `a2p-10dlc-registrationfees-monthly` of `-campaigncharges` and others,
+//! `totalprice` of everything), so what is or may be such a sum is a total, added to nothing; so is a record of more than a day (`Monthly`, `ThisMonth`, `AllTime`): it holds other records'
+//! days. Whoever wants numbers and fees in sums loads `Usage/Records/Daily`.
 //!
 //! | category | kind | grain |
 //! |---|---|---|
 //! | `…carrierfees`, `…carrier-fees` | carrier_fee | period |
-//! | `failed-message-processing-fee` | failed_message_fee | item: no message's price holds it |
-//! | `phonenumbers-…`, `shortcodes-…` | number | item |
+//! | `failed-message-processing-fee` | failed_message_fee | item of a day: no price holds it |
+//! | `phonenumbers-…`, `shortcodes-…` | number | item of a day |
 //! | `phonenumbers`, `shortcodes` | number | period: sums of the above |
-//! | `a2p-…` | campaign | item |
+//! | `a2p-…` with an end in [`A2P_LEAVES`] | campaign | item of a day |
+//! | any other `a2p-…` | campaign | period: sums of the above |
 //! | `sms…`, `mms…`, `channels-…`, `…whatsapp…` | segment or message by `usage_unit` | period |
 //! | anything else | other | period |
 
@@ -62,6 +64,10 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Ends of A2P categories that hold no other.
+const A2P_LEAVES: [&str; 5] =
+    ["-campaigncharges", "-campaignregistration", "-campaignvetting", "-brandregistration", "-bv"];
+
 /// What a category is.
 struct Category {
     kind: ChargeKind,
@@ -87,7 +93,9 @@ fn category(name: &str, unit: &str) -> Category {
         name if name.starts_with("phonenumbers") || name.starts_with("shortcodes") => {
             (ChargeKind::Number, false)
         }
-        name if name.starts_with("a2p") => (ChargeKind::Campaign, false),
+        name if name.starts_with("a2p") => {
+            (ChargeKind::Campaign, !A2P_LEAVES.iter().any(|leaf| name.ends_with(leaf)))
+        }
         _ if is_traffic && unit.starts_with("segment") => (ChargeKind::Segment, true),
         _ if is_traffic => (ChargeKind::Message, true),
         _ => (ChargeKind::Other, true),
@@ -115,9 +123,10 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let category = category(name, unit.unwrap_or(""));
     let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
     let parts: [&[u8]; 3] = [name.as_bytes(), &bytes[0], &bytes[1]];
-    let subject = match category.is_total {
-        true => Subject::Period(&parts),
-        false => Subject::Item(&parts),
+    let is_a_day = start.zip(end).is_some_and(|(start, end)| end - start == DAY_US);
+    let subject = match is_a_day && !category.is_total {
+        true => Subject::Item(&parts),
+        false => Subject::Period(&parts),
     };
     let amount = out.figure(&item.price);
     let figures = Figures { quantity, unit_price: None, amount };
@@ -146,6 +155,9 @@ mod tests {
             ("phonenumbers", "", ChargeKind::Number, true),
             ("phonenumbers-local", "numbers", ChargeKind::Number, false),
             ("a2p-10dlc-registrationfees-campaignregistration", "", ChargeKind::Campaign, false),
+            ("a2p-10dlc-registrationfees-onetime", "", ChargeKind::Campaign, true),
+            ("a2p-10dlc-registrationfees-monthly", "", ChargeKind::Campaign, true),
+            ("a2p-registration-fees", "usd", ChargeKind::Campaign, true),
             ("channels-whatsapp-outbound", "messages", ChargeKind::Message, true),
             ("totalprice", "usd", ChargeKind::Other, true),
         ] {

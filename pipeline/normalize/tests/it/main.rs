@@ -26,4 +26,6 @@ mod rules;
 mod samples;
 mod signatures;
 mod times;
+mod traps_cpaas;
+mod traps_relays;
 mod unknown;

@@ -3,6 +3,7 @@
 
 mod damage;
 mod sign;
+mod variants;
 mod vectors;
 
 use std::path::Path;
@@ -225,6 +226,23 @@ fn a_broken_signature_is_malformed_and_no_error() {
             let answer = check(&row, &["key-a"], &broken);
             assert_eq!(answer, WRONG("malformed"), "{} with broken {name}", row.name);
         }
+    }
+}
+
+#[test]
+fn sinchs_header_names_the_algorithm_and_one_that_it_does_not_know_is_none() {
+    let rows = rows();
+    let row = rows.iter().find(|row| row.name == "sinch").unwrap();
+    let name = "http-x-sinch-webhook-signature-algorithm";
+    let case = without(&(row.sign)("key-a"), name);
+    for (algorithm, answer) in [
+        ("HmacSHA256", RIGHT),
+        ("HmacSHA384", WRONG("mismatch")),
+        ("HmacMD5", WRONG("malformed")),
+        ("none", WRONG("malformed")),
+    ] {
+        let case = case.clone().header(name, algorithm);
+        assert_eq!(check(row, &["key-a"], &case), answer, "{algorithm}");
     }
 }
 

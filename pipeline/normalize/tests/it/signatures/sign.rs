@@ -96,6 +96,15 @@ fn sinch(secret: &str) -> Case {
         .header("http-x-sinch-webhook-signature-algorithm", "HmacSHA256")
 }
 
+fn sinch_sha512(secret: &str) -> Case {
+    let code = hmac(&SHA512, secret, format!("{JSON}.nonce-1.{SIGNED_S}").as_bytes());
+    request(JSON)
+        .header("http-x-sinch-webhook-signature", &STANDARD.encode(code))
+        .header("http-x-sinch-webhook-signature-nonce", "nonce-1")
+        .header("http-x-sinch-webhook-signature-timestamp", &SIGNED_S.to_string())
+        .header("http-x-sinch-webhook-signature-algorithm", "HmacSHA512")
+}
+
 fn token(claims: &serde_json::Value, secret: &str) -> String {
     let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
     let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -143,6 +152,15 @@ fn plivo_post(secret: &str) -> Case {
         .header("method", "POST")
         .header("url", &format!("{URL}?b=%2B2&a=1"))
         .header("http-x-plivo-signature-v3", &format!("AAAA,{code}"))
+        .header("http-x-plivo-signature-v3-nonce", "nonce-1")
+}
+
+fn plivo_post_repeated(secret: &str) -> Case {
+    // Values of one name are sorted, each behind its name.
+    let code = plivo("https://example.com/dlr?a=1.StatusdeliveredTagaTagb", secret);
+    request("Tag=b&Status=delivered&Tag=a")
+        .header("url", &format!("{URL}?a=1"))
+        .header("http-x-plivo-signature-v3", &code)
         .header("http-x-plivo-signature-v3-nonce", "nonce-1")
 }
 
@@ -269,6 +287,7 @@ pub(super) fn rows() -> Vec<Row> {
             ..raw("twilio json", Source::Twilio, twilio_json, false, "")
         },
         raw("sinch", Source::Sinch, sinch, true, "mismatch"),
+        raw("sinch, sha512", Source::Sinch, sinch_sha512, true, "mismatch"),
         raw("vonage token", Source::Vonage, vonage_token, true, "body_mismatch"),
         Row {
             url_from: Some("?"),
@@ -280,6 +299,7 @@ pub(super) fn rows() -> Vec<Row> {
         },
         raw("telnyx", Source::Telnyx, telnyx, true, "mismatch"),
         decoded("plivo post", Source::Plivo, plivo_post, false),
+        decoded("plivo post, repeated", Source::Plivo, plivo_post_repeated, false),
         decoded("plivo post, no query", Source::Plivo, plivo_post_without_query, false),
         decoded("plivo get", Source::Plivo, plivo_get, false),
         Row {

@@ -287,3 +287,26 @@ fn no_bit_of_an_sns_signature_can_be_changed() {
         }
     }
 }
+
+#[test]
+fn version_1_is_as_strict_and_each_of_amazons_sources_checks_it() {
+    for key in ["Message", "MessageId", "Subject", "TopicArn", "SignatureVersion"] {
+        let mut envelope = envelope(0);
+        envelope[key] = "2".into();
+        assert_eq!(sns_answer(&["current"], &notified(&envelope)), WRONG("mismatch"), "{key}");
+    }
+    let mut unsigned = envelope(0);
+    unsigned.as_object_mut().unwrap().remove("Signature");
+    assert_eq!(sns_answer(&["current"], &notified(&unsigned)), WRONG("missing_field"));
+    let late = Case::value(envelope(0).to_string()).header("received-at", "2026-11-20T13:00:07Z");
+    assert_eq!(sns_answer(&["current"], &late), WRONG("outside_tolerance"));
+    let vectors = sns();
+    let pem = |name: &str| vectors["certificates"][name].as_str().unwrap().to_owned();
+    for source in [Source::AwsSns, Source::AwsEum, Source::AwsPinpoint] {
+        for at in [0, 2] {
+            let case = notified(&envelope(at));
+            assert_eq!(documented(source, &pem("current"), &case), RIGHT, "{source} {at}");
+            assert_eq!(documented(source, &pem("old"), &case), WRONG("mismatch"), "{source} {at}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Traps of the CPaaS vendors, each a row that says it in words. Method: a table's row is a record
+//! and what must come of it: columns of its events, a word's status, a code's class, or whether two
+//! records are of one message and one event. All values are invented.
+
+/// Rows `"what it says": record => columns,`; the columns of several events are a list.
+macro_rules! traps {
+    ($($says:literal: $case:expr => $columns:tt,)*) => {
+        [$(($says, $case, json!($columns))),*]
+    };
+}
+
+/// Rows `"what it says": record, other record => same,`.
+macro_rules! pairs {
+    ($($says:literal: $one:expr, $other:expr => $same:expr,)*) => {
+        [$(($says, $one, $other, $same)),*]
+    };
+}
+
+mod infobip;
+mod others;
+mod sinch;
+mod telnyx;
+mod twilio;
+mod vonage;
+
+use std::sync::Arc;
+
+use model::keys::Keyring;
+use model::vocabulary::Source;
+use normalize::{Normalizer, Regional, Settings, Zone, ZoneRule, Zones};
+use serde_json::{Value, json};
+
+use crate::fixtures::{Case, batch, input, lines, run};
+use infobip::{HANDSET, infobip};
+use others::{bandwidth, bird, plivo};
+use sinch::sinch;
+use telnyx::{telnyx, telnyx_to};
+use twilio::twilio;
+use vonage::{vonage, vonage_status};
+
+/// What a trap says, a record with it, and columns of the events that it has to give.
+type Trap = (&'static str, Case, Value);
+
+/// What a trap says, two records of one event each, and whether message and event are the same.
+type Pair = (&'static str, Case, Case, [bool; 2]);
+
+const SAME_EVENT: [bool; 2] = [true, true];
+const NEW_EVENT: [bool; 2] = [true, false];
+const NEW_MESSAGE: [bool; 2] = [false, false];
+
+fn body(text: impl Into<String>) -> Case {
+    Case::value(text.into())
+}
+
+/// A callback without a body.
+fn get(query: &str) -> Case {
+    body("").header("method", "GET").header("url", &format!("https://example.com/dlr?{query}"))
+}
+
+/// Each trap's events have the columns, and nothing of it is a dead letter.
+#[track_caller]
+fn hold(source: Source, traps: &[Trap]) {
+    let mut wrong = Vec::new();
+    for (says, case, expected) in traps {
+        let normalized = run(Some(source), std::slice::from_ref(case));
+        let found = lines(&normalized);
+        let expected = expected.as_array().map_or(std::slice::from_ref(expected), Vec::as_slice);
+        if found.len() != expected.len() || !normalized.dead.is_empty() {
+            wrong.push(format!("{says}: {found:?} {:?}", normalized.dead));
+        }
+        for (found, expected) in found.iter().zip(expected) {
+            for (column, value) in expected.as_object().unwrap() {
+                if found.get(column) != Some(value) {
+                    wrong.push(format!("{says}: {column} is {:?}, not {value}", found.get(column)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{source}:\n{}", wrong.join("\n"));
+}
+
+#[track_caller]
+fn only(source: Source, case: &Case) -> Value {
+    let mut found = lines(&run(Some(source), std::slice::from_ref(case)));
+    assert_eq!(found.len(), 1, "{source}: {}", String::from_utf8_lossy(&case.value));
+    found.remove(0)
+}
+
+#[track_caller]
+fn compare(source: Source, pairs: &[Pair]) {
+    for (says, one, other, same) in pairs {
+        let (one, other) = (only(source, one), only(source, other));
+        let found = ["message_key", "event_id"].map(|column| one[column] == other[column]);
+        assert_eq!(found, *same, "{source}: {says}");
+    }
+}
+
+/// Each word of a vendor's table has its status, and is final or not.
+#[track_caller]
+fn words(source: Source, record: impl Fn(&str) -> Case, table: &[(&str, &str, bool)]) {
+    for (word, status, is_final) in table {
+        let found = only(source, &record(word));
+        let told = (&found["status"], &found["is_final"]);
+        assert_eq!(told, (&json!(status), &json!(is_final)), "{source}: {word}");
+    }
+}
+
+/// Codes (of one class, with blanks between) are kept as they are and have their class.
+#[track_caller]
+fn classes(source: Source, record: impl Fn(&str) -> Case, table: &[(&str, &str)]) {
+    for (codes, class) in table {
+        for code in codes.split(' ') {
+            let found = only(source, &record(code));
+            let told = (&found["error_code"], &found["error_class"]);
+            assert_eq!(told, (&json!(code), &json!(class)), "{source}: {code}");
+        }
+    }
+}
+
+/// A zone makes instants of Twilio's and Vonage's local times.
+#[test]
+fn local_times_of_carriers_are_read_by_their_accounts_zone() {
+    for (source, text) in [
+        (Source::Twilio, "MessageSid=SM7&MessageStatus=delivered&RawDlrDoneDate=2611201730"),
+        (Source::Vonage, "messageId=0A7&status=delivered&scts=2611201730"),
+    ] {
+        let zone = Zone::parse("Asia/Kolkata").unwrap();
+        let zones = Zones::new(vec![ZoneRule { source: Some(source), account: None, zone }]);
+        let regional = Arc::new(Regional { zones, ..Regional::default() });
+        let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
+        let mut normalizer = Normalizer::new(settings);
+        let raw = batch(&[body(text)]);
+        let line = lines(&normalizer.batch(&raw, &[input(Some(source))]).unwrap()).remove(0);
+        assert_eq!(line["event_time"], "2026-11-20T12:00:00.000000Z", "{source}");
+        assert_eq!(line["event_time_source"], "vendor_local", "{source}");
+        assert_eq!(line["event_id"], only(source, &body(text))["event_id"], "{source}");
+    }
+}
+
+/// Each vendor has words of its own for a receipt that never came.
+#[test]
+fn a_receipt_that_never_came_is_an_unknown_outcome_and_no_failure() {
+    for (source, case) in [
+        (Source::Telnyx, telnyx_to("delivery_unconfirmed", "")),
+        (Source::Infobip, infobip(r#"{"groupId":4,"id":29,"name":"EXPIRED_DLR_UNKNOWN"}"#, "")),
+        (Source::Bandwidth, bandwidth("message-failed", r#","errorCode":9902"#)),
+        (Source::Sinch, sinch("Unknown", "0", "")),
+        (Source::Vonage, vonage("status=unknown&err-code=1")),
+    ] {
+        assert_eq!(only(source, &case)["status"], "unknown", "{source}");
+    }
+    let forever = only(Source::Twilio, &twilio("MessageStatus=sent"));
+    assert_eq!((&forever["status"], &forever["is_final"]), (&json!("sent"), &json!(false)));
+}
+
+/// Each vendor counts billable parts in a field of its own.
+#[test]
+fn billable_parts_are_read_from_every_vendors_field() {
+    for (source, case) in [
+        (Source::Twilio, twilio("MessageStatus=sent&NumSegments=2")),
+        (Source::Infobip, infobip(HANDSET, r#","messageCount":2"#)),
+        (Source::Sinch, sinch("Delivered", "0", r#","number_of_message_parts":2"#)),
+        (Source::Vonage, vonage_status("submitted", r#","sms":{"count_total":"2"}"#)),
+        (Source::Telnyx, telnyx("message.sent", r#""parts":2,"to":[{"status":"sent"}]"#)),
+        (Source::Plivo, plivo("Status=sent&Units=2")),
+        (Source::Messagebird, get("id=m7&recipient=1&status=sent&messagePartCount=2")),
+        (Source::Bird, bird("sms.sent", r#","segments":{"count":2,"encoding":"UCS2"}"#)),
+        (Source::Bandwidth, bandwidth("message-sent", "")),
+        (Source::Gupshup, get("externalId=7&status=SUCCESS&%20noOfFrags=2")),
+    ] {
+        assert_eq!(only(source, &case)["segments"], 2, "{source}");
+    }
+}
