@@ -86,7 +86,15 @@ impl<'a> Answer<'a> {
 
 /// Scalar members of an object's text, by names without case; missing where there is no object.
 pub(crate) fn members<'a, const N: usize>(object: &'a str, names: [&str; N]) -> [Scalar<'a>; N] {
-    each_member(object, |key| place(key, &names), Cursor::scalar)
+    members_of(Cursor::new(object), names)
+}
+
+/// The same from a cursor, which may be told of the others.
+pub(crate) fn members_of<'a, const N: usize>(
+    cursor: Cursor<'a>,
+    names: [&str; N],
+) -> [Scalar<'a>; N] {
+    each_member(cursor, |key| place(key, &names), Cursor::scalar)
 }
 
 /// One of them.
@@ -98,7 +106,7 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Scalar<'a> {
 /// Values of headers, by names without case; of a list of values (`["a"]`) the first.
 pub(crate) fn headers<'a, const N: usize>(headers: &'a str, names: [&str; N]) -> [Scalar<'a>; N] {
     each_member(
-        headers,
+        Cursor::new(headers),
         |key| place(key, &names),
         |cursor| {
             if cursor.kind() != Kind::Array {
@@ -126,7 +134,7 @@ pub(crate) fn header<'a>(object: &'a str, name: &str) -> Scalar<'a> {
 /// The texts of an object's members, whatever they are.
 pub(crate) fn parts<'a, const N: usize>(object: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
     let place = |key: &str| names.iter().position(|name| key == *name);
-    each_member(object, place, |cursor| cursor.raw().map(Some))
+    each_member(Cursor::new(object), place, |cursor| cursor.raw().map(Some))
 }
 
 /// One of them.
@@ -142,16 +150,16 @@ fn place(key: &str, names: &[&str]) -> Option<usize> {
 /// Reads the members that have a place in one pass; none where the object is broken.
 #[inline]
 fn each_member<'a, T: Default, const N: usize>(
-    object: &'a str,
+    mut cursor: Cursor<'a>,
     place: impl Fn(&str) -> Option<usize>,
     read: impl Fn(&mut Cursor<'a>) -> Result<T, Syntax>,
 ) -> [T; N] {
     let none = || std::array::from_fn(|_| T::default());
     let mut found: [T; N] = none();
-    let whole = Cursor::new(object).object_or_skip(|cursor, key| {
+    let whole = cursor.object_or_skip(|cursor, key| {
         match place(key).and_then(|at| found.get_mut(at)) {
             Some(slot) => *slot = read(cursor)?,
-            None => cursor.skip()?,
+            None => cursor.other()?,
         }
         Ok(())
     });

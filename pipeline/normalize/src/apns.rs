@@ -17,7 +17,7 @@
 use model::time::DAY_US;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, header, instant, member, part};
+use crate::answer::{Answer, each_document, header, instant, member, members_of, part};
 use crate::catalogue::{Module, events};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -67,8 +67,10 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     }
     let body = line.answer.body_text();
     if line.answer.body.is_some() {
-        take_present(&mut line.reason, member(&body, "reason"));
-        take_present(&mut line.timestamp, member(&body, "timestamp"));
+        let [reason, timestamp] =
+            members_of(Cursor::watched(&body, out.drift), ["reason", "timestamp"]);
+        take_present(&mut line.reason, reason);
+        take_present(&mut line.timestamp, timestamp);
     }
     emit(&line, place, out)
 }

@@ -16,16 +16,22 @@
 //! most, so that a small record cannot take much memory: each log event has an id and numbers, so
 //! real batches shrink to a tenth.
 
+mod envelope;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::vocabulary::{DeadReason, ErrorClass, Status};
 
-use crate::answer::member;
+use crate::answer::members_of;
 use crate::draft::{Dead, Outcome};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
+
+pub(crate) use self::envelope::ENVELOPE_FIELDS;
+use self::envelope::{Envelope, field, is_event_key};
 
 /// Deepest nesting of envelopes: log line in SNS in SQS is three.
 const DEPTH_MAX: usize = 8;
@@ -88,28 +94,6 @@ impl Unwrapped<'_> {
 pub(crate) type ReadEvent<'r> =
     dyn FnMut(&Unwrapped<'_>, &mut Emitter<'_>) -> Result<(), Dead> + 'r;
 
-/// Keys of all envelopes; parts are JSON text.
-#[derive(Debug, Default)]
-struct Envelope<'a> {
-    kind: Scalar<'a>,
-    sns_message: Option<&'a str>,
-    topic: Scalar<'a>,
-    sns: Option<&'a str>,
-    records: Option<&'a str>,
-    body: Scalar<'a>,
-    detail: Option<&'a str>,
-    account: Scalar<'a>,
-    awslogs: Option<&'a str>,
-    kinesis: Option<&'a str>,
-    data: Scalar<'a>,
-    message_type: Scalar<'a>,
-    log_events: Option<&'a str>,
-    log_message: Scalar<'a>,
-    id: Scalar<'a>,
-    /// It says of itself that it is an event.
-    is_event: bool,
-}
-
 /// Takes a record out of its envelopes and hands each event to `read`; an error of one costs that
 /// one only.
 pub(crate) fn each_event(
@@ -127,11 +111,6 @@ pub(crate) fn each_event(
         }
     }
     unwrap(item, out, read)
-}
-
-/// What only events have, and envelopes not.
-fn is_event_key(key: &str) -> bool {
-    matches!(key, "eventType" | "event_type" | "notification")
 }
 
 fn unwrap(
@@ -192,43 +171,6 @@ fn without_log_time(text: &str) -> &str {
     }
 }
 
-fn field<'a>(
-    cursor: &mut Cursor<'a>,
-    key: &str,
-    envelope: &mut Envelope<'a>,
-) -> Result<(), Syntax> {
-    let part = match key {
-        "Message" => &mut envelope.sns_message,
-        "Sns" => &mut envelope.sns,
-        "Records" | "records" => &mut envelope.records,
-        "detail" => &mut envelope.detail,
-        "awslogs" => &mut envelope.awslogs,
-        "kinesis" => &mut envelope.kinesis,
-        "logEvents" | "events" => &mut envelope.log_events,
-        _ => {
-            let slot = match key {
-                "Type" => &mut envelope.kind,
-                "TopicArn" => &mut envelope.topic,
-                "body" | "Body" => &mut envelope.body,
-                "account" | "owner" => &mut envelope.account,
-                "data" => &mut envelope.data,
-                "messageType" => &mut envelope.message_type,
-                "message" | "@message" => &mut envelope.log_message,
-                "id" | "eventId" => &mut envelope.id,
-                _ if is_event_key(key) => {
-                    envelope.is_event = true;
-                    return cursor.skip();
-                }
-                _ => return cursor.skip(),
-            };
-            *slot = cursor.scalar()?;
-            return Ok(());
-        }
-    };
-    *part = Some(cursor.raw()?);
-    Ok(())
-}
-
 /// Opens what an object turns out to be.
 fn open(
     item: Unwrapped<'_>,
@@ -238,6 +180,9 @@ fn open(
 ) -> Result<(), Dead> {
     if envelope.is_event {
         return read(&item, out);
+    }
+    if envelope.is_one() {
+        envelope.others.tell(&item.trail, out);
     }
     let account = envelope.account.text().or_else(|| topic_account(&envelope.topic));
     let item = Unwrapped { account: account.or(item.account), ..item };
@@ -263,8 +208,8 @@ fn open(
         return unwrap_text(inner("/detail", detail), out, read);
     }
     let data = match (envelope.awslogs, envelope.kinesis) {
-        (Some(logs), _) => Some(("/awslogs/data", member(logs, "data"))),
-        (_, Some(stream)) => Some(("/kinesis/data", member(stream, "data"))),
+        (Some(logs), _) => Some(("/awslogs/data", only_data(logs, out.drift))),
+        (_, Some(stream)) => Some(("/kinesis/data", only_data(stream, out.drift))),
         _ => envelope.data.is_present().then(|| ("/data", envelope.data.clone())),
     };
     if let Some((step, data)) = data {
@@ -285,6 +230,11 @@ fn open(
         return unwrap(inner("/body", body), out, read);
     }
     read(&item, out)
+}
+
+fn only_data<'a>(text: &'a str, drift: &'a Drift) -> Scalar<'a> {
+    let [data] = members_of(Cursor::watched(text, drift), ["data"]);
+    data
 }
 
 /// The account in a topic's name: `arn:aws:sns:<region>:<account>:<topic>`.

@@ -138,7 +138,7 @@ fn attribute<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> R
 
 fn metric<'a>(cursor: &mut Cursor<'a>, key: &str, event: &mut Event<'a>) -> Result<(), Syntax> {
     if key != "price_in_millicents_usd" {
-        return cursor.skip();
+        return cursor.other();
     }
     event.price = cursor.scalar()?;
     Ok(())

@@ -168,7 +168,10 @@ fn message_field<'a>(
         *slot = cursor.scalar()?;
         return Ok(());
     }
-    if !matches!(key, "segments" | "cost" | "error" | "last_error") || cursor.is_null() {
+    if !matches!(key, "segments" | "cost" | "error" | "last_error") {
+        return cursor.other();
+    }
+    if cursor.is_null() {
         return cursor.skip();
     }
     let is_object = cursor.object_or_skip(|cursor, inner| {
@@ -400,7 +403,19 @@ pub(crate) const CATALOGUE: Module = Module {
         events("page of messages, JSON", &["message_page.json"]),
         ignored("other events, JSON", &["ignored.json"]),
     ],
-    documented: &["characters", "description", "encoding", "group_id"],
+    documented: &[
+        "characters",
+        "conversation_id",
+        "description",
+        "encoding",
+        "fax_id",
+        "group_id",
+        "metadata",
+        "next_cursor",
+        "tags",
+        "template_id",
+        "text",
+    ],
 };
 
 #[cfg(test)]

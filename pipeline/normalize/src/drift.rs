@@ -6,8 +6,9 @@
 //! has fewer than [`NAMED_MAX`] names.
 //!
 //! A field's name is the last two steps of its path (`price.surcharge`). A map's key can be a
-//! person's number, so a name is kept only where it looks like one: few characters, no more than
-//! [`DIGITS_MAX`] digits; every other field is in the source's count alone.
+//! person's number, address or text, so a name is kept only where it looks like one: few
+//! characters, no space, `@` in front or nowhere, no more than [`DIGITS_MAX`] digits; every other
+//! field is in the source's count alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub(crate) const NAMED_MAX: usize = 32;
 /// Longest step of a name; the longest documented one has 37 characters.
 const STEP_BYTES_MAX: usize = 48;
 /// Most digits of a name: with five it may be a part of somebody's number.
-pub(crate) const DIGITS_MAX: usize = 4;
+const DIGITS_MAX: usize = 4;
 
 const SOURCES: usize = Source::ALL.len();
 
@@ -158,8 +159,14 @@ fn digits(step: &str) -> usize {
 
 /// Whether it looks like a field's name and not like a value that was used as a key.
 fn is_name(step: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:@ ".contains(&byte);
-    !step.is_empty() && step.len() <= STEP_BYTES_MAX && step.bytes().all(is_plain)
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    let rest = step.strip_prefix('@').unwrap_or(step);
+    !rest.is_empty() && step.len() <= STEP_BYTES_MAX && rest.bytes().all(is_plain)
+}
+
+/// A step as it may be shown: itself, or `#` where it may be somebody's number or text.
+pub(crate) fn shown(step: &str) -> &str {
+    if is_name(step) && digits(step) <= DIGITS_MAX { step } else { "#" }
 }
 
 #[inline]
@@ -222,13 +229,23 @@ impl Names {
 
 static DOCUMENTED: LazyLock<[Names; SOURCES]> = LazyLock::new(|| {
     std::array::from_fn(|at| {
-        Names::new(Source::ALL.get(at).map_or(&[][..], |source| documented(*source)))
+        let source = Source::ALL.get(at);
+        let around = source.map_or(&[][..], |source| envelope(*source));
+        Names::new(&[source.map_or(&[][..], |source| documented(*source)), around].concat())
     })
 });
 
 /// Fields that a vendor documents and no column needs.
 pub(crate) const fn documented(source: Source) -> &'static [&'static str] {
     crate::catalogue::of(source).documented
+}
+
+/// The same of what stands around a vendor's events.
+const fn envelope(source: Source) -> &'static [&'static str] {
+    match source {
+        Source::AwsEum | Source::AwsPinpoint | Source::AwsSns => crate::aws::ENVELOPE_FIELDS,
+        _ => &[],
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +261,11 @@ mod tests {
             ("to44770", "a"),
             ("t123", "k45"),
             ("", "ada@example.com/x"),
+            ("", "ada@example.com"),
+            ("", "see you at noon"),
+            ("", "@"),
+            ("ada@example.com", "seen"),
+            ("", "@type"),
             ("", "é"),
             ("", &"k".repeat(49)),
             ("", "v2"),
@@ -252,9 +274,9 @@ mod tests {
             drift.other(parent, key);
         }
         let counts = drift.counts().remove(&Source::Infobip).unwrap_or_default();
-        assert_eq!(counts.total, 8);
+        assert_eq!(counts.total, 13);
         let names: Vec<_> = counts.named.into_keys().collect();
-        assert_eq!(names, ["results.v2", "v2"]);
+        assert_eq!(names, ["@type", "results.v2", "seen", "v2"]);
     }
 
     #[test]

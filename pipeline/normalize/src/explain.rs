@@ -9,17 +9,21 @@
 //! either alone changes nothing: then fields are emptied in pairs.
 //!
 //! Columns that no field changes follow from the source, the record or from other columns: see
-//! [`COMPUTED`].
+//! [`COMPUTED`]. A record so large that not all could be tried says so instead: [`NOT_TRIED`].
+//!
+//! Of a packed record (gzip, ZIP) each file is explained as its unpacked text.
 
 pub mod fields;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::RecordBatch;
 use model::record::{Input, RawBatch, RawRecord, RecordView};
 
 use self::fields::{Field, Record, Shape, fields as fields_of};
+use crate::normalizer::VALUE_BYTES_MAX;
 use crate::text::cell;
+use crate::unpack;
 use crate::{NormalizeError, Normalizer, Settings};
 
 /// Columns that may come from no field of their own, and from what then.
@@ -61,6 +65,9 @@ pub const COMPUTED: &[(&str, &str)] = &[
     ("amount", "computed from quantity and unit_price, or from what is free"),
 ];
 
+/// What a column without a field says where not all fields were tried.
+pub const NOT_TRIED: &str = "not tried: the record is too large";
+
 /// Columns that any change of the record's bytes changes, or that tell its position.
 const POSITIONS: &[&str] = &["payload_sha256", "topic", "partition", "offset", "element"];
 
@@ -91,8 +98,12 @@ const WORDS: &[&str] = &[
 ];
 /// Longest text that may be one of them.
 const WORD_BYTES_MAX: usize = 40;
-/// Bytes of all trials of a record together; what does not fit is not tried.
+/// Bytes of all trials of a text together; what does not fit is not tried.
 const TRIAL_BYTES_MAX: usize = 64 << 20;
+/// What a row of a trial costs, as bytes.
+const ROW_BYTES: usize = 1 << 10;
+/// Most fields that are tried in pairs.
+const PAIRED_MAX: usize = 128;
 /// Trials normalized at a time.
 const TRIAL_BATCH: usize = 4_096;
 
@@ -112,6 +123,8 @@ pub struct Explained {
     pub row: RowId,
     /// Columns that are not null, each with the fields that decide it, or with why there is none.
     pub columns: BTreeMap<&'static str, Vec<String>>,
+    /// Nothing was left untried because the record is too large.
+    pub is_complete: bool,
 }
 
 /// Columns and what they hold; null ones are left out.
@@ -132,34 +145,91 @@ pub fn explain(
     view: &RecordView<'_>,
     inputs: &[Input],
 ) -> Result<Vec<Explained>, NormalizeError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let headers = view.headers.iter().map(|(name, value)| (text(name), text(value))).collect();
-    let record = Record { value: text(view.value), headers };
-    let mut trials = Trials::new(settings, view, inputs);
-    let Some(base) = trials.run(std::slice::from_ref(&record))?.pop() else {
-        return Ok(Vec::new());
+    let Ok(files) = unpack::files(view.value, VALUE_BYTES_MAX) else { return Ok(Vec::new()) };
+    let Some(files) = files else {
+        return Ok(explain_text(settings, view, inputs, view.value)?.0);
     };
-    let fields: Vec<Field> =
-        fields_of(&record).into_iter().filter(|field| field.shape != Shape::Nested).collect();
-    let mut found: Found = BTreeMap::new();
-    for field in &fields {
-        let changed = trials.changes(&base, &replacements(field, &record))?;
-        note(&mut found, changed, &base, field);
+    let mut all = Vec::new();
+    let mut element = 0;
+    for file in files {
+        let Ok(bytes) = file.unpack() else {
+            // It is an element, and dead.
+            element += 1;
+            continue;
+        };
+        let (mut rows, elements) = explain_text(settings, view, inputs, &bytes)?;
+        for explained in &mut rows {
+            explained.row.element = explained.row.element.saturating_add(element);
+        }
+        all.extend(rows);
+        element = element.saturating_add(elements);
     }
-    wholes(&mut found, &mut trials, &base, &record)?;
-    pairs(&mut found, &mut trials, &base, (&fields, &record))?;
-    Ok(base.iter().map(|(id, row)| explained(*id, row, &found)).collect())
+    Ok(all)
 }
 
-fn explained(id: RowId, row: &Row, found: &Found) -> Explained {
+/// The rows of a record's text, and how many elements it has.
+fn explain_text(
+    settings: &Settings,
+    view: &RecordView<'_>,
+    inputs: &[Input],
+    value: &[u8],
+) -> Result<(Vec<Explained>, u32), NormalizeError> {
+    let Ok(value) = std::str::from_utf8(value) else { return Ok((Vec::new(), 1)) };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = view.headers.iter().map(|(name, value)| (text(name), text(value))).collect();
+    let value = value.strip_prefix('\u{feff}').unwrap_or(value).to_owned();
+    let record = Record { value, headers };
+    let mut trials = Trials::new(settings, view, inputs);
+    let base = trials.run(std::slice::from_ref(&record))?.pop().unwrap_or_default();
+    let elements = trials.elements;
+    let mut found: Found = BTreeMap::new();
+    let is_alone = trials.can_begin(&base, &record)
+        && alone_and_together(&mut found, &mut trials, &base, &record)?;
+    let all = base.iter().map(|(id, row)| Explained {
+        row: *id,
+        columns: columns(*id, row, (&found, is_alone, trials.is_complete)),
+        is_complete: trials.is_complete,
+    });
+    Ok((all.collect(), elements))
+}
+
+/// Tries each field, then several; false where not every field was tried alone.
+fn alone_and_together(
+    found: &mut Found,
+    trials: &mut Trials<'_>,
+    base: &Rows,
+    record: &Record,
+) -> Result<bool, NormalizeError> {
+    let (wholes, fields): (Vec<Field>, Vec<Field>) =
+        fields_of(record).into_iter().partition(|field| field.shape == Shape::Nested);
+    for field in &fields {
+        let changed = trials.changes(base, record, (field, &replacements(field)))?;
+        if !trials.is_complete {
+            return Ok(false);
+        }
+        note(found, changed, base, field);
+    }
+    empty_wholes(found, trials, base, (wholes, record))?;
+    empty_pairs(found, trials, base, (&fields, record))?;
+    Ok(true)
+}
+
+/// What each column of a row came from.
+fn columns(
+    id: RowId,
+    row: &Row,
+    (found, is_alone, is_complete): (&Found, bool, bool),
+) -> BTreeMap<&'static str, Vec<String>> {
     let why = |column: &str| {
         let computed = COMPUTED.iter().find(|(name, _)| *name == column);
-        computed.map(|(_, why)| vec![(*why).to_owned()]).unwrap_or_default()
+        match computed {
+            Some((_, why)) if is_alone || POSITIONS.contains(&column) => vec![(*why).to_owned()],
+            None if is_complete => Vec::new(),
+            _ => vec![NOT_TRIED.to_owned()],
+        }
     };
-    let columns = row
-        .keys()
-        .map(|column| (*column, found.get(&(id, *column)).cloned().unwrap_or_else(|| why(column))));
-    Explained { row: id, columns: columns.collect() }
+    let told = |column| found.get(&(id, column)).cloned().unwrap_or_else(|| why(column));
+    row.keys().map(|column| (*column, told(*column))).collect()
 }
 
 /// Adds a field to the columns that it changed; one that the column repeats comes first.
@@ -177,9 +247,8 @@ fn note(found: &mut Found, changed: Vec<(RowId, &'static str)>, base: &Rows, fie
 }
 
 /// Whether no field is known for a column that has to come from one.
-fn is_open(found: &Found, id: RowId, column: &str) -> bool {
-    let is_known = found.keys().any(|(of, name)| *of == id && *name == column);
-    !is_known && !COMPUTED.iter().any(|(name, _)| *name == column)
+fn is_open(found: &Found, id: RowId, column: &'static str) -> bool {
+    !found.contains_key(&(id, column)) && !COMPUTED.iter().any(|(name, _)| *name == column)
 }
 
 fn any_open(found: &Found, base: &Rows) -> bool {
@@ -187,21 +256,20 @@ fn any_open(found: &Found, base: &Rows) -> bool {
 }
 
 /// Empties objects and lists, the innermost first, for columns that no field alone changes.
-fn wholes(
+fn empty_wholes(
     found: &mut Found,
     trials: &mut Trials<'_>,
     base: &Rows,
-    record: &Record,
+    (mut wholes, record): (Vec<Field>, &Record),
 ) -> Result<(), NormalizeError> {
-    let is_whole = |field: &Field| field.shape == Shape::Nested && !field.path.is_empty();
-    let mut wholes: Vec<Field> = fields_of(record).into_iter().filter(is_whole).collect();
+    wholes.retain(|field| !field.path.is_empty());
     wholes.sort_by_key(|field| std::cmp::Reverse(field.path.len()));
+    let others = ["{}", "[]", "null"].map(|token| Other::Token(token.to_owned()));
     for field in wholes {
-        if !any_open(found, base) {
+        if !trials.is_complete || !any_open(found, base) {
             return Ok(());
         }
-        let trial = ["{}", "[]", "null"].map(|token| field.put(record, token));
-        for (id, column) in trials.changes(base, &trial)? {
+        for (id, column) in trials.changes(base, record, (&field, &others))? {
             if is_open(found, id, column) {
                 found.insert((id, column), vec![field.path.clone()]);
             }
@@ -211,25 +279,35 @@ fn wholes(
 }
 
 /// Empties fields in pairs, for columns that no field alone changes.
-fn pairs(
+fn empty_pairs(
     found: &mut Found,
     trials: &mut Trials<'_>,
     base: &Rows,
     (fields, record): (&[Field], &Record),
 ) -> Result<(), NormalizeError> {
-    if !any_open(found, base) {
+    if !trials.is_complete || !any_open(found, base) {
         return Ok(());
     }
+    if fields.len() > PAIRED_MAX {
+        trials.is_complete = false;
+        return Ok(());
+    }
+    let places = fields.iter().enumerate().map(|(at, field)| (field.path.as_str(), at));
+    let last: HashMap<&str, usize> = places.collect();
+    let others = ["", "q"].map(|text| Other::Text(text.to_owned()));
     for (at, first) in fields.iter().enumerate() {
         let without = first.put_text(record, "");
         // The second field has moved by what the first lost.
-        let later: Vec<_> = fields_of(&without)
-            .into_iter()
-            .filter(|field| fields.iter().skip(at + 1).any(|second| second.path == field.path))
-            .collect();
-        for second in later {
-            let trial = [second.put_text(&without, ""), second.put_text(&without, "q")];
-            for (id, column) in trials.changes(base, &trial)? {
+        for second in fields_of(&without) {
+            let is_later = last.get(second.path.as_str()).is_some_and(|place| *place > at);
+            if second.shape == Shape::Nested || !is_later {
+                continue;
+            }
+            let changed = trials.changes(base, &without, (&second, &others))?;
+            if !trials.is_complete {
+                return Ok(());
+            }
+            for (id, column) in changed {
                 if is_open(found, id, column) {
                     found.insert((id, column), vec![format!("{} or {}", first.path, second.path)]);
                 }
@@ -239,10 +317,19 @@ fn pairs(
     Ok(())
 }
 
-/// The record with other values in one field.
-fn replacements(field: &Field, record: &Record) -> Vec<Record> {
+/// What is put into a field.
+#[derive(Debug)]
+enum Other {
+    /// A text, as the field's format has it.
+    Text(String),
+    /// A JSON value.
+    Token(String),
+}
+
+/// Other values for a field.
+fn replacements(field: &Field) -> Vec<Other> {
     let text = field.text.as_str();
-    let mut tried: Vec<Record> = Vec::new();
+    let mut tried = Vec::new();
     let digits: Vec<usize> = text
         .char_indices()
         .filter(|(_, character)| character.is_ascii_digit())
@@ -254,20 +341,20 @@ fn replacements(field: &Field, record: &Record) -> Vec<Record> {
         let digit = text.as_bytes().get(*at).copied().unwrap_or(b'0');
         let next = if digit == b'9' { "8" } else { "9" };
         other.replace_range(*at..=*at, next);
-        tried.push(field.put_text(record, &other));
         if field.shape == Shape::Json {
-            tried.push(field.put(record, other.trim_start_matches('0')));
+            tried.push(Other::Token(other.trim_start_matches('0').to_owned()));
         }
+        tried.push(Other::Text(other));
     }
-    tried.push(field.put_text(record, &format!("{text}x")));
-    tried.extend(["", "q"].map(|other| field.put_text(record, other)));
+    tried.push(Other::Text(format!("{text}x")));
+    tried.extend(["", "q"].map(|other| Other::Text(other.to_owned())));
     // What is mostly digits is a number, a time or an id: other words tell no more about it.
     if digits.len() * 2 <= text.len() && text.len() <= WORD_BYTES_MAX {
-        tried.extend(WORDS.iter().map(|word| field.put_text(record, word)));
+        tried.extend(WORDS.iter().map(|word| Other::Text((*word).to_owned())));
     }
     if field.shape == Shape::Json && text.len() <= WORD_BYTES_MAX {
         let tokens = ["null", "true", "false", "0", "1", "2", "3", "4", "5"];
-        tried.extend(tokens.iter().map(|token| field.put(record, token)));
+        tried.extend(tokens.map(|token| Other::Token(token.to_owned())));
     }
     tried
 }
@@ -279,7 +366,12 @@ pub struct Trials<'a> {
     inputs: &'a [Input],
     input: u32,
     ingest_time_us: Option<i64>,
+    /// Bytes that may still be tried.
     left: usize,
+    /// Nothing was left out for want of them.
+    is_complete: bool,
+    /// Of the records that were run last.
+    elements: u32,
 }
 
 impl<'a> Trials<'a> {
@@ -292,22 +384,37 @@ impl<'a> Trials<'a> {
             input: view.input,
             ingest_time_us: view.ingest_time_us,
             left: TRIAL_BYTES_MAX,
+            is_complete: true,
+            elements: 0,
         }
     }
 
-    /// Columns that are not as they were in any of these records, by row.
+    /// Whether a few trials fit: else the record's fields need not be listed.
+    fn can_begin(&mut self, base: &Rows, record: &Record) -> bool {
+        self.is_complete = cost(base, record) <= TRIAL_BYTES_MAX / WORDS.len();
+        self.is_complete
+    }
+
+    /// Columns that are not as they were with any of these values in a field.
     fn changes(
         &mut self,
         base: &Rows,
-        records: &[Record],
+        record: &Record,
+        (field, others): (&Field, &[Other]),
     ) -> Result<Vec<(RowId, &'static str)>, NormalizeError> {
-        let bytes: usize = records.iter().map(|record| record.value.len()).sum();
-        if bytes > self.left {
+        let bytes = cost(base, record) * others.len();
+        if !self.is_complete || bytes > self.left {
+            self.is_complete = false;
             return Ok(Vec::new());
         }
         self.left -= bytes;
+        let put = |other: &Other| match other {
+            Other::Text(text) => field.put_text(record, text),
+            Other::Token(token) => field.put(record, token),
+        };
+        let records: Vec<Record> = others.iter().map(put).collect();
         let mut changed = Vec::new();
-        for rows in self.run(records)? {
+        for rows in self.run(&records)? {
             for (id, row) in base {
                 let Some(trial) = rows.get(id) else { continue };
                 let columns = row.iter().filter(|(column, held)| trial.get(*column) != Some(held));
@@ -328,6 +435,8 @@ impl<'a> Trials<'a> {
         let mut all = Vec::with_capacity(records.len());
         for part in records.chunks(TRIAL_BATCH) {
             let given = self.normalizer.batch(&self.batch(part), self.inputs)?;
+            let elements = given.tallies.iter().map(|tally| tally.elements).sum::<i64>();
+            self.elements = u32::try_from(elements).unwrap_or(u32::MAX);
             let mut rows: Vec<Rows> = vec![Rows::new(); part.len()];
             gather(&given.events, false, &mut rows);
             gather(&given.charges, true, &mut rows);
@@ -356,6 +465,12 @@ impl<'a> Trials<'a> {
         }
         raw
     }
+}
+
+/// What one trial of a record costs, as bytes.
+fn cost(base: &Rows, record: &Record) -> usize {
+    let headers = record.headers.iter().map(|(name, value)| name.len() + value.len());
+    record.value.len() + headers.sum::<usize>() + base.len() * ROW_BYTES
 }
 
 /// Takes the rows of a batch to their records, whose numbers are their offsets.

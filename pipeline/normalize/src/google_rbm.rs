@@ -26,7 +26,7 @@ use base64::{Engine as _, alphabet};
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status, TrafficClass};
 
-use crate::answer::{Answer, member, part};
+use crate::answer::{Answer, member, members_of, part};
 use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::drift::Drift;
@@ -55,7 +55,8 @@ struct Event<'a> {
     segments: Scalar<'a>,
     traffic: Scalar<'a>,
     /// The Pub/Sub message.
-    envelope: Option<&'a str>,
+    has_envelope: bool,
+    envelope_data: Scalar<'a>,
     /// Its data, where it arrives without the envelope.
     data: Scalar<'a>,
     answer: Answer<'a>,
@@ -75,10 +76,10 @@ pub(crate) fn read(
     if event.answer.body.is_some() || event.answer.http_status().is_present() {
         return answered(&event.answer, scratch, out);
     }
-    let (data, path) = match (event.envelope, &event.data) {
-        (Some(envelope), _) => (member(envelope, "data"), "/message/data"),
-        (None, Scalar::Text(_)) => (event.data, "/data"),
-        (None, _) => return emit(&event, "", out),
+    let (data, path) = match (event.has_envelope, &event.data) {
+        (true, _) => (event.envelope_data, "/message/data"),
+        (false, Scalar::Text(_)) => (event.data, "/data"),
+        (false, _) => return emit(&event, "", out),
     };
     let Scalar::Text(data) = data else {
         return Err(Dead::new(DeadReason::Envelope, path));
@@ -118,12 +119,12 @@ fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {
             "messageTrafficType" => &mut event.traffic,
             "data" => &mut event.data,
             "message" => {
-                event.envelope = Some(cursor.raw()?).filter(|text| text.starts_with('{'));
+                event.has_envelope = only(cursor, "data", &mut event.envelope_data)?;
                 return Ok(());
             }
             "richMessageClassification" => {
-                event.segments = member(cursor.raw()?, "segmentCount");
-                return Ok(());
+                let segments = &mut event.segments;
+                return only(cursor, "segmentCount", segments).map(drop);
             }
             "text" | "userFile" | "location" => return other(cursor, &mut event, "inbound"),
             "suggestionResponse" => return other(cursor, &mut event, "click"),
@@ -142,6 +143,22 @@ fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {
         return Err(Dead::new(DeadReason::Envelope, ""));
     }
     Ok(event)
+}
+
+/// One member of an object; false where there is no object.
+fn only<'a>(
+    cursor: &mut Cursor<'a>,
+    wanted: &str,
+    into: &mut Scalar<'a>,
+) -> Result<bool, crate::json::Syntax> {
+    *into = Scalar::Missing;
+    cursor.object_or_skip(|cursor, key| {
+        if !key.eq_ignore_ascii_case(wanted) {
+            return cursor.other();
+        }
+        *into = cursor.scalar()?;
+        Ok(())
+    })
 }
 
 fn other<'a>(
@@ -259,7 +276,7 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
     let status = told.whole().unwrap_or(0);
     let mut draft = Draft::new(id, Channel::Rcs, Outcome::settled(Status::Failed));
     let error = part(&text, "error").unwrap_or("null");
-    let (number, word) = (member(error, "code"), member(error, "status"));
+    let [number, word] = members_of(Cursor::watched(error, out.drift), ["code", "status"]);
     draft.vendor_status = word.text().or_else(|| told.text());
     draft.error_code = number.text().or_else(|| told.text());
     draft.error_class = class_of_http(status);
@@ -328,12 +345,16 @@ pub(crate) const CATALOGUE: Module = Module {
         "agent_name",
         "agent_owner",
         "attributes",
+        "classificationType",
         "contentMessage",
+        "details",
         "duration",
         "error",
         "max_duration_a2p_conversation",
         "max_duration_p2a_conversation",
         "max_duration_single_message",
+        "message",
+        "messageId",
         "message_id",
         "mo_messages",
         "mt_messages",

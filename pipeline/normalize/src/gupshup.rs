@@ -218,7 +218,7 @@ fn payload_field<'a>(
                     "gsId" => &mut payload.gs_id,
                     "conversationId" => &mut payload.conversation_id,
                     "destination" => &mut payload.to,
-                    _ => return cursor.skip(),
+                    _ => return cursor.other(),
                 };
                 *slot = cursor.scalar()?;
                 Ok(())

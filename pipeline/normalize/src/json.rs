@@ -112,6 +112,11 @@ impl<'a> Cursor<'a> {
         self.skip()
     }
 
+    /// The key read last, as it is spelled.
+    pub(crate) fn key_spelled(&self) -> &'a str {
+        self.text.get(self.key.0..self.key.1).unwrap_or("")
+    }
+
     pub(crate) const fn fail<T>(&self) -> Read<T> {
         Err(Syntax { at: self.at })
     }

@@ -276,7 +276,7 @@ fn cost<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Sy
 fn breakdown<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(), Syntax> {
     let read = |cursor: &mut Cursor<'a>, key: &str| {
         if key != "carrier_fee" {
-            return cursor.skip();
+            return cursor.other();
         }
         if cursor.kind() != Kind::Object {
             message.carrier_fee = cursor.scalar()?;
@@ -287,7 +287,7 @@ fn breakdown<'a>(cursor: &mut Cursor<'a>, message: &mut Message<'a>) -> Result<(
                 message.carrier_fee = cursor.scalar()?;
                 Ok(())
             }
-            _ => cursor.skip(),
+            _ => cursor.other(),
         })
     };
     cursor.object_or_skip(read).map(drop)
@@ -393,6 +393,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "carrier",
         "cost_breakdown",
         "count",
+        "currency",
         "detail",
         "encoding",
         "end_date",
@@ -403,6 +404,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "meta",
         "on_net",
         "profile_id",
+        "rate",
         "record_type",
         "report_url",
         "result",

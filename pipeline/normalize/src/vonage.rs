@@ -337,6 +337,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "latency",
         "message-count",
         "message_body",
+        "pricing_model",
         "product",
         "reason",
         "request_id",

@@ -24,7 +24,7 @@ use std::borrow::Cow;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, headers, instant, member, members, parts};
+use crate::answer::{Answer, each_document, headers, instant, member, members, members_of, parts};
 use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
@@ -88,8 +88,8 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
                 return Ok(());
             }
             "subscription" => {
-                line.endpoint = member(cursor.raw()?, "endpoint");
-                return Ok(());
+                [line.endpoint] = members_of(*cursor, ["endpoint"]);
+                return cursor.skip();
             }
             "keys" => {
                 line.has_keys = true;
@@ -211,7 +211,8 @@ fn emit(
         draft.logical_id = own_id.as_deref();
     }
     let body = line.answer.body_text();
-    let [number, words, code_word] = members(&body, ["errno", "reason", "error"]);
+    let [number, words, code_word] =
+        members_of(Cursor::watched(&body, out.drift), ["errno", "reason", "error"]);
     let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));
     let word = word.filter(|_| draft.status != Status::Accepted && !draft.status.is_delivered());
     let word = word.map(|word| without_secret(word, recipient, out));
@@ -297,7 +298,7 @@ pub(crate) const CATALOGUE: Module = Module {
         events("flat line", &["flat_lines.json"]),
         events("receipt", &["receipt_flow.json"]),
     ],
-    documented: &["expirationTime", "ttl", "urgency"],
+    documented: &["code", "expirationTime", "keys", "message", "more_info", "ttl", "urgency"],
 };
 
 #[cfg(test)]

@@ -352,14 +352,14 @@ fn report_field<'a>(
     Ok(())
 }
 
-/// One scalar of an object; the rest is skipped.
+/// One scalar of an object.
 fn inner<'a>(cursor: &mut Cursor<'a>, wanted: &str, slot: &mut Scalar<'a>) -> Result<(), Syntax> {
     cursor.object_or_skip(|cursor, key| {
         if key == wanted {
             *slot = cursor.scalar()?;
             return Ok(());
         }
-        cursor.skip()
+        cursor.other()
     })?;
     Ok(())
 }

@@ -15,9 +15,10 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status, TrafficClass};
 
 use super::Event;
-use crate::answer::member;
+use crate::answer::members_of;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
+use crate::json::Cursor;
 
 pub(super) fn emit(
     event: &Event<'_>,
@@ -36,14 +37,15 @@ pub(super) fn emit(
         _ => ("", out.unknown_status()),
     };
     let metadata = event.metadata.unwrap_or("null");
-    let [logical, campaign] =
-        ["external_send_id", "campaign_api_id"].map(|key| member(metadata, key));
+    let names = ["external_send_id", "campaign_api_id", time, "received_at"];
+    let [logical, campaign, told_time, received] =
+        members_of(Cursor::watched(metadata, out.drift), names);
     let mut draft = Draft::new(id, Channel::Email, outcome);
     // The same message in Currents has its user in the key; here nobody is named.
     draft.key_part = "email";
     draft.vendor_status = Some(word);
-    draft.event_time_us = out.time(&member(metadata, time), parse_rfc3339);
-    draft.submit_time_us = out.time(&member(metadata, "received_at"), parse_rfc3339);
+    draft.event_time_us = out.time(&told_time, parse_rfc3339);
+    draft.submit_time_us = out.time(&received, parse_rfc3339);
     draft.logical_id = out.text(&logical);
     draft.campaign = out.text(&campaign);
     draft.traffic_class = TrafficClass::Transactional;

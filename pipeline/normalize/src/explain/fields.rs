@@ -1,16 +1,26 @@
-//! The fields of a record, wherever they stand: in JSON, also inside a string, base64 or behind a
-//! log's time; in forms and the query of a `url`; in CSV, receipts and headers. Each can be
-//! replaced in place, so that everything around it stays as it is byte for byte.
+//! The fields of a record, wherever they stand: in JSON, also inside a string, base64, base64 of
+//! gzip or behind a log's time; in forms and the query of a `url`; in CSV, receipts and headers.
+//! Each can be replaced in place, so that everything around it stays as it is byte for byte. A path
+//! is printed: steps that may be somebody's number, address or text are `#` in it.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
+use crate::drift::shown;
 use crate::form::Form;
+use crate::gzip;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::normalizer::VALUE_BYTES_MAX;
 use crate::text::write_string;
+
+/// Most layers around a text that is unpacked.
+const LAYERS_MAX: usize = 16;
 
 /// A record on its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +38,8 @@ enum Coding {
     Json,
     Base64,
     Base64Url,
+    /// Base64 of a gzip file.
+    Gzip,
     Percent,
 }
 
@@ -38,6 +50,7 @@ impl Coding {
             Self::Json => return Some(Cursor::new(text).scalar().ok()?.text()?.to_owned()),
             Self::Base64 => STANDARD.decode(text).ok()?,
             Self::Base64Url => URL_SAFE.decode(text).ok()?,
+            Self::Gzip => gzip::unpack(&STANDARD.decode(text).ok()?, VALUE_BYTES_MAX).ok()?,
             Self::Percent => {
                 let mut form = Form::default();
                 // The name is there so that an equals sign in the value stays.
@@ -58,6 +71,12 @@ impl Coding {
             }
             Self::Base64 => STANDARD.encode(text),
             Self::Base64Url => URL_SAFE.encode(text),
+            Self::Gzip => {
+                let mut file = GzEncoder::new(Vec::new(), Compression::default());
+                let written = file.write_all(text.as_bytes()).and_then(|()| file.finish());
+                // Writing to a Vec cannot fail.
+                STANDARD.encode(written.unwrap_or_default())
+            }
             Self::Percent => {
                 use std::fmt::Write as _;
                 let mut out = String::new();
@@ -150,7 +169,7 @@ pub fn fields(record: &Record) -> Vec<Field> {
                 walk.inside(start..value.len(), Coding::Plain, query, "url?");
                 walk.leaf("url", 0..address.len(), Shape::Text, address);
             }
-            _ => walk.leaf(&format!("header {name}"), 0..value.len(), Shape::Text, value),
+            _ => walk.leaf(&format!("header {}", shown(name)), 0..value.len(), Shape::Text, value),
         }
     }
     walk.found
@@ -196,12 +215,28 @@ impl Walk {
                     self.inside(at..text.len(), Coding::Plain, inner, path);
                 }
                 None if is_receipt(text) => self.receipt(text, path),
+                None if self.packed(text, path) => {}
                 None if !text.trim().contains('\n') && text.contains('=') => self.form(text, path),
                 None if text.contains('\t') => self.table(text, path, b'\t'),
                 None if text.contains(',') => self.table(text, path, b','),
                 None => self.leaf(path, 0..text.len(), Shape::Text, text),
             },
         }
+    }
+
+    /// A base64 of JSON, perhaps of its gzip file; false where it is none.
+    fn packed(&mut self, text: &str, path: &str) -> bool {
+        let start = text.len() - text.trim_start().len();
+        let packed = text.trim();
+        if self.layers.len() > LAYERS_MAX {
+            return false;
+        }
+        for coding in [Coding::Base64, Coding::Base64Url, Coding::Gzip] {
+            let Some(inner) = coding.decode(packed).filter(|inner| holds(inner)) else { continue };
+            self.inside(start..start + packed.len(), coding, &inner, path);
+            return true;
+        }
+        false
     }
 
     /// One JSON document or several, one behind the other.
@@ -259,15 +294,13 @@ impl Walk {
             _ => Cow::Borrowed(raw),
         };
         if raw.starts_with('"') {
-            let holds = |text: &str| text.trim_start().starts_with(['{', '[']);
             if holds(&text) || is_receipt(&text) || log_line(&text).is_some() {
                 return self.inside(range, Coding::Json, &text, path);
             }
-            for coding in [Coding::Base64, Coding::Base64Url] {
-                let Some(inner) = coding.decode(&text).filter(|text| holds(text)) else { continue };
-                self.layers.push((range, Coding::Json));
-                self.inside(0..text.len(), coding, &inner, path);
-                self.layers.pop();
+            self.layers.push((range.clone(), Coding::Json));
+            let is_packed = self.packed(&text, path);
+            self.layers.pop();
+            if is_packed {
                 return;
             }
         }
@@ -283,7 +316,7 @@ impl Walk {
                 let range = end - value.len()..end;
                 let value = Coding::Percent.decode(value).unwrap_or_default();
                 let path = match path {
-                    "url?" => format!("url?{name}"),
+                    "url?" => format!("url?{}", shown(&name)),
                     _ => join(path, &name),
                 };
                 if value.trim_start().starts_with(['{', '[']) {
@@ -308,7 +341,7 @@ impl Walk {
                 for (name, range) in names.iter().zip(&cells) {
                     let cell = line.get(range.clone()).unwrap_or("");
                     let range = start + range.start..start + range.end;
-                    self.leaf(&format!("{path}[{row}].{name}"), range, Shape::Text, cell);
+                    self.leaf(&join(&format!("{path}[{row}]"), name), range, Shape::Text, cell);
                 }
                 row += usize::from(!cells.is_empty());
             } else if !cells.is_empty() {
@@ -362,10 +395,12 @@ fn cells(line: &str, separator: u8) -> Vec<Range<usize>> {
 }
 
 fn join(path: &str, name: &str) -> String {
-    // A key can be a person's number, and a path is printed.
-    let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    let name = if digits > crate::drift::DIGITS_MAX { "#" } else { name };
+    let name = shown(name);
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn holds(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
 }
 
 fn is_json_text(text: &str) -> bool {

@@ -104,7 +104,7 @@ fn metadata<'a>(
     result: &mut Result<'a>,
 ) -> std::result::Result<(), Syntax> {
     if key != "billingPeriods" || cursor.kind() != Kind::Array {
-        return cursor.skip();
+        return cursor.other();
     }
     cursor.array(|cursor| {
         let mut is_final = false;

@@ -153,7 +153,7 @@ fn message_field<'a>(
             let is_null = cursor.is_null();
             let is_object = cursor.object_or_skip(|cursor, key| {
                 if key != "code" {
-                    return cursor.skip();
+                    return cursor.other();
                 }
                 message.reason = cursor.scalar()?;
                 Ok(())

@@ -70,7 +70,7 @@ fn inner_text<'a>(
 ) -> Result<(), Syntax> {
     let read = |cursor: &mut Cursor<'a>, key: &str| {
         if key != wanted {
-            return cursor.skip();
+            return cursor.other();
         }
         *into = cursor.scalar()?;
         Ok(())
