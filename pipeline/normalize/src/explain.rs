@@ -145,18 +145,20 @@ pub fn explain(
     view: &RecordView<'_>,
     inputs: &[Input],
 ) -> Result<Vec<Explained>, NormalizeError> {
-    let Ok(files) = unpack::files(view.value, VALUE_BYTES_MAX) else { return Ok(Vec::new()) };
+    let Ok(files) = unpack::files(view.value) else { return Ok(Vec::new()) };
     let Some(files) = files else {
         return Ok(explain_text(settings, view, inputs, view.value)?.0);
     };
     let mut all = Vec::new();
     let mut element = 0;
+    let mut left = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
     for file in files {
-        let Ok(bytes) = file.unpack() else {
+        let Ok(bytes) = file.unpack(left) else {
             // It is an element, and dead.
             element += 1;
             continue;
         };
+        left -= bytes.len();
         let (mut rows, elements) = explain_text(settings, view, inputs, &bytes)?;
         for explained in &mut rows {
             explained.row.element = explained.row.element.saturating_add(element);
