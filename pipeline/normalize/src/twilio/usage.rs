@@ -6,8 +6,9 @@
 //! one with the newest `as_of` stands; carriers' fees are categories of their own, while a
 //! message's price holds them; categories contain each other (`sms` is the sum of `sms-inbound` and
 //! `sms-outbound`, `a2p-10dlc-registrationfees-monthly` of `-campaigncharges` and others,
-//! `totalprice` of everything), so what is or may be such a sum is a total, added to nothing; so is a record of more than a day (`Monthly`, `ThisMonth`, `AllTime`): it holds other records'
-//! days. Whoever wants numbers and fees in sums loads `Usage/Records/Daily`.
+//! `totalprice` of everything), so what is or may be such a sum is a total, added to nothing; so is
+//! a record of more than a day (`Monthly`, `ThisMonth`, `AllTime`): it holds other records' days.
+//! Whoever wants numbers and fees in sums loads `Usage/Records/Daily`.
 //!
 //! | category | kind | grain |
 //! |---|---|---|
