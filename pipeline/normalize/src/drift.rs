@@ -6,9 +6,9 @@
 //! has fewer than [`NAMED_MAX`] names.
 //!
 //! A field's name is the last two steps of its path (`price.surcharge`). A map's key can be a
-//! person's number, address or text, so a name is kept only where it looks like one: few
-//! characters, no space, `@` in front or nowhere, no more than [`DIGITS_MAX`] digits; every other
-//! field is in the source's count alone.
+//! person's number, address or text, so a name is kept only of a record without damage and where it
+//! looks like one: few characters, no space, `@` in front or nowhere, no more than [`DIGITS_MAX`]
+//! digits; every other field is in the source's count alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -49,6 +49,8 @@ pub(crate) struct Drift {
     source: Cell<usize>,
     totals: [Cell<u64>; SOURCES],
     named: [RefCell<Vec<Named>>; SOURCES],
+    /// Names of the record that is read, until it is known to be good.
+    fresh: RefCell<Vec<Named>>,
     /// Of `totals`, what was told by [`Drift::news`].
     told: [Cell<u64>; SOURCES],
     /// There is something to tell.
@@ -70,6 +72,7 @@ impl Default for Drift {
             source: Cell::new(0),
             totals: std::array::from_fn(|_| Cell::new(0)),
             named: std::array::from_fn(|_| RefCell::default()),
+            fresh: RefCell::default(),
             told: std::array::from_fn(|_| Cell::new(0)),
             is_news: Cell::new(false),
             first_seen: RefCell::default(),
@@ -81,6 +84,20 @@ impl Drift {
     /// What follows is a record of this source.
     pub(crate) fn begin(&self, source: Source) {
         self.source.set(source as usize);
+        self.fresh.borrow_mut().clear();
+    }
+
+    /// The record is read. In one with damage any text may stand where a name should: its new names
+    /// are counted and not kept.
+    pub(crate) fn end(&self, is_good: bool) {
+        let mut fresh = self.fresh.borrow_mut();
+        let source = self.source.get();
+        if let (true, Some(named)) = (is_good && !fresh.is_empty(), self.named.get(source)) {
+            let name = |one: &Named| Some((*Source::ALL.get(source)?, one.name.clone()));
+            self.first_seen.borrow_mut().extend(fresh.iter().filter_map(name));
+            named.borrow_mut().append(&mut fresh);
+        }
+        fresh.clear();
     }
 
     /// A field that no adapter uses, below the key of the object that holds it (or nothing).
@@ -100,23 +117,24 @@ impl Drift {
         };
         total.set(total.get() + 1);
         self.is_news.set(true);
-        let mut named = named.borrow_mut();
+        let (mut named, mut fresh) = (named.borrow_mut(), self.fresh.borrow_mut());
         let hash = hash(key).wrapping_mul(31).wrapping_add(hash(parent));
-        if let Some(known) = named.iter_mut().find(|known| known.hash == hash) {
+        let mut known = named.iter_mut().chain(fresh.iter_mut());
+        if let Some(known) = known.find(|known| known.hash == hash) {
             known.count += 1;
             return;
         }
-        if named.len() == NAMED_MAX || !is_name(key) || digits(parent) + digits(key) > DIGITS_MAX {
+        if named.len() + fresh.len() >= NAMED_MAX
+            || !is_name(key)
+            || digits(parent) + digits(key) > DIGITS_MAX
+        {
             return;
         }
         let name = match is_name(parent) {
             true => format!("{parent}.{key}"),
             false => key.to_owned(),
         };
-        if let Some(source) = Source::ALL.get(source) {
-            self.first_seen.borrow_mut().push((*source, name.clone()));
-        }
-        named.push(Named { hash, name, count: 1 });
+        fresh.push(Named { hash, name, count: 1 });
     }
 
     /// What came since this was asked before.
@@ -273,10 +291,24 @@ mod tests {
         ] {
             drift.other(parent, key);
         }
+        drift.end(true);
         let counts = drift.counts().remove(&Source::Infobip).unwrap_or_default();
         assert_eq!(counts.total, 13);
         let names: Vec<_> = counts.named.into_keys().collect();
         assert_eq!(names, ["@type", "results.v2", "seen", "v2"]);
+    }
+
+    #[test]
+    fn names_of_a_damaged_record_are_counted_and_not_kept() {
+        let drift = Drift::default();
+        for (is_good, key) in [(false, "what-somebody-wrote"), (true, "surcharge")] {
+            drift.begin(Source::Infobip);
+            drift.other("", key);
+            drift.end(is_good);
+        }
+        let news = drift.news();
+        assert_eq!(news.counts, [(Source::Infobip, 2)]);
+        assert_eq!(news.first_seen, [(Source::Infobip, "surcharge".to_owned())]);
     }
 
     #[test]
@@ -288,6 +320,7 @@ mod tests {
                 drift.other("", &format!("{letter}{second}_new"));
             }
         }
+        drift.end(true);
         let counts = drift.counts().remove(&Source::Braze).unwrap_or_default();
         assert_eq!((counts.total, counts.named.len()), (26 * 26, NAMED_MAX));
         let news = drift.news();

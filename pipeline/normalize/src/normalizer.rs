@@ -308,10 +308,12 @@ impl Normalizer {
             return;
         };
         self.drift.begin(source);
+        let n_dead = emitter.dead.len();
         let is_required = rule.policy == SignaturePolicy::Require;
         if let Err(dead) = read(source, &view, is_required, &mut self.scratch, &mut emitter) {
             emitter.dead(dead);
         }
+        self.drift.end(emitter.dead.len() == n_dead);
     }
 }
 

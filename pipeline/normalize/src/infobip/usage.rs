@@ -7,8 +7,9 @@
 //! `TOTAL_PER_UNIT` is the total; a column that is not known here tells no row apart; operators'
 //! fees are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the
 //! period is half open and its times have offsets without a colon; totals are rounded by the vendor
-//! and stand as they are; a volume that is not finalised grows, so the finalised one stands whenever
-//! it came, and only it has the basis `invoice`. A failed request has no rows and is ignored.
+//! and stand as they are; a volume that is not finalised grows, so the finalised one stands
+//! whenever it came, and only it has the basis `invoice`. A failed request has no rows and is
+//! ignored.
 //! Country names are no ISO codes and tell rows apart only.
 
 use model::time::parse_rfc3339;
