@@ -98,7 +98,7 @@ const WORDS: &[&str] = &[
 ];
 /// Longest text that may be one of them.
 const WORD_BYTES_MAX: usize = 40;
-/// Bytes of all trials of a text together; what does not fit is not tried.
+/// Bytes of all trials of a record together; what does not fit is not tried.
 const TRIAL_BYTES_MAX: usize = 64 << 20;
 /// What a row of a trial costs, as bytes.
 const ROW_BYTES: usize = 1 << 10;
@@ -146,20 +146,21 @@ pub fn explain(
     inputs: &[Input],
 ) -> Result<Vec<Explained>, NormalizeError> {
     let Ok(files) = unpack::files(view.value) else { return Ok(Vec::new()) };
+    let mut trials = Trials::new(settings, view, inputs);
     let Some(files) = files else {
-        return Ok(explain_text(settings, view, inputs, view.value)?.0);
+        return Ok(explain_text(&mut trials, view, view.value)?.0);
     };
     let mut all = Vec::new();
-    let mut element = 0;
+    let mut element = 0_u32;
     let mut left = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
     for file in files {
         let Ok(bytes) = file.unpack(left) else {
             // It is an element, and dead.
-            element += 1;
+            element = element.saturating_add(1);
             continue;
         };
         left -= bytes.len();
-        let (mut rows, elements) = explain_text(settings, view, inputs, &bytes)?;
+        let (mut rows, elements) = explain_text(&mut trials, view, &bytes)?;
         for explained in &mut rows {
             explained.row.element = explained.row.element.saturating_add(element);
         }
@@ -171,9 +172,8 @@ pub fn explain(
 
 /// The rows of a record's text, and how many elements it has.
 fn explain_text(
-    settings: &Settings,
+    trials: &mut Trials<'_>,
     view: &RecordView<'_>,
-    inputs: &[Input],
     value: &[u8],
 ) -> Result<(Vec<Explained>, u32), NormalizeError> {
     let Ok(value) = std::str::from_utf8(value) else { return Ok((Vec::new(), 1)) };
@@ -181,12 +181,12 @@ fn explain_text(
     let headers = view.headers.iter().map(|(name, value)| (text(name), text(value))).collect();
     let value = value.strip_prefix('\u{feff}').unwrap_or(value).to_owned();
     let record = Record { value, headers };
-    let mut trials = Trials::new(settings, view, inputs);
     let base = trials.run(std::slice::from_ref(&record))?.pop().unwrap_or_default();
     let elements = trials.elements;
     let mut found: Found = BTreeMap::new();
-    let is_alone = trials.can_begin(&base, &record)
-        && alone_and_together(&mut found, &mut trials, &base, &record)?;
+    let is_alone = !base.is_empty()
+        && trials.can_begin(&base, &record)
+        && alone_and_together(&mut found, trials, &base, &record)?;
     let all = base.iter().map(|(id, row)| Explained {
         row: *id,
         columns: columns(*id, row, (&found, is_alone, trials.is_complete)),
@@ -393,7 +393,7 @@ impl<'a> Trials<'a> {
 
     /// Whether a few trials fit: else the record's fields need not be listed.
     fn can_begin(&mut self, base: &Rows, record: &Record) -> bool {
-        self.is_complete = cost(base, record) <= TRIAL_BYTES_MAX / WORDS.len();
+        self.is_complete &= cost(base, record) <= self.left / WORDS.len();
         self.is_complete
     }
 
