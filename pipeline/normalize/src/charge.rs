@@ -14,7 +14,7 @@ use model::money::{self, MAX, ONE};
 use model::vocabulary::{Basis, Channel, ChargeKind, Grain, Source, TrafficClass};
 
 use crate::draft::Draft;
-use crate::emit::{Emitter, Recipient, replace, upper_case};
+use crate::emit::{Emitter, Recipient, holds, replace, upper_case};
 use crate::json::Scalar;
 use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_text, private_wamid};
 
@@ -204,8 +204,7 @@ impl Emitter<'_> {
 
     fn push_charge(&mut self, draft: &ChargeDraft<'_>, element: u32) {
         let source = self.origin.source;
-        let recipient =
-            draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
+        let recipient = self.recipient(draft.recipient, draft.channel);
         let (figures, is_rounded) = draft.figures.completed();
         self.counters.rounded_prices += u64::from(is_rounded);
         let (message_key, grain, id) = self.charge_subject(draft);
@@ -329,9 +328,12 @@ impl Emitter<'_> {
     /// Pushes a line with the token in every text that holds the recipient.
     fn push_line(&mut self, line: &ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
         let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
-        let Some((needle, token)) = needle else { return self.charges.push(line) };
-        let token = token.hex();
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
+        let holding = needle.filter(|(needle, _)| {
+            texts.iter().any(|text| text.is_some_and(|text| holds(text, needle)))
+        });
+        let Some((needle, token)) = holding else { return self.charges.push(line) };
+        let token = token.hex();
         let clean = texts.map(|text| text.map(|text| replace(text, needle, &token)));
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
         self.counters.scrubbed_texts += changed.count() as u64;

@@ -68,6 +68,7 @@ pub(crate) struct Emitter<'a> {
     pub(crate) charges: &'a mut ChargeBatchBuilder,
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
+    pub(crate) last_recipient: &'a mut LastRecipient,
     /// Told of fields that no adapter knows.
     pub(crate) drift: &'a Drift,
     pub(crate) tally: &'a mut Tally,
@@ -75,6 +76,14 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead_end: usize,
     /// Running index of the next element.
     pub(crate) element: u32,
+}
+
+/// The recipient that was hashed last: charges of an event have its recipient.
+#[derive(Debug, Default)]
+pub(crate) struct LastRecipient {
+    text: String,
+    may_be_number: bool,
+    hashed: Option<(Id16, Option<Number>)>,
 }
 
 /// A recipient, hashed.
@@ -99,15 +108,28 @@ const fn has_numbers(channel: Channel) -> bool {
 }
 
 impl<'a> Recipient<'a> {
-    pub(crate) fn new(text: &'a str, source: Source, channel: Channel, keyring: &Keyring) -> Self {
+    pub(crate) fn new(
+        text: &'a str,
+        (source, channel): (Source, Channel),
+        keyring: &Keyring,
+        last: &mut LastRecipient,
+    ) -> Self {
         // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
         // user ids: there only a plus sign makes a number.
         let is_own =
             matches!(source, Source::Cloudevents | Source::Sinch) && channel == Channel::Unknown;
         let may_be_number = has_numbers(channel) && (!is_own || text.starts_with('+'));
+        let is_last = last.may_be_number == may_be_number && last.text == text;
+        if let (true, Some((token, number))) = (is_last, last.hashed) {
+            return Self { token, number, id: text };
+        }
         let number = if may_be_number { Number::parse(text) } else { None };
         let hashed = number.as_ref().map_or(text, Number::digits);
-        Self { token: keyring.token.hash(&[hashed.as_bytes()]), number, id: text }
+        let token = keyring.token.hash(&[hashed.as_bytes()]);
+        last.text.clear();
+        last.text.push_str(text);
+        (last.may_be_number, last.hashed) = (may_be_number, Some((token, number)));
+        Self { token, number, id: text }
     }
 
     pub(crate) const fn token(&self) -> Id16 {
@@ -221,9 +243,7 @@ impl Emitter<'_> {
     pub(crate) fn event(&mut self, draft: &Draft<'_>) {
         let element = self.next_element();
         self.tally.events += 1;
-        let source = self.origin.source;
-        let recipient =
-            draft.recipient.map(|text| Recipient::new(text, source, draft.channel, self.keyring));
+        let recipient = self.recipient(draft.recipient, draft.channel);
         let (event_time_us, event_time_source, submit_time_us) = self.times(draft);
         let message_key = self.message_key(draft);
         let mut upper = [0; 3];
@@ -285,6 +305,15 @@ impl Emitter<'_> {
             Some((needle, token)) => self.push_scrubbed(&mut row, needle, token),
             None => self.builder.push(&row),
         }
+    }
+
+    pub(crate) fn recipient<'r>(
+        &mut self,
+        text: Option<&'r str>,
+        channel: Channel,
+    ) -> Option<Recipient<'r>> {
+        let whose = (self.origin.source, channel);
+        text.map(|text| Recipient::new(text, whose, self.keyring, self.last_recipient))
     }
 
     fn message_key(&self, draft: &Draft<'_>) -> Id16 {
@@ -390,8 +419,7 @@ impl Emitter<'_> {
 
     /// Pushes the row with the token in every text that holds the recipient.
     fn push_scrubbed(&mut self, row: &mut EventRow<'_>, needle: &str, token: Id16) {
-        let core = needle.get(core_start(needle)..).unwrap_or(needle);
-        let holds = |text: Option<&str>| text.is_some_and(|text| find(text, core).is_some());
+        let holds = |text: Option<&str>| text.is_some_and(|text| holds(text, needle));
         let texts = [
             Some(row.message_id),
             row.account,
@@ -431,6 +459,11 @@ impl Emitter<'_> {
 fn core_start(needle: &str) -> usize {
     let is_number = needle.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { needle.len().saturating_sub(phone::PERSONAL_DIGITS_MIN).min(3) } else { 0 }
+}
+
+/// Whether the recipient stands in a text, with or without its calling code.
+pub(crate) fn holds(text: &str, needle: &str) -> bool {
+    find(text, needle.get(core_start(needle)..).unwrap_or(needle)).is_some()
 }
 
 /// The text with the token where the recipient stood, with or without its calling code.

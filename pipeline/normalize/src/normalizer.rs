@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::drift::{Drift, UnknownFields};
-use crate::emit::{Emitter, Origin, dead_max};
+use crate::emit::{Emitter, LastRecipient, Origin, dead_max};
 use crate::form::Form;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
@@ -53,6 +53,7 @@ pub struct Normalizer {
     charges: ChargeBatchBuilder,
     scratch: Scratch,
     counters: Counters,
+    last_recipient: LastRecipient,
     drift: Drift,
     new_fields: Vec<(Source, String)>,
 }
@@ -157,6 +158,7 @@ impl Normalizer {
             charges: ChargeBatchBuilder::default(),
             scratch: Scratch::default(),
             counters: Counters::default(),
+            last_recipient: LastRecipient::default(),
             drift: Drift::default(),
             new_fields: Vec::new(),
         }
@@ -295,6 +297,7 @@ impl Normalizer {
             charges: &mut self.charges,
             dead,
             counters: &mut self.counters,
+            last_recipient: &mut self.last_recipient,
             drift: &self.drift,
             tally,
             element: 0,
