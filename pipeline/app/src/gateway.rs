@@ -26,8 +26,8 @@ use tokio::sync::oneshot::Receiver;
 use crate::config::gateway::{Confirms, Gateway};
 use crate::failure::{Failure, Outcome, chain};
 
-/// Threads that serve requests. One does 25,000 webhooks a second with a core of its own; a second
-/// one costs every webhook a third of its processor time in waking each other.
+/// Threads that serve requests. One does 26,000 webhooks a second beside broker and vendor on two
+/// cores; two wake each other, which costs most at few connections (benches/README.md).
 const WORKERS: usize = 1;
 /// Whether it has to stop is looked at so often.
 const LOOK: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, RawRecord, SignatureRule};
+use model::record::{Input, RawBatch, SignatureRule};
 use model::vocabulary::Source;
 
 use crate::explain::fields::Record;
@@ -228,7 +228,9 @@ fn filled(source: Source, variant: &Variant, fixtures: &Path) -> Result<Filled, 
             account: None,
             signatures: SignatureRule::default(),
         };
-        let given = Normalizer::new(settings).batch(&batch_of(&record), &[input])?;
+        let mut raw = RawBatch::default();
+        record.append(&mut raw, 0, 0, None);
+        let given = Normalizer::new(settings).batch(&raw, &[input])?;
         let rows = if variant.gives == Gives::Charges { &given.charges } else { &given.events };
         let is_filled = |column: &arrow_array::ArrayRef| {
             (0..rows.num_rows()).any(|row| text::cell(column, row).is_some())
@@ -262,22 +264,4 @@ fn fixture(path: &Path) -> Result<Record, std::io::Error> {
     });
     is_record.map_err(|at| std::io::Error::other(format!("no record at byte {}", at.at)))?;
     Ok(record)
-}
-
-fn batch_of(record: &Record) -> RawBatch {
-    let mut raw = RawBatch::default();
-    let value = raw.push_bytes(record.value.as_bytes());
-    for (name, value) in &record.headers {
-        let pair = (raw.push_bytes(name.as_bytes()), raw.push_bytes(value.as_bytes()));
-        raw.headers.push(pair);
-    }
-    raw.records.push(RawRecord {
-        input: 0,
-        offset: 0,
-        ingest_time_us: None,
-        value,
-        tombstone: false,
-        headers: 0..raw.headers.len(),
-    });
-    raw
 }

@@ -78,12 +78,19 @@ pub(crate) struct Emitter<'a> {
     pub(crate) element: u32,
 }
 
-/// The recipient that was hashed last: charges of an event have its recipient.
-#[derive(Debug, Default)]
+/// The recipient that was hashed last: charges of an event have its recipient. Its `Debug` never
+/// shows it.
+#[derive(Default)]
 pub(crate) struct LastRecipient {
     text: String,
     may_be_number: bool,
     hashed: Option<(Id16, Option<Number>)>,
+}
+
+impl std::fmt::Debug for LastRecipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LastRecipient(personal)")
+    }
 }
 
 /// A recipient, hashed.

@@ -18,7 +18,7 @@ pub mod fields;
 use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::RecordBatch;
-use model::record::{Input, RawBatch, RawRecord, RecordView};
+use model::record::{Input, RawBatch, RecordView};
 
 use self::fields::{Field, Record, Shape, fields as fields_of};
 use crate::normalizer::VALUE_BYTES_MAX;
@@ -450,20 +450,7 @@ impl<'a> Trials<'a> {
     fn batch(&self, records: &[Record]) -> RawBatch {
         let mut raw = RawBatch::default();
         for (offset, record) in (0..).zip(records) {
-            let value = raw.push_bytes(record.value.as_bytes());
-            let start = raw.headers.len();
-            for (name, value) in &record.headers {
-                let pair = (raw.push_bytes(name.as_bytes()), raw.push_bytes(value.as_bytes()));
-                raw.headers.push(pair);
-            }
-            raw.records.push(RawRecord {
-                input: self.input,
-                offset,
-                ingest_time_us: self.ingest_time_us,
-                value,
-                tombstone: false,
-                headers: start..raw.headers.len(),
-            });
+            record.append(&mut raw, self.input, offset, self.ingest_time_us);
         }
         raw
     }

@@ -116,9 +116,10 @@ impl Packed<'_> {
         };
         unpacked.map_err(|why| match why {
             Unpack::Damaged => bad("it cannot be unpacked"),
-            Unpack::TooLarge => {
-                Dead::new(DeadReason::TooLarge, format!("unpacked more than {max} bytes left"))
-            }
+            Unpack::TooLarge => Dead::new(
+                DeadReason::TooLarge,
+                format!("unpacked it has more than the {max} bytes it may have"),
+            ),
         })
     }
 }

@@ -13,6 +13,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::drift::shown;
+use model::record::{RawBatch, RawRecord};
+
 use crate::form::Form;
 use crate::gzip;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
@@ -29,6 +31,32 @@ pub struct Record {
     pub value: String,
     /// Headers.
     pub headers: Vec<(String, String)>,
+}
+
+impl Record {
+    /// Appends it to a batch.
+    pub(crate) fn append(
+        &self,
+        raw: &mut RawBatch,
+        input: u32,
+        offset: i64,
+        ingest_time_us: Option<i64>,
+    ) {
+        let value = raw.push_bytes(self.value.as_bytes());
+        let start = raw.headers.len();
+        for (name, value) in &self.headers {
+            let pair = (raw.push_bytes(name.as_bytes()), raw.push_bytes(value.as_bytes()));
+            raw.headers.push(pair);
+        }
+        raw.records.push(RawRecord {
+            input,
+            offset,
+            ingest_time_us,
+            value,
+            tombstone: false,
+            headers: start..raw.headers.len(),
+        });
+    }
 }
 
 /// How a text lies inside another.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Decimal128Type, Int32Type};
 use arrow_array::{Array, BooleanArray};
 use arrow_select::filter::filter_record_batch;
 use model::charge::{self, ChargeBatchBuilder, ChargeLine, charge_id};
@@ -613,4 +613,37 @@ fn messages_past_their_35_days_leave_the_runs() {
     assert_eq!(job.tracker.size().n_messages, 1);
     let left = job.taken[&0].runs.iter().map(|path| std::fs::metadata(path).unwrap().len());
     assert!(left.sum::<u64>() < 1000);
+}
+
+/// The line that stands is kept however many follow it; the oldest others are forgotten.
+#[test]
+fn of_a_bill_the_line_that_stands_and_the_newest_others_are_kept() {
+    let of_bill = |status, price| Row {
+        message: 1,
+        event: 3,
+        status,
+        vendor_us: None,
+        submit_us: None,
+        carrier: 0,
+        price: Some(price),
+    };
+    let (final_line, first) = (of_bill(4, 7), of_bill(1, 100));
+    let rows: Vec<Row> =
+        [final_line, first].into_iter().chain((101..400).map(|price| of_bill(1, price))).collect();
+    let mut tracker = Tracker::new(0..SLICES, usize::MAX);
+    let mut decided = |rows: &[Row]| {
+        let lines = batch(rows, START_US).lines;
+        tracker.decide_lines(&lines, &all(&lines), (1, None)).unwrap()
+    };
+    assert!(decided(&rows).iter().all(|decision| *decision == Decision::New));
+    assert_eq!(decided(&rows[300..]), [Decision::Duplicate]);
+    assert_eq!(decided(&rows[1..2]), [Decision::New], "it was forgotten");
+    assert_eq!(decided(&rows[..1]), [Decision::Duplicate]);
+    let charges = tracker.close_epoch(1, None, START_US).unwrap().charges;
+    let amounts: Vec<i128> = charges
+        .iter()
+        .flat_map(|batch| batch.column_by_name("amount").unwrap().as_primitive::<Decimal128Type>())
+        .flatten()
+        .collect();
+    assert_eq!(amounts, [8], "the final one stands");
 }
