@@ -98,7 +98,7 @@ impl Harness {
         harness
     }
 
-    /// For a build that is not optimized: it may take ten times as long.
+    /// For a build that is not optimized, or counts: it may take ten times as long.
     #[must_use]
     pub fn unoptimized(self) -> Self {
         Self { cpu_ns_max: 10 * self.cpu_ns_max, ..self }

@@ -1,7 +1,9 @@
 """The long form of fuzzing: libFuzzer over every target, two at a time, and its report.
 
-    tests/fuzz/long.py --binary FUZZ --work DIR --minutes 10
+    tests/fuzz/long.py --binary FUZZ --plain FUZZ --work DIR --minutes 10
 
+Time is judged by the plain build, which has no counters, over the slowest inputs and all that reached
+new code.
 What is done for a commit stays in DIR and is not run again: stop it and call it again at will. At
 the end it writes benches/FUZZ.md and benches/fuzz.json, and keeps the inputs that reach code which
 no other does in tests/fuzz/corpus. Exit code 1 where a target found something."""
@@ -52,9 +54,33 @@ def fuzz(binary, target, work, arguments):
     return done.stdout, done.returncode
 
 
-def play(binary, target, work, seconds):
+def told_finding(out, code):
+    """What a run that failed says of it."""
+    if not code:
+        return None
+    told = [re.search(sign, out) for sign in
+            [r"FINDING: (.*)", r"(?m)(panicked at (?:(?!main\.rs).)*)$", r"(ERROR: libFuzzer: .*)"]]
+    finding = next((match for match in told if match), None)
+    return finding.group(1)[:300] if finding else f"exit code {code}"
+
+
+def timed(plain, target, work):
+    """The inputs of a target once more without counters: what it found, and the longest time."""
+    place = work / "plain"
+    for name in ["examples", "slow"]:
+        (place / name).mkdir(parents=True, exist_ok=True)
+    inputs = [str(path) for name in ["found", "slow"] for path in sorted((work / name).iterdir())]
+    longest, finding = 0, None
+    for at in range(0, len(inputs), 2_000):
+        finding = finding or told_finding(*fuzz(plain, target, place, inputs[at:at + 2_000]))
+        seen = place / "seen.json"
+        longest = max(longest, json.loads(seen.read_text())["cpu_us_max"] if seen.exists() else 0)
+    return finding, longest
+
+
+def play(binary, plain, target, work, seconds):
     """One target: found inputs go to `found`, what breaks a promise to `findings`."""
-    for name in ["examples", "found", "findings"]:
+    for name in ["examples", "found", "findings", "slow"]:
         (work / name).mkdir(parents=True, exist_ok=True)
     kept = CORPUS / target
     kept.mkdir(parents=True, exist_ok=True)
@@ -64,16 +90,15 @@ def play(binary, target, work, seconds):
         f"-dict={work}/dictionary", f"-artifact_prefix={work}/findings/", "-print_final_stats=1",
         str(work / "found"), str(kept), str(work / "examples")])
     covered = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", out)
-    told = [re.search(sign, out) for sign in
-            [r"FINDING: (.*)", r"(?m)(panicked at (?:(?!main\.rs).)*)$", r"(ERROR: libFuzzer: .*)"]]
-    finding = next((match for match in told if match), None) if code else None
+    finding = told_finding(out, code)
+    again, longest_us = timed(plain, target, work)
     seen = work / "seen.json"
     result = {
         "target": target, "seconds": round(time.monotonic() - began, 1),
-        "finding": finding.group(1)[:300] if finding else (f"exit code {code}" if code else None),
+        "finding": finding or again,
         "covered_edges": int(covered[-1][0]) if covered else 0,
         "corpus": int(covered[-1][2]) if covered else 0,
-        **(json.loads(seen.read_text()) if seen.exists() else {}),
+        **(json.loads(seen.read_text()) if seen.exists() else {}), "cpu_us_max": longest_us,
     }
     if not result["finding"]:
         keep(binary, target, work, kept)
@@ -114,7 +139,8 @@ libFuzzer (coverage counters and compared values in this workspace's crates only
 checks) over inputs of at most {BYTES_MAX >> 10} KiB, from `fixtures/`, `tests/fuzz/corpus/` and the texts in the readers' own sources. A
 finding is a panic, more than 10 ms of CPU time (the best of five tries), more than 10 × the payload + 64 KiB of memory, a tally that does not add up, a dead
 letter that says a word which no adapter has, a row out of its columns' form. The last five targets but `records` and `signatures`
-read the operator's files: only crashes and a second of CPU time count there.
+read the operator's files: only crashes and a second of CPU time count there. Counters take most of the time: "slowest" is of a
+build without them, over every input that reached new code or took longer than any before it.
 
 **Memory** is the highest of what one call of `Normalizer::batch` asked the allocator for and had not given back, its results included,
 by a normalizer that had seen an empty batch. Of that, 640 bytes an event are taken off before it is compared: the row is what was
@@ -133,12 +159,13 @@ receipt, `id:3 stat:X`). Its texts are not taken off. The column "memory" is wit
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", required=True, type=Path)
+    parser.add_argument("--plain", required=True, type=Path)
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--targets", default="", help="some of them, by commas; no report then")
     arguments = parser.parse_args()
-    binary, at = arguments.binary.resolve(), commit()
+    binary, plain, at = arguments.binary.resolve(), arguments.plain.resolve(), commit()
     work = arguments.work.resolve() / at / f"{arguments.minutes:g}"
     listed = subprocess.run([str(binary), "x"], text=True, capture_output=True, check=True,
                             env={**os.environ, "SENDTALLY_FUZZ_TARGET": "list"}).stdout.split()
@@ -150,7 +177,7 @@ def main():
         result = place / "result.json"
         if result.exists():
             return json.loads(result.read_text())
-        played = play(binary, target, place, round(arguments.minutes * 60))
+        played = play(binary, plain, target, place, round(arguments.minutes * 60))
         if not played["finding"]:
             result.write_text(json.dumps(played))
         return played

@@ -1,8 +1,10 @@
 //! The long form: libFuzzer over one target. `long.py` builds and calls it.
 //!
 //! `SENDTALLY_FUZZ_TARGET` names the target (`list` prints them all); examples and a dictionary are
-//! written to `SENDTALLY_FUZZ_WORK` before libFuzzer reads them there, and once a second what was
-//! seen (`seen.json`).
+//! written to `SENDTALLY_FUZZ_WORK` before libFuzzer reads them there, once a second what was seen
+//! (`seen.json`), and each input that took longer than any before it (`slow`). Counters and checks
+//! are most of what this build takes: it allows ten times the CPU time, and `long.py` measures the
+//! slow ones again with a build that has neither.
 #![no_main]
 #![allow(
     unsafe_code,
@@ -81,7 +83,10 @@ fn start() {
         write(work.join(format!("examples/{at}")), example);
     }
     let run = Run {
-        harness: Harness::new(target),
+        harness: match cfg!(debug_assertions) {
+            true => Harness::new(target).unoptimized(),
+            false => Harness::new(target),
+        },
         words,
         work,
         told: Instant::now(),
@@ -105,7 +110,12 @@ fn one(bytes: &[u8]) {
         run.elements += seen.elements;
         run.events += seen.events;
         run.dead += seen.dead;
-        run.worst.cpu_ns = run.worst.cpu_ns.max(seen.cpu_ns);
+        if seen.cpu_ns > run.worst.cpu_ns {
+            run.worst.cpu_ns = seen.cpu_ns;
+            run.told = run.told.checked_sub(Duration::from_secs(2)).unwrap_or(run.told);
+            let name = format!("slow/{:010}", seen.cpu_ns / 1_000);
+            drop(fs::write(run.work.join(name), bytes));
+        }
         run.worst.bytes = run.worst.bytes.max(seen.bytes);
         run.worst.share = run.worst.share.max(seen.share);
         if run.told.elapsed() > Duration::from_secs(1) {
