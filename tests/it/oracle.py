@@ -15,7 +15,8 @@ from clickhouse import ClickHouse
 
 SQL = Path(__file__).resolve().parent.parent / "oracle"
 DIMENSIONS = ["source", "channel", "carrier", "country", "traffic_class"]
-TABLES = ["events", "messages", "charges", "slo_windows", "cost_windows", "dead_letters", "ledger"]
+TABLES = ["events", "messages", "charges", "charge_lines", "slo_windows", "cost_windows", "dead_letters",
+          "ledger"]
 POSITION = ["topic", "partition", "offset", "element"]
 SHOWN = 5
 OPERATORS = SQL.parent.parent / "schemas" / "operators.csv"
@@ -25,7 +26,7 @@ LOG_TYPES = {
     "ingest_time_us": "BIGINT", "vendor_status_id": "INTEGER", "vendor_group_id": "INTEGER",
     "event_time_us": "BIGINT", "submit_time_us": "BIGINT", "segments": "INTEGER",
     "price": "DECIMAL(18,9)", "duplicate_of": "BIGINT", "message_seq": "BIGINT",
-    "future_clock": "INTEGER",
+    "future_clock": "INTEGER", "quantity": "BIGINT", "period_start_us": "BIGINT",
 }
 
 
@@ -91,7 +92,7 @@ def expect(connection: duckdb.DuckDBPyConnection, watermark_us: int | None = Non
         if watermark_us is None
         else f"CREATE OR REPLACE MACRO watermark_us() AS {watermark_us}"
     )
-    for name in ("events.sql", "messages.sql", "windows.sql", "costs.sql"):
+    for name in ("bills.sql", "events.sql", "messages.sql", "windows.sql", "costs.sql"):
         run_file(connection, name)
     wrong = connection.execute(f"SELECT * FROM disagreement LIMIT {SHOWN}").fetchall()
     assert not wrong, f"oracle and simulator disagree with each other: {wrong}"
@@ -191,6 +192,7 @@ def differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     for wanted in comparisons():
         found += compare(connection, wanted)
     found += event_differences(connection)
+    found += line_differences(connection)
     return found + ledger_differences(connection)
 
 
@@ -207,10 +209,20 @@ def comparisons() -> list[Comparison]:
              "ingest_time_us"]
     dead = "(SELECT * FROM element WHERE kind = 'malformed')"
     ours = "(SELECT k.message_id, o.* FROM our_message AS o JOIN key_of AS k USING (message_key))"
+    line = ["source", "account", "grain", "charge_kind", "basis", "quantity", "amount", "currency",
+            "time_us", "period_us", "sku"]
+    lines = "(SELECT kind AS charge_kind, * EXCLUDE (kind) FROM our_charge_line)"
+    billed = ("(SELECT * FROM bill SEMI JOIN our_charge_line USING (topic, partition, \"offset\", "
+              "element))")
+    charged = ["grain", "source", "message_id", "account", "sku", "period_us", "kind"]
     said = "(SELECT * FROM event SEMI JOIN our_event USING (topic, partition, \"offset\", element))"
     return [
         Comparison("dead_letters", dead, "parquet_dead_letters", POSITION, ["source"]),
         Comparison("events", said, "our_event", POSITION, event),
+        Comparison("charge_lines", billed, lines, POSITION, line),
+        Comparison("charges", "charged", "our_charge", charged,
+                   ["quantity", "amount", "currency", "charge_us", "channel", "carrier", "country",
+                    "traffic_class"]),
         Comparison("messages", "message", ours, ["source", "message_id"], [*message, "latency_ms"]),
         Comparison("slo_windows", "slo_window", "our_slo_window", window, counts,
                    ["p50_ms", "p95_ms", "p99_ms"]),
@@ -253,6 +265,21 @@ def event_differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return lines + [str(row[0]) for row in keys]
 
 
+def line_differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Each distinct line of a bill is stored exactly once."""
+    query = """
+        WITH stored AS (
+            SELECT bill_no, count(o.line_id) AS copies, min(b.row_id) AS row_id
+            FROM bill AS b
+            LEFT JOIN our_charge_line AS o USING (topic, partition, "offset", element)
+            GROUP BY bill_no
+        )
+        SELECT count(*) OVER (), copies, row_id FROM stored WHERE copies <> 1 LIMIT 5
+    """
+    return [f"charge_lines [{total} differ] row {row}: stored {copies} times, expected once"
+            for total, copies, row in connection.execute(query).fetchall()]
+
+
 def ledger_differences(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Promise P1: equations of every row, offsets contiguous, sums equal to the log's."""
     broken = connection.execute(
@@ -278,7 +305,7 @@ def ledger_sums(connection: duckdb.DuckDBPyConnection) -> list[str]:
         SELECT topic, partition, count(DISTINCT "offset") AS records, count(*) AS elements,
                count(*) FILTER (kind = 'malformed') AS dead,
                count(*) FILTER (kind = 'ignored') AS ignored,
-               count(*) FILTER (kind = 'delivery') AS events
+               count(*) FILTER (kind IN ('delivery', 'bill')) AS events
         FROM element GROUP BY topic, partition;
         CREATE OR REPLACE TEMP VIEW our_sums AS
         SELECT topic, partition, sum(records)::BIGINT AS records, sum(elements)::BIGINT AS elements,
@@ -290,7 +317,8 @@ def ledger_sums(connection: duckdb.DuckDBPyConnection) -> list[str]:
     lines = compare(connection, Comparison(
         "ledger", "log_sums", "our_sums", ["topic", "partition"], counts))
     expected = connection.execute(
-        "SELECT count(DISTINCT event_no), count(*) - count(DISTINCT event_no), 0 FROM event"
+        "SELECT count(DISTINCT (bill, n)), count(*) - count(DISTINCT (bill, n)), 0 FROM "
+        "(SELECT false AS bill, event_no AS n FROM event UNION ALL SELECT true, bill_no FROM bill WHERE is_own)"
     ).fetchone()
     actual = connection.execute(
         "SELECT sum(accepted)::BIGINT, sum(duplicate)::BIGINT, sum(late)::BIGINT "

@@ -15,7 +15,7 @@ import scan
 HEADER = ("row_id,topic,partition,offset,element,ingest_time_us,source,variant,account,message_id,"
           "recipient,channel_wire,vendor_status,vendor_status_id,vendor_group_id,error_code,"
           "event_time_us,submit_time_us,mcc,mnc,country,segments,price,price_unit_kind,currency,"
-          "kind,duplicate_of,message_seq,future_clock")
+          "kind,duplicate_of,message_seq,future_clock,quantity,sku,period_start_us")
 S = 1_000_000
 DAY = 86_400 * S
 T0 = 20_000 * DAY
@@ -31,7 +31,7 @@ def row(at: int, variant: str, message: str, status: str, **facts: object) -> st
         "row_id": at, "topic": "t", "partition": at % 2, "offset": at // 2, "element": 0,
         "ingest_time_us": T0 + seconds["ingest"] * S, "source": variant.split(".")[0],
         "variant": variant, "message_id": message, "vendor_status": status, "kind": "delivery",
-        "message_seq": ord(message[0]), "future_clock": 0, "recipient": NUMBER,
+        "message_seq": ord((message or "-")[0]), "future_clock": 0, "recipient": NUMBER,
     }
     if "event" in seconds:
         values["event_time_us"] = T0 + seconds["event"] * S
@@ -48,8 +48,16 @@ def infobip(at: int, message: str, group: int, status: int, **facts: object) -> 
     return row(at, "infobip.sms", message, "X", **(told | facts))
 
 
+def usage(at: int, seconds: int, ingest: int, quantity: int, price: str) -> str:
+    """A usage record as of so many seconds."""
+    return row(at, "twilio.usage_records", "", "", ingest=ingest, event=seconds, kind="bill",
+               sku="sms-outbound", account="AC1", period_start_us=T0, quantity=quantity, price=price,
+               currency="usd")
+
+
 def hand_made_log() -> list[str]:
-    """Six messages; what becomes of each is in the test below."""
+    """Seven messages and a bill; what becomes of each is in the test below."""
+    fee = {"price": "0.0030", "price_unit_kind": "carrier_fee", "currency": "EUR", "kind": "bill"}
     return [
         infobip(0, "a", 1, 7, ingest=1, submit=0, event=1),
         infobip(1, "a", 3, 5, ingest=4, submit=0, event=3),
@@ -66,6 +74,13 @@ def hand_made_log() -> list[str]:
         row(11, "whatsapp.status", "x", "", ingest=25, kind="malformed"),
         row(12, "whatsapp.status", "y", "sent", ingest=4 * 86_400, event=4 * 86_400),
         row(13, "whatsapp.status", "z", "sent", ingest=4 * 86_400, event=4 * 86_400),
+        row(14, "cloudevents.event", "g", "delivered", ingest=30, event=29, price="0.0100",
+            price_unit_kind="message", currency="EUR"),
+        row(15, "cloudevents.billed", "g", "", ingest=50, event=45, **fee),
+        row(16, "cloudevents.billed", "g", "", ingest=60, event=45, duplicate_of=15, **fee),
+        row(17, "cloudevents.billed", "h", "", ingest=60, event=46, **fee),
+        usage(18, 200, 210, 4, "0.03"),
+        usage(19, 150, 220, 3, "0.025"),
     ]
 
 
@@ -92,6 +107,7 @@ def test_outcomes_of_a_hand_computed_log(hand_made: oracle.duckdb.DuckDBPyConnec
         ("d", "delivered", "event", 9, "broker", None, 3),
         ("e", "unknown", "horizon", 20, "none", None, 1),
         ("f", "read", "event", 18, "none", None, 2),
+        ("g", "delivered", "event", 29, "none", None, 1),
         ("y", "sent", None, 4 * 86_400, "none", None, 1),
         ("z", "sent", None, 4 * 86_400, "none", None, 1),
     ]
@@ -104,6 +120,7 @@ def test_windows_of_a_hand_computed_log(hand_made: oracle.duckdb.DuckDBPyConnect
     ).fetchall()
     assert rows == [
         (0, "apns", 1, 0, 1, 0, 0, None, None),
+        (0, "cloudevents", 1, 1, 0, 0, 0, None, 1.0),
         (0, "infobip", 1, 1, 0, 0, 1, 3000, 1.0),
         (0, "twilio", 1, 1, 0, 0, 0, None, 1.0),
         (0, "whatsapp", 1, 1, 0, 0, 0, None, 1.0),
@@ -115,12 +132,18 @@ def test_windows_of_a_hand_computed_log(hand_made: oracle.duckdb.DuckDBPyConnect
 def test_costs_of_a_hand_computed_log(hand_made: oracle.duckdb.DuckDBPyConnection) -> None:
     rows = hand_made.execute(
         "SELECT source, currency, kind, amount::VARCHAR, quantity, messages, delivered "
-        "FROM cost_window WHERE window_s = 86400 ORDER BY source"
+        "FROM cost_window WHERE window_s = 86400 ORDER BY source, kind"
     ).fetchall()
     assert rows == [
+        ("cloudevents", "EUR", "carrier_fee", "0.003000000", 1, 1, 1),
+        ("cloudevents", "EUR", "message", "0.007000000", 1, 1, 1),
         ("infobip", "EUR", "segment", "0.180000000", 6, 3, 1),
         ("twilio", "USD", "message", "0.007900000", 1, 1, 1),
     ]
+    billed = hand_made.execute(
+        "SELECT grain, message_id, amount::VARCHAR FROM charged WHERE sku IS NOT NULL OR "
+        "message_id = 'h'").fetchall()
+    assert sorted(billed) == [("message", "h", "0.003000000"), ("period", None, "0.030000000")]
 
 
 def test_percentiles_are_values_at_the_rank(hand_made: oracle.duckdb.DuckDBPyConnection) -> None:

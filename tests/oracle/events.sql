@@ -1,7 +1,7 @@
 -- From the simulator's log (table `element`, one row an element) to distinct delivery events.
 --
 -- Written from DESIGN.md and the vendors' tables only; it shares nothing with our own code.
--- Inputs: element (log.csv), category (WhatsApp's pricing category by position, from the wire),
+-- Inputs: element (log.csv), bill, category (WhatsApp's pricing category by position, from the wire),
 -- operator (schemas/operators.csv).
 --
 -- Where DESIGN.md leaves a choice, this file reads it so:
@@ -160,6 +160,9 @@ CREATE OR REPLACE VIEW first_delivery AS SELECT * FROM event WHERE delivery_no =
 CREATE OR REPLACE VIEW disagreement AS
 SELECT 'duplicate' AS what, row_id, variant, message_id FROM event
 WHERE (delivery_no > 1) <> (duplicate_of IS NOT NULL)
+UNION ALL
+SELECT 'duplicate bill', row_id, sku, message_id FROM bill
+WHERE is_own AND (delivery_no > 1) <> (duplicate_of IS NOT NULL)
 UNION ALL
 SELECT 'future clock', row_id, variant, message_id FROM event
 WHERE delivery_no = 1 AND told_us IS NOT NULL AND (clock = 'replaced') <> (future_clock <> 0)

@@ -42,12 +42,34 @@ QUALIFY messages <> 0 AND row_number() OVER (
     PARTITION BY window_s, window_start, source, channel, carrier, country, traffic_class,
     currency, kind ORDER BY revision DESC) = 1;
 
-CREATE OR REPLACE VIEW our_charge AS
-SELECT * FROM parquet_charges
-QUALIFY row_number() OVER (PARTITION BY charge_id ORDER BY revision DESC) = 1;
+CREATE OR REPLACE VIEW our_charge_line AS
+SELECT * EXCLUDE (message_key), message_key AS key, epoch_us(event_time) AS time_us,
+    epoch_us(period_start) AS period_us
+FROM parquet_charge_lines;
 
--- Our message keys by the oracle's messages: an event stands at a position that the log knows.
+-- Our message keys by the oracle's messages: what was stored has a position that the log knows.
 CREATE OR REPLACE TABLE key_of AS
-SELECT DISTINCT e.source, e.message_id, o.message_key
+SELECT e.source, e.message_id, o.message_key
 FROM our_event AS o
-JOIN event AS e USING (topic, partition, "offset", element);
+JOIN event AS e USING (topic, partition, "offset", element)
+UNION
+SELECT b.source, b.message_id, o.key
+FROM our_charge_line AS o
+JOIN bill AS b USING (topic, partition, "offset", element)
+WHERE o.key IS NOT NULL;
+
+-- Rows that were not withdrawn.
+CREATE OR REPLACE VIEW our_charge AS
+WITH newest AS (
+    SELECT * FROM parquet_charges
+    QUALIFY row_number() OVER (PARTITION BY charge_id ORDER BY revision DESC) = 1
+)
+SELECT
+    c.grain, c.source, k.message_id,
+    CASE WHEN c.grain <> 'message' THEN c.account END AS account,
+    CASE WHEN c.grain <> 'message' THEN c.sku END AS sku,
+    epoch_us(c.period_start) AS period_us, c.kind, c.quantity, c.amount, c.currency,
+    epoch_us(c.charge_time) AS charge_us, c.channel, c.carrier, c.country, c.traffic_class
+FROM newest AS c
+LEFT JOIN key_of AS k USING (message_key)
+WHERE c.grain <> 'message' OR c.quantity <> 0;

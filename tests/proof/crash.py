@@ -408,8 +408,13 @@ def report(
 ) -> dict[str, object]:
     """What was done, as it is printed."""
     kills = stage.cast.kills
+    commit = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude", "*"],
+                            cwd=sendtally.ROOT, capture_output=True, text=True, check=False)
     return {
-        "seed": play.seed, "events": counts["elements"], "played_s": round(played_s),
+        "commit": commit.stdout.strip() or "unknown", "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seed": play.seed, "rate": play.rate, "hits": play.hits,
+        "events": counts["elements"], "bills": counts["bills"],
+        "charge_lines": counts["charge_lines"], "played_s": round(played_s),
         "kills": kills["kill -9"] + kills["failpoint"], "by": dict(kills), "acts": dict(stage.acts),
         "failpoint_hits": dict(sorted(stage.cast.hits.items())),
         "processes": stage.cast.started, "alerts": len(stage.subscriber.order),

@@ -167,11 +167,18 @@ def unnamed(data: Path) -> list[str]:
 
 
 def account(traffic: Traffic) -> dict[str, int]:
-    """Elements of the log, those that the ledger lacks, and events that are stored twice."""
+    """Elements of the log, those that the ledger lacks, and rows that are stored twice."""
     asked = traffic.expected.execute(
         "SELECT (SELECT count(*) FROM element), (SELECT sum(elements) FROM parquet_ledger), "
-        "(SELECT count(*) FROM parquet_events), (SELECT count(*) FROM (SELECT DISTINCT topic, "
-        'partition, "offset", element FROM parquet_events))').fetchone()
+        "(SELECT count(*) FROM element WHERE kind = 'bill'), (SELECT count(*) FROM parquet_charge_lines)"
+    ).fetchone()
     assert asked is not None
-    elements, entered, stored, distinct = (int(count) for count in asked)
-    return {"elements": elements, "lost": elements - entered, "doubled": stored - distinct}
+    elements, entered, billed, lines = (int(count) for count in asked)
+    twice = 0
+    for table in ("events", "charge_lines"):
+        rows = traffic.expected.execute(
+            f"SELECT count(*) - count(DISTINCT (topic, partition, \"offset\", element)) FROM parquet_{table}"
+        ).fetchone()
+        twice += int(rows[0]) if rows else 0
+    return {"elements": elements, "bills": billed, "charge_lines": lines, "lost": elements - entered,
+            "doubled": twice}

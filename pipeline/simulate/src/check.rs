@@ -3,7 +3,7 @@
 
 use crate::country;
 use crate::scenario::{
-    Carrier, Flow, Incident, IncidentKind, Scenario, ScenarioError, parse_micros,
+    Carrier, Flow, Incident, IncidentKind, Scenario, ScenarioError, Source, parse_micros,
 };
 
 type Checked = Result<(), ScenarioError>;
@@ -79,6 +79,9 @@ fn rates(scenario: &Scenario) -> Checked {
     if !(0.0..=3_600.0).contains(&scenario.reordered.within_s) {
         return refuse("reordered.within_s", "between 0 and 3600");
     }
+    if scenario.usage_every_s.is_some_and(|every| !(1.0..=1.0e6).contains(&every)) {
+        return refuse("usage_every_s", "between 1 and 1000000");
+    }
     let batches = &scenario.batches;
     for (place, batch) in [
         ("batches.infobip", batches.infobip),
@@ -134,8 +137,16 @@ fn one_flow(place: &str, flow: &Flow, scenario: &Scenario) -> Checked {
             return refuse(place, "this channel needs numbers, the carrier has no country");
         }
     }
-    if parse_micros(&flow.price).is_none() {
-        return refuse(format!("{place}.price"), "decimal text with up to six decimals, quoted");
+    for (key, text) in [("price", &flow.price), ("fee", &flow.fee)] {
+        if parse_micros(text).is_none() {
+            return refuse(
+                format!("{place}.{key}"),
+                "decimal text with up to six decimals, quoted",
+            );
+        }
+    }
+    if flow.source != Source::Cloudevents && parse_micros(&flow.fee) != Some(0) {
+        return refuse(format!("{place}.fee"), "only cloudevents bills a fee of its own");
     }
     if flow.currency.len() != 3 || !flow.currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return refuse(format!("{place}.currency"), "three capital letters");

@@ -56,6 +56,8 @@ pub(crate) enum Variant {
     TwilioEvents,
     TwilioResource,
     TwilioInbound,
+    /// Usage records: `recipient` holds the units, `price_micros` the sum, `detail` the category.
+    TwilioUsage,
     InfobipSms,
     InfobipRcs,
     InfobipWhatsapp,
@@ -70,6 +72,8 @@ pub(crate) enum Variant {
     FcmAnswer,
     FcmRow,
     CloudEvent,
+    /// The carrier's fee of a message, billed by an event of its own.
+    CloudBill,
 }
 
 impl Variant {
@@ -80,6 +84,7 @@ impl Variant {
             Self::TwilioEvents => "twilio.event_streams",
             Self::TwilioResource => "twilio.message_resource",
             Self::TwilioInbound => "twilio.inbound",
+            Self::TwilioUsage => "twilio.usage_records",
             Self::InfobipSms => "infobip.sms",
             Self::InfobipRcs => "infobip.rcs",
             Self::InfobipWhatsapp => "infobip.whatsapp",
@@ -94,14 +99,17 @@ impl Variant {
             Self::FcmAnswer => "fcm.answer",
             Self::FcmRow => "fcm.bigquery",
             Self::CloudEvent => "cloudevents.event",
+            Self::CloudBill => "cloudevents.billed",
         }
     }
 
     pub(crate) fn source(self) -> Source {
         match self {
-            Self::TwilioForm | Self::TwilioEvents | Self::TwilioResource | Self::TwilioInbound => {
-                Source::Twilio
-            }
+            Self::TwilioForm
+            | Self::TwilioEvents
+            | Self::TwilioResource
+            | Self::TwilioInbound
+            | Self::TwilioUsage => Source::Twilio,
             Self::InfobipSms | Self::InfobipRcs | Self::InfobipWhatsapp | Self::InfobipSeen => {
                 Source::Infobip
             }
@@ -109,7 +117,7 @@ impl Variant {
             Self::WhatsappStatus | Self::WhatsappInbound => Source::Whatsapp,
             Self::ApnsAnswer => Source::Apns,
             Self::FcmAnswer | Self::FcmRow => Source::Fcm,
-            Self::CloudEvent => Source::Cloudevents,
+            Self::CloudEvent | Self::CloudBill => Source::Cloudevents,
         }
     }
 
@@ -121,9 +129,15 @@ impl Variant {
         )
     }
 
+    /// A line of a bill.
+    pub(crate) fn is_bill(self) -> bool {
+        matches!(self, Self::TwilioUsage | Self::CloudBill)
+    }
+
     /// Whether the payload of this variant holds many elements.
     pub(crate) fn is_batched(self) -> bool {
-        self == Self::TwilioEvents || matches!(self.source(), Source::Infobip | Source::Whatsapp)
+        matches!(self, Self::TwilioEvents | Self::TwilioUsage)
+            || matches!(self.source(), Source::Infobip | Source::Whatsapp)
     }
 
     /// Whether the payload tells the time of the event, to the second or better.
@@ -145,10 +159,16 @@ impl Variant {
                 &[IdMissing, IdObject, StatusMissing, Truncated]
             }
             Self::RbmEvent | Self::RbmServer => &[IdMissing, IdObject, BadBase64, Truncated],
-            Self::TwilioEvents | Self::InfobipSeen | Self::FcmAnswer | Self::CloudEvent => {
-                &[IdMissing, IdObject, Truncated]
-            }
-            Self::TwilioInbound | Self::RbmTyping | Self::RbmText | Self::WhatsappInbound => &[],
+            Self::TwilioEvents
+            | Self::InfobipSeen
+            | Self::FcmAnswer
+            | Self::CloudEvent
+            | Self::CloudBill => &[IdMissing, IdObject, Truncated],
+            Self::TwilioInbound
+            | Self::TwilioUsage
+            | Self::RbmTyping
+            | Self::RbmText
+            | Self::WhatsappInbound => &[],
         }
     }
 }

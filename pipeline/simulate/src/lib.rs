@@ -41,6 +41,7 @@ pub mod rows;
 pub mod scenario;
 mod simulation;
 mod text;
+mod usage;
 mod wire;
 mod world;
 

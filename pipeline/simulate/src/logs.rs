@@ -16,7 +16,7 @@ use crate::simulation::Record;
 pub const LOG_COLUMNS: &str = "row_id,topic,partition,offset,element,ingest_time_us,source,variant,\
 account,message_id,recipient,channel_wire,vendor_status,vendor_status_id,vendor_group_id,\
 error_code,event_time_us,submit_time_us,mcc,mnc,country,segments,price,price_unit_kind,currency,\
-kind,duplicate_of,message_seq,future_clock";
+kind,duplicate_of,message_seq,future_clock,quantity,sku,period_start_us";
 
 /// The header of truth.csv.
 pub const TRUTH_COLUMNS: &str = "message_seq,source,message_id,channel,country,carrier,mcc,mnc,\
@@ -128,6 +128,9 @@ fn log_line<W: Write>(out: &mut W, topic: &str, row: &LogRow) -> io::Result<()> 
     line.option(row.duplicate_of)?;
     line.number(row.message_seq)?;
     line.number(u8::from(row.future_clock))?;
+    line.option(row.quantity)?;
+    line.put(row.sku)?;
+    line.option(row.period_start_us)?;
     line.end()
 }
 

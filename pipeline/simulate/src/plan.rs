@@ -369,6 +369,12 @@ impl Reports<'_> {
     fn cloudevents(&mut self) {
         self.push(Variant::CloudEvent, Step::Sent, self.fate.handover_us);
         self.end(Variant::CloudEvent, Some(Variant::CloudEvent));
+        let fate = self.fate;
+        let is_billed = self.flow.fee_micros > 0 && fate.message.outcome.arrived();
+        if is_billed && self.rng.chance(self.flow.priced_share) {
+            let time_us = fate.message.end_us + self.flow.priced.sample_us(self.rng).max(SECOND);
+            self.push(Variant::CloudBill, Step::Delivered, time_us);
+        }
     }
 
     /// The outcome's report, late or lost as the fate says, and the read after it.

@@ -13,6 +13,8 @@ use crate::world::{IncidentPlan, World};
 pub enum Kind {
     /// A delivery event (a duplicate is one as well; see `LogRow::duplicate_of`).
     Delivery,
+    /// A line of a bill.
+    Bill,
     /// Recognised, and nothing about a delivery.
     Ignored,
     /// One dead letter.
@@ -24,6 +26,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Delivery => "delivery",
+            Self::Bill => "bill",
             Self::Ignored => "ignored",
             Self::Malformed => "malformed",
         }
@@ -82,7 +85,7 @@ pub struct LogRow {
     pub segments: Option<u8>,
     /// Decimal text with its sign.
     pub price: String,
-    /// `message` or `segment`.
+    /// `message` or `segment`; of a bill's line `carrier_fee`, or nothing for a category.
     pub price_unit_kind: &'static str,
     /// Currency of the price.
     pub currency: String,
@@ -94,6 +97,12 @@ pub struct LogRow {
     pub message_seq: u64,
     /// The event's time is more than five minutes after its ingest time.
     pub future_clock: bool,
+    /// Units of a usage record.
+    pub quantity: Option<u64>,
+    /// Its category.
+    pub sku: &'static str,
+    /// Begin of the day that it is of.
+    pub period_start_us: Option<i64>,
 }
 
 /// Where an element landed.
@@ -111,12 +120,16 @@ pub(crate) fn log_row(world: &World, event: &Event, place: Place) -> LogRow {
     let message = &event.message;
     let source = event.variant.source();
     let ignored = event.variant.is_ignored();
+    let usage = event.usage();
     let facts = if malformed { wire::Facts::default() } else { wire::facts(world, event) };
     let said = |write: &dyn Fn(&mut Vec<u8>)| {
         if malformed { String::new() } else { text(|out| write(out)) }
     };
-    let message_id =
-        if ignored { String::new() } else { said(&|out| push_message_id(out, world, message)) };
+    let message_id = if ignored || usage.is_some() {
+        String::new()
+    } else {
+        said(&|out| push_message_id(out, world, message))
+    };
     LogRow {
         row_id: event.row_id,
         topic: place.topic,
@@ -128,7 +141,10 @@ pub(crate) fn log_row(world: &World, event: &Event, place: Place) -> LogRow {
         variant: event.variant.name(),
         account: world.account(source, message.account).to_owned(),
         message_id,
-        recipient: said(&|out| push_recipient(out, world, event)),
+        recipient: match usage {
+            Some(_) => String::new(),
+            None => said(&|out| push_recipient(out, world, event)),
+        },
         channel_wire: facts.channel,
         vendor_status: facts.status,
         vendor_status_id: facts.status_id,
@@ -138,7 +154,7 @@ pub(crate) fn log_row(world: &World, event: &Event, place: Place) -> LogRow {
         submit_time_us: facts.submit_time_us,
         mcc: facts.mcc,
         mnc: facts.mnc,
-        country: world.carriers[usize::from(message.carrier)].iso(),
+        country: usage.map_or(world.carriers[usize::from(message.carrier)].iso(), |_| ""),
         segments: facts.segments,
         price: facts.price,
         price_unit_kind: facts.price_unit,
@@ -146,11 +162,15 @@ pub(crate) fn log_row(world: &World, event: &Event, place: Place) -> LogRow {
         kind: match (malformed, ignored) {
             (true, _) => Kind::Malformed,
             (false, true) => Kind::Ignored,
+            (false, false) if event.variant.is_bill() => Kind::Bill,
             (false, false) => Kind::Delivery,
         },
         duplicate_of: event.duplicate_of,
         message_seq: message.seq,
         future_clock: event.future_clock,
+        quantity: usage.map(|(_, units, _)| units),
+        sku: usage.map_or("", |(category, ..)| category.name),
+        period_start_us: usage.map(|(_, _, day_us)| day_us),
     }
 }
 

@@ -71,6 +71,9 @@ pub struct Scenario {
     /// How the batching vendors batch.
     #[serde(default)]
     pub batches: Batches,
+    /// Twilio's usage records are fetched this often for each account, seconds; absent: never.
+    #[serde(default)]
+    pub usage_every_s: Option<f64>,
     /// Carriers and push services, by id.
     pub carriers: Vec<Carrier>,
     /// Kinds of traffic; a message belongs to one, drawn by weight.
@@ -277,10 +280,14 @@ pub struct Flow {
     /// Infobip: share of messages with a pending report before the final one.
     #[serde(default)]
     pub pending_share: f64,
+    /// Of the price, the carrier's fee, decimal text; cloudevents only.
+    #[serde(default = "default_price")]
+    pub fee: String,
     /// Twilio: share of messages whose Message resource with the price is fetched later.
+    /// Cloudevents: share of arrived messages whose fee is billed by an event of its own.
     #[serde(default)]
     pub priced_share: f64,
-    /// Twilio: median time from the outcome to that resource, seconds.
+    /// Median time from the outcome to that resource or bill, seconds.
     #[serde(default = "default_priced_after")]
     pub priced_after_s: f64,
 }

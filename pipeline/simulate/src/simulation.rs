@@ -9,12 +9,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::event::{Event, Flaw, Variant};
+use crate::event::{Event, Flaw, Message, Variant};
 use crate::plan::{self, Fate, Planned};
 use crate::rng::{Lognormal, Rng};
 use crate::rows::{LogRow, Place, Truth, TruthRow, incident_rows, log_row, truth_row};
-use crate::scenario::{Scenario, Source};
+use crate::scenario::{Channel, Scenario, Source};
 use crate::text::{SECOND, push_rfc3339, text};
+use crate::usage::Usage;
 use crate::wire;
 use crate::world::World;
 
@@ -70,7 +71,14 @@ struct Lane {
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Report(Event),
-    Close { lane: usize, generation: u64 },
+    Close {
+        lane: usize,
+        generation: u64,
+    },
+    /// An account's usage records are fetched.
+    Fetch {
+        account: u8,
+    },
 }
 
 /// A record on its way to Kafka, and its elements if a log is kept.
@@ -161,6 +169,7 @@ pub struct Simulation {
     log: Vec<LogRow>,
     truth: Vec<TruthRow>,
     reports: Vec<Planned>,
+    usage: Usage,
     buffer: Vec<u8>,
     scratch: Vec<u8>,
 }
@@ -188,8 +197,24 @@ impl Simulation {
             log: Vec::new(),
             truth: Vec::new(),
             reports: Vec::new(),
+            usage: Usage::new(scenario.accounts),
             buffer: Vec::new(),
             scratch: Vec::new(),
+        }
+        .fetching()
+    }
+
+    fn fetching(mut self) -> Self {
+        for account in 0..self.world.scenario.accounts {
+            self.fetch_later(account);
+        }
+        self
+    }
+
+    fn fetch_later(&mut self, account: u8) {
+        if let Some(every_s) = self.world.scenario.usage_every_s {
+            let at_us = self.now_us + (every_s * 1e6) as i64;
+            self.pending.push(at_us, Action::Fetch { account });
         }
     }
 
@@ -254,6 +279,12 @@ impl Simulation {
         }
         self.reports = reports;
         self.keep_truth(&fate);
+        let message = &fate.message;
+        let flow = &self.world.flows[usize::from(message.flow)];
+        if (flow.source, flow.channel) == (Source::Twilio, Channel::Sms) {
+            let Message { account, segments, .. } = *message;
+            self.usage.add(account, self.now_us, segments, fate.cost_micros);
+        }
         let (guess, weight) = GUESS;
         let per_message = (self.elements as f64 + guess * weight) / (self.messages as f64 + weight);
         let volume =
@@ -278,7 +309,9 @@ impl Simulation {
             let flaw = flaws[self.rng.below(flaws.len() as u64) as usize];
             self.enqueue(Event { flaw, ..event }, ready_us);
         }
-        if event.variant.tells_time() && self.rng.chance(future) {
+        // A bill of no known message is dated by its own time: redelivered, by whichever came first.
+        let tells_time = event.variant.tells_time() && !event.variant.is_bill();
+        if tells_time && self.rng.chance(future) {
             let ahead_s = self.rng.between(FUTURE_S.0, FUTURE_S.1);
             event.time_us = ready_us + (ahead_s * 1e6) as i64;
             event.future_clock = true;
@@ -322,6 +355,7 @@ impl Simulation {
     fn act(&mut self) {
         match self.pending.pop() {
             Some(Action::Report(event)) => self.report(event),
+            Some(Action::Fetch { account }) => self.fetch(account),
             Some(Action::Close { lane, generation })
                 if self.lanes[lane].generation == generation =>
             {
@@ -329,6 +363,20 @@ impl Simulation {
             }
             _ => {}
         }
+    }
+
+    /// An account's usage records as of now, and again later while there is traffic.
+    fn fetch(&mut self, account: u8) {
+        let mut events = self.usage.fetch(account, self.now_us);
+        if self.options.events.saturating_sub(self.elements) < events.len() as u64 {
+            return;
+        }
+        for event in &mut events {
+            event.row_id = self.elements;
+            self.elements += 1;
+        }
+        self.send(&events);
+        self.fetch_later(account);
     }
 
     /// The vendor sends a report: alone, or through a batch.

@@ -12,7 +12,7 @@ const MONTHS: [&str; 12] =
 /// Microseconds in a second.
 pub(crate) const SECOND: i64 = 1_000_000;
 /// Microseconds in a day.
-const DAY: i64 = 86_400 * SECOND;
+pub(crate) const DAY: i64 = 86_400 * SECOND;
 
 pub(crate) fn push(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());

@@ -43,6 +43,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, world: &World, ev
         Variant::TwilioForm | Variant::TwilioInbound => twilio::form(out, world, first),
         Variant::TwilioEvents => twilio::event_streams(out, world, events),
         Variant::TwilioResource => twilio::resource(out, world, first),
+        Variant::TwilioUsage => twilio::usage_records(out, world, events),
         Variant::RbmEvent | Variant::RbmServer | Variant::RbmTyping | Variant::RbmText => {
             google_rbm::encode(out, scratch, world, first);
         }
@@ -50,7 +51,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, world: &World, ev
         Variant::ApnsAnswer => push::apns(out, world, first),
         Variant::FcmAnswer => push::fcm_answer(out, world, first),
         Variant::FcmRow => push::fcm_row(out, world, first),
-        Variant::CloudEvent => cloudevents::encode(out, world, first),
+        Variant::CloudEvent | Variant::CloudBill => cloudevents::encode(out, world, first),
         _ => infobip::encode(out, world, events),
     }
 }
@@ -72,7 +73,7 @@ pub(crate) fn content_type(variant: Variant) -> &'static str {
     match variant {
         Variant::TwilioForm | Variant::TwilioInbound => "application/x-www-form-urlencoded",
         Variant::TwilioEvents => "application/cloudevents-batch+json",
-        Variant::CloudEvent => "application/cloudevents+json",
+        Variant::CloudEvent | Variant::CloudBill => "application/cloudevents+json",
         _ => "application/json",
     }
 }

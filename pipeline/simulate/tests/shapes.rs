@@ -52,7 +52,8 @@ fn written() -> BTreeMap<&'static str, BTreeSet<String>> {
         assert!(rows.iter().all(|row| row.kind != Kind::Malformed));
         let Some(first) = rows.first() else { continue };
         if let Ok(json) = serde_json::from_slice::<Value>(&record.value) {
-            let items = json.get("results").or(json.is_array().then_some(&json));
+            let list = json.get("results").or(json.get("usage_records"));
+            let items = list.or(json.is_array().then_some(&json));
             match items.and_then(Value::as_array) {
                 Some(items) => {
                     for (row, item) in rows.iter().zip(items) {
@@ -179,6 +180,13 @@ const EXPECTED: &[(&str, &[&str], &str)] = &[
         &[],
         ".apns_id:s .push_type:s .reason:0 .reason:s .sent_at:s .status:n .timestamp:0 \
          .timestamp:n .token_hash:s .topic:s",
+    ),
+    (
+        "twilio.usage_records",
+        &[],
+        // The reference's usage records; counts, URIs and descriptions are left out.
+        ".account_sid:s .as_of:s .category:s .usage:s .usage_unit:s .price:s .price_unit:s \
+         .start_date:s .end_date:s",
     ),
     (
         "cloudevents",

@@ -37,8 +37,10 @@ fn run(yaml: &str, options: Options) -> Run {
 fn elements(record: &Record) -> Option<Vec<Value>> {
     let json: Value = serde_json::from_slice(&record.value).ok()?;
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    if json.get("results").is_some() {
-        return Some(array(&json["results"]));
+    for list in ["results", "usage_records"] {
+        if json.get(list).is_some() {
+            return Some(array(&json[list]));
+        }
     }
     if json.get("entry").is_none() {
         return Some(if json.is_array() { array(&json) } else { vec![json] });

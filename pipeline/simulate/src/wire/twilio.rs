@@ -1,5 +1,5 @@
-//! Twilio: status callbacks (forms without a time), Event Streams (arrays of CloudEvents), and
-//! Message resources, the only place with a price.
+//! Twilio: status callbacks (forms without a time), Event Streams (arrays of CloudEvents), Message
+//! resources, the only place with a message's price, and usage records.
 
 use super::{Facts, choose, field, id_member, number, to_millisecond, to_second, written};
 use crate::event::{Event, Flaw, Message, Step, Variant};
@@ -241,6 +241,28 @@ pub(crate) fn resource(out: &mut Vec<u8>, world: &World, event: &Event) {
     push(out, r#".json"}"#);
 }
 
+pub(crate) fn usage_records(out: &mut Vec<u8>, world: &World, events: &[Event]) {
+    push(out, r#"{"usage_records":["#);
+    for (n, event) in events.iter().enumerate() {
+        let Some((category, units, day_us)) = event.usage() else { continue };
+        if n > 0 {
+            out.push(b',');
+        }
+        let day = text(|out| push_rfc3339(out, day_us, 0));
+        let day = day.split('T').next().unwrap_or_default();
+        field(out, r#"{"account_sid":""#, world.account(Source::Twilio, event.message.account));
+        written(out, r#","as_of":""#, |out| push_rfc3339(out, event.time_us, 3));
+        field(out, r#","category":""#, category.name);
+        written(out, r#","usage":""#, |out| push_u64(out, units));
+        field(out, r#","usage_unit":""#, category.unit);
+        written(out, r#","price":""#, |out| push_micros(out, event.message.price_micros, 5));
+        field(out, r#","price_unit":"usd","start_date":""#, day);
+        field(out, r#","end_date":""#, day);
+        out.push(b'}');
+    }
+    push(out, "]}");
+}
+
 /// The whole message's price without its minus sign: a failed message costs a tenth of a cent.
 fn price(event: &Event) -> String {
     let message = &event.message;
@@ -257,6 +279,12 @@ pub(crate) fn facts(world: &World, event: &Event) -> Facts {
     let code = error_code(event).map(|code| code.to_string()).unwrap_or_default();
     match event.variant {
         Variant::TwilioInbound => Facts { status: "received", ..Facts::default() },
+        Variant::TwilioUsage => Facts {
+            event_time_us: Some(to_millisecond(event.time_us)),
+            price: text(|out| push_micros(out, message.price_micros, 5)),
+            currency: "USD".to_owned(),
+            ..Facts::default()
+        },
         Variant::TwilioForm => Facts {
             channel: if is_whatsapp(world, message) { "whatsapp" } else { "" },
             status: status(event.step),
