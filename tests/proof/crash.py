@@ -432,6 +432,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=5_000.0)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--hits", type=int, default=3)
+    parser.add_argument("--points", type=int, help="so many failpoints, drawn by the seed, not all")
     parser.add_argument("--disk-mb", type=int, default=24_000)
     parser.add_argument("--freezes", type=int, default=10)
     parser.add_argument("--store", action="store_true",
@@ -446,6 +447,8 @@ def main() -> int:
     play = Play(chosen.seed, chosen.events, chosen.rate, chosen.kills, chosen.hits, chosen.binary,
                 chosen.work, mutant=chosen.mutant, disk_mb=0 if chosen.store else chosen.disk_mb,
                 freezes=chosen.freezes, store=chosen.store)
+    if chosen.points:
+        play.points = random.Random(chosen.seed).sample(play.points, chosen.points)
     try:
         told = json.dumps(perform(play), indent=2)
     finally:

@@ -30,7 +30,7 @@ def play(tmp_path: Path, *more: str) -> dict[str, Any]:
     report = tmp_path / "report.json"
     command = [
         sys.executable, CRASH, "--binary", binary, "--work", tmp_path / "work", "--seed", str(SEED),
-        "--hits", "0", "--report", report, "--disk-mb", "0", *more,
+        "--report", report, "--disk-mb", "0", *more,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
@@ -39,13 +39,14 @@ def play(tmp_path: Path, *more: str) -> dict[str, Any]:
 
 
 def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
-    told = play(tmp_path, "--events", "60000", "--rate", "600", "--kills", "6")
-    assert told["kills"] >= 6 and told["alerts"] > 0, told
+    told = play(tmp_path, "--events", "60000", "--rate", "600", "--kills", "4", "--hits", "1", "--points", "5")
+    assert told["by"]["kill -9"] >= 4 and told["by"]["failpoint"] >= 5 and told["alerts"] > 0, told
+    assert len(told["failpoint_hits"]) == 5 and told["bills"] > 0, told
     assert (told["lost"], told["doubled"]) == (0, 0), told
 
 
 def test_nor_on_an_object_store_that_is_away_now_and_then(tmp_path: Path) -> None:
-    told = play(tmp_path, "--store", "--events", "50000", "--rate", "500", "--kills", "5")
+    told = play(tmp_path, "--store", "--hits", "0", "--events", "50000", "--rate", "500", "--kills", "5")
     assert told["kills"] >= 5 and told["alerts"] > 0, told
     assert told["acts"]["store away"] > 0, told
     assert (told["lost"], told["doubled"]) == (0, 0), told

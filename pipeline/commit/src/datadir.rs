@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use fail::fail_point;
 use model::keys::hex;
 use model::manifest::{FORMAT_VERSION, OLDEST_FORMAT};
 use serde::{Deserialize, Serialize};
@@ -156,6 +157,7 @@ impl DataDir {
         let aside = path.with_extension("tmp");
         write_synced(&aside, &new)?;
         fs::rename(&aside, &path).map_err(CommitError::io("rename to", &path))?;
+        fail_point!("commit::migrated");
         sync_parent(&path)
     }
 

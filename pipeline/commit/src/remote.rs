@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -316,6 +317,7 @@ impl Remote {
             };
             answer.map_err(|error| self.refused("write to", error))?;
             self.learn(&key);
+            fail_point!("commit::uploaded");
         }
         Ok(())
     }

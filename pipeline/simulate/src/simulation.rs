@@ -309,7 +309,7 @@ impl Simulation {
             let flaw = flaws[self.rng.below(flaws.len() as u64) as usize];
             self.enqueue(Event { flaw, ..event }, ready_us);
         }
-        // A bill of no known message is dated by its own time: redelivered, by whichever came first.
+        // A bill of no known message is dated by itself: redelivered, by whichever came first.
         let tells_time = event.variant.tells_time() && !event.variant.is_bill();
         if tells_time && self.rng.chance(future) {
             let ahead_s = self.rng.between(FUTURE_S.0, FUTURE_S.1);
