@@ -101,6 +101,30 @@ fn an_infobip_volume_is_an_invoices_only_when_it_is_final() {
 }
 
 #[test]
+fn a_telnyx_total_in_a_table_is_the_charge_that_it_is_as_json() {
+    let as_json = json!({"data": [{"product": "messaging", "date": "2026-11-01", "cost": 1911.6248,
+        "direction": "outbound", "currency": "USD", "count": 1000, "is_test": false}]});
+    let table = "product,date,cost,direction,currency,count,is_test\n\
+                 messaging,2026-11-01,1911.6248,outbound,USD,1000,false\n";
+    let mut of_table = bill(Source::Telnyx, table).remove(0);
+    let mut of_json = one(Source::Telnyx, &as_json);
+    assert_eq!(of_table["amount"], "1911.624800000");
+    for line in [&mut of_table, &mut of_json] {
+        line["payload_sha256"] = json!(null);
+    }
+    assert_eq!(of_table, of_json);
+}
+
+#[test]
+fn a_telnyx_total_in_a_table_without_a_date_is_no_charge_of_every_month() {
+    for table in ["product,cost\nmessaging,1\n", "Product,Cost,Date\nmessaging,1,2026-11-01\n"] {
+        let normalized = run(Some(Source::Telnyx), &[Case::value(table)]);
+        assert!(charges(&normalized).is_empty(), "{table}");
+        assert_eq!(normalized.dead.len(), 1, "{table}");
+    }
+}
+
+#[test]
 fn a_telnyx_fee_is_a_part_of_the_cost_and_a_charge_of_the_message() {
     let event = json!({"data": {"event_type": "message.finalized", "id": "e",
         "occurred_at": "2026-11-20T12:00:02Z", "payload": {"id": "m", "type": "SMS",
