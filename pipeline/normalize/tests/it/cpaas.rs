@@ -220,6 +220,20 @@ fn telnyx_a_second_endpoint_gets_the_same_event() {
 }
 
 #[test]
+fn twilio_rcs_that_falls_back_to_sms_is_sent_twice() {
+    let callback = |from: &str, status: &str| {
+        let text = format!("MessageSid=SM1&MessageStatus={status}&To=%2B447700900143&From={from}");
+        read(Source::Twilio, &text).remove(0)
+    };
+    let (rcs, sms) = (callback("rcs%3Aagent", "sent"), callback("%2B15550100", "sent"));
+    assert_eq!([&rcs["channel"], &sms["channel"]], ["rcs", "sms"]);
+    assert_ne!(rcs["event_id"], sms["event_id"], "both were sent");
+    assert_eq!(rcs["message_key"], sms["message_key"], "and are one message");
+    assert_eq!(rcs["event_id"], callback("rcs%3Aagent", "sent")["event_id"], "a redelivery");
+    assert_ne!(rcs["event_id"], callback("rcs%3Aagent", "read")["event_id"]);
+}
+
+#[test]
 fn telnyx_a_detail_records_cost_gets_the_carriers_fee_once() {
     let price = |cost: &str| {
         let row = json!({"uuid": "m", "cld": "+447700900143", "status": "delivered", "parts": 2,
