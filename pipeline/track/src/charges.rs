@@ -10,18 +10,18 @@
 //!   of the message's charge, so that its charges add up to the price. Where the fee is the larger
 //!   of the two, it was not in it.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
-//! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with every
-//!   message of it. Which are forgotten changes neither what stands of each kind nor the time of a
-//!   message of which only lines are known, in whatever order they came. Beyond the bound a forgotten
-//!   line that comes again is stored again, and an estimate that was forgotten no longer stands for the
-//!   price of an event that comes later.
+//! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
+//!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
+//!   of a message of which only lines are known, in whatever order they came. Beyond the bound a
+//!   forgotten line that comes again is stored again, and an estimate that was forgotten no longer
+//!   stands for the price of an event that comes later.
 
 use model::vocabulary::{Basis, ChargeKind};
 
 use crate::facet::{Interner, Price, TextId};
 use crate::fold::Event;
 
-/// Lines kept of one message: what it costs is made anew with each, and each row of it is looked at.
+/// Lines kept of one message: with each of them what it costs is made anew from all.
 pub(crate) const LINES_MAX: usize = 256;
 
 /// A charge of a message.
@@ -116,8 +116,8 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     Charges { base: base_charge, fees }
 }
 
-/// Of too many lines, in their order, the one to forget: the oldest that stands for nothing and does
-/// not date the message.
+/// Of too many lines, in their order, the one to forget: the oldest that stands for nothing and
+/// does not date the message.
 pub(crate) fn to_forget(lines: &[Event], words: &Interner) -> Option<usize> {
     let mut standing: Vec<(usize, Said<'_>)> = Vec::new();
     for (at, event) in lines.iter().enumerate() {
