@@ -219,6 +219,23 @@ fn what_whatsapp_calls_free_costs_nothing() {
 }
 
 #[test]
+fn what_whatsapp_calls_regular_is_charged_whatever_the_deprecated_flag_says() {
+    for billable in [json!(false), json!("false"), json!(true), Value::Null] {
+        let pricing = json!({"billable": billable, "pricing_model": "PMP", "type": "regular",
+            "category": "marketing"});
+        let line = one(Source::Whatsapp, &status("delivered", &pricing));
+        assert_eq!(line["amount"], Value::Null, "zero would be a price: {billable}");
+        let sent = one(Source::Whatsapp, &status("sent", &pricing));
+        assert_eq!(sent["basis"], "estimated", "{billable}");
+    }
+    for billable in [json!(true), json!(false)] {
+        let pricing = json!({"billable": billable, "type": "free_customer_service"});
+        let line = one(Source::Whatsapp, &status("delivered", &pricing));
+        assert_eq!(line["amount"], "0.000000000", "{billable}");
+    }
+}
+
+#[test]
 fn a_conversation_is_charged_once_however_many_messages_say_so() {
     let told = |id: &str| {
         let mut status =
@@ -234,15 +251,19 @@ fn a_conversation_is_charged_once_however_many_messages_say_so() {
 
 #[test]
 fn gupshup_writes_billable_as_text_too() {
-    let event = |billable: Value| {
+    let typed = |kind: &str, billable: Value| {
         json!({"app": "a", "timestamp": 1_795_176_003_993_i64, "version": 2,
-            "type": "billing-event", "payload": {"deductions": {"type": "regular", "model": "PMP",
+            "type": "billing-event", "payload": {"deductions": {"type": kind, "model": "PMP",
             "category": "marketing", "billable": billable}, "references": {"gsId": "g",
             "id": "w", "destination": "447700900143"}}})
     };
+    // A word of their own says nothing of the price.
+    let event = |billable: Value| typed("UIC", billable);
     assert_eq!(one(Source::Gupshup, &event(json!("true")))["amount"], Value::Null);
     for no in [json!("false"), json!(false)] {
-        assert_eq!(one(Source::Gupshup, &event(no))["amount"], "0.000000000");
+        assert_eq!(one(Source::Gupshup, &event(no.clone()))["amount"], "0.000000000");
+        let regular = one(Source::Gupshup, &typed("regular", no));
+        assert_eq!(regular["amount"], Value::Null, "Meta's type supersedes the flag");
     }
     let sent = json!({"app": "a", "type": "message-event", "payload": {"gsId": "g", "id": "w",
         "type": "sent", "destination": "447700900143", "payload": {"ts": 1_795_176_003}}});
