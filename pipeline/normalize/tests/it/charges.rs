@@ -284,6 +284,22 @@ fn meta_tells_no_currency_and_days_of_the_accounts_zone() {
 }
 
 #[test]
+fn a_figure_that_goes_back_is_the_line_that_it_was_where_the_bill_tells_no_time() {
+    let usage = |cost: &str, updated: Option<&str>| {
+        let report = json!({"data": {"start_date": "2026-11-01", "end_date": "2026-11-02",
+            "record_type": "mdr_usage_report", "updated_at": updated,
+            "result": [{"cost": cost, "currency": "USD", "product": "outbound"}]}});
+        one(Source::Telnyx, &report)["line_id"].clone()
+    };
+    let untimed = ["1", "2", "1"].map(|cost| usage(cost, None));
+    assert_ne!(untimed[0], untimed[1]);
+    assert_eq!(untimed[0], untimed[2], "nothing in it tells the answer from its redelivery");
+    let hours = ["2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z"];
+    let timed = [("1", 0), ("2", 1), ("1", 2)].map(|(cost, at)| usage(cost, Some(hours[at])));
+    assert_ne!(timed[0], timed[2], "as of another time it is another line");
+}
+
+#[test]
 fn a_billing_event_of_rcs_has_units_and_no_price() {
     let tsv = "billing_event_id\ttype\tagent_id\tstart_time\nb1\tbasic_message\ta\t\
         2026-11-20T12:00:00Z\n";
