@@ -8,7 +8,8 @@
 //!
 //! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
 //! `billable` is deprecated in favour of `type`, which decides where it says `regular` or free
-//! (whatever `billable` says beside it); by conversation there is no `type`, or a BSP's of its own; `authentication-international` has a hyphen here and an underscore in the origin of a
+//! (whatever `billable` says beside it); by conversation there is no `type`, or a BSP's of its own;
+//! `authentication-international` has a hyphen here and an underscore in the origin of a
 //! conversation; a service is not free by its name; a new category keeps its name (`sku`).
 
 use model::vocabulary::{Basis, ChargeKind, Status, TrafficClass};

@@ -20,7 +20,8 @@
 //! is part of its event id; the bulk export tells no currency; callbacks come in any order and
 //! with new fields; RCS and the SMS it falls back to share one id, and only `From` tells which it
 //! is: both are `sent`, without a time or a code, so an RCS callback's event id holds the channel
-//! beside the tuple (message, status, code, `RawDlrDoneDate`); Verify's events are written otherwise (snake case) and ignored.
+//! beside the tuple (message, status, code, `RawDlrDoneDate`); Verify's events are written
+//! otherwise (snake case) and ignored.
 //!
 //! Channel: `ChannelPrefix`, else the prefix of `To` or `From`, else media or an `MM` id mean MMS,
 //! else SMS. The sender is `From`, else the messaging service.

@@ -184,7 +184,8 @@ proptest! {
         other.reverse();
         let turn = turn % other.len();
         other.rotate_left(turn);
-        let (one, other) = (fold::fold(&mut one, false, &words), fold::fold(&mut other, false, &words));
+        let outcome = |events: &mut Vec<Event>| fold::fold(events, false, &words);
+        let (one, other) = (outcome(&mut one), outcome(&mut other));
         prop_assert_eq!(&one, &other);
         let charges = one.unwrap().charges;
         let kinds: Vec<ChargeKind> = charges.fees.iter().map(|fee| fee.kind).collect();
