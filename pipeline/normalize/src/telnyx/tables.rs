@@ -5,8 +5,8 @@
 //! nothing is guessed. A table is one record with its heading (`--whole`).
 //!
 //! Traps: in a file every figure is text, also where JSON has numbers; a cell may be empty or
-//! `false` where JSON has no text, so a row is the one that it is as JSON; a file does not tell that
-//! its report is complete, nor its span: a total without a date of its own (the file of an MDR
+//! `false` where JSON has no text, so a row is the one that it is as JSON; a file does not tell
+//! that its report is complete, nor its span: a total without a date of its own (the file of an MDR
 //! report's `report_url`) is a dead letter, as the same total of another month would take its
 //! place. Of `errors` the spelling in a cell is not documented: it is not read.
 
