@@ -260,7 +260,7 @@ ALTER TABLE `sendtally`.`charges` ADD COLUMN IF NOT EXISTS `grain` LowCardinalit
 
 CREATE TABLE IF NOT EXISTS `sendtally`.`charge_lines`
 (
-    `line_id` FixedString(16) COMMENT 'Hash of what the line is about, as of when, and its figures; equal for a line that came again.' CODEC(NONE),
+    `line_id` FixedString(16) COMMENT 'Hash of what the line is about, as of when, and its figures; equal for a line that came again. Of a bill that tells no time (event_time_source is not vendor) a figure that goes back to a former value is the line of that value: nothing tells it from a redelivery.' CODEC(NONE),
     `charge_id` FixedString(16) COMMENT 'Row of `charges` that the line speaks of.' CODEC(NONE),
     `grain` LowCardinality(String) COMMENT 'message, item, period: see `charges`.',
     `source` LowCardinality(String) COMMENT 'Vendor whose format the payload has.',

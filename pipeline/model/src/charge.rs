@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::ArrowError;
 
-use crate::event::{Texts, Words, append_id, positions, schema_without_stored};
+use crate::event::{Texts, Words, append_id, positions, schema_without_stored, take_reserved};
 use crate::keys::{HashKey, Id16};
 use crate::record::Input;
 use crate::schema;
@@ -92,7 +92,7 @@ pub fn charge_id(message_key: Id16, kind: ChargeKind) -> Id16 {
     HashKey::new([0; 16]).hash(&parts)
 }
 
-/// Growing columns of lines. Lines are few beside events.
+/// Growing columns of lines. Of some vendors each event has one.
 #[derive(Debug)]
 pub struct ChargeBatchBuilder {
     /// line, charge, message.
@@ -193,14 +193,14 @@ impl ChargeBatchBuilder {
     /// Where a column has another length than the rest: a mistake in this file.
     pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
         let times = |values: &mut Vec<Option<i64>>| -> ArrayRef {
-            let array = TimestampMicrosecondArray::from(std::mem::take(values));
+            let array = TimestampMicrosecondArray::from(take_reserved(values));
             Arc::new(array.with_timezone("UTC"))
         };
         let decimal = |values: &mut Vec<Option<i128>>, digits| -> Result<ArrayRef, ArrowError> {
-            let array = Decimal128Array::from(std::mem::take(values));
+            let array = Decimal128Array::from(take_reserved(values));
             Ok(Arc::new(array.with_precision_and_scale(digits, 9)?))
         };
-        let (topic, partition) = positions(inputs, &std::mem::take(&mut self.input))?;
+        let (topic, partition) = positions(inputs, &take_reserved(&mut self.input))?;
         let [line, charge, message] = &mut self.ids;
         let [quantity, unit_price, amount] = &mut self.numbers;
         let [event, ingest, start, end] = &mut self.times;
@@ -210,33 +210,33 @@ impl ChargeBatchBuilder {
             Arc::new(charge.finish()),
             self.grain.finish()?,
             self.source.finish()?,
-            self.account.finish(),
+            self.account.finish()?,
             Arc::new(message.finish()),
             Arc::new(self.message_id.finish()),
             self.kind.finish()?,
             self.basis.finish()?,
             decimal(quantity, 38)?,
-            self.unit.finish(),
+            self.unit.finish()?,
             decimal(unit_price, 18)?,
             decimal(amount, 38)?,
-            self.currency.finish(),
+            self.currency.finish()?,
             times(event),
             self.event_time_source.finish()?,
             times(ingest),
-            Arc::new(BooleanArray::from(std::mem::take(&mut self.is_final))),
+            Arc::new(BooleanArray::from(take_reserved(&mut self.is_final))),
             times(start),
             times(end),
             Arc::new(invoice.finish()),
             Arc::new(sku.finish()),
             self.channel.finish()?,
-            self.country.finish(),
-            self.carrier.finish(),
+            self.country.finish()?,
+            self.carrier.finish()?,
             self.traffic_class.finish()?,
             Arc::new(self.payload_sha256.finish()),
             topic,
             partition,
-            Arc::new(Int64Array::from(std::mem::take(&mut self.offset))),
-            Arc::new(UInt32Array::from(std::mem::take(&mut self.element))),
+            Arc::new(Int64Array::from(take_reserved(&mut self.offset))),
+            Arc::new(UInt32Array::from(take_reserved(&mut self.element))),
         ];
         RecordBatch::try_new(Arc::clone(&LINE_SCHEMA), columns)
     }

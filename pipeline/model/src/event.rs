@@ -107,7 +107,7 @@ pub struct EventRow<'a> {
 
 /// Takes a column's values and leaves room for as many: the next batch is like this one, and
 /// growing by doubling would copy every value once more.
-fn take_reserved<T>(values: &mut Vec<T>) -> Vec<T> {
+pub(crate) fn take_reserved<T>(values: &mut Vec<T>) -> Vec<T> {
     let room = Vec::with_capacity(values.len());
     std::mem::replace(values, room)
 }
@@ -134,10 +134,14 @@ impl Words {
     }
 }
 
-/// A dictionary column of free text.
+/// A dictionary column of free text. Of most columns a text is often the one of the row before: its
+/// key is kept, and neither hashed nor looked up.
 #[derive(Default)]
 pub(crate) struct Texts {
-    builder: StringDictionaryBuilder<Int32Type>,
+    keys: Vec<Option<i32>>,
+    words: StringDictionaryBuilder<Int32Type>,
+    last: String,
+    last_key: Option<i32>,
 }
 
 impl std::fmt::Debug for Texts {
@@ -148,11 +152,20 @@ impl std::fmt::Debug for Texts {
 
 impl Texts {
     pub(crate) fn push(&mut self, text: Option<&str>) {
-        self.builder.append_option(text);
+        let Some(text) = text else { return self.keys.push(None) };
+        if self.last_key.is_none() || self.last != text {
+            // Only the key: the rows are kept here. It cannot overflow, as a batch has fewer rows.
+            self.last_key = self.words.append_n(text, 0).ok();
+            text.clone_into(&mut self.last);
+        }
+        self.keys.push(self.last_key);
     }
 
-    pub(crate) fn finish(&mut self) -> ArrayRef {
-        Arc::new(self.builder.finish())
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        self.last_key = None;
+        let keys = Int32Array::from(take_reserved(&mut self.keys));
+        let words = Arc::clone(self.words.finish().values());
+        Ok(Arc::new(DictionaryArray::try_new(keys, words)?))
     }
 }
 
@@ -336,7 +349,7 @@ impl EventBatchBuilder {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.event_id.finish()),
             self.source.finish()?,
-            self.account.finish(),
+            self.account.finish()?,
             Arc::new(self.message_id.finish()),
             Arc::new(self.message_key.finish()),
             Arc::new(self.logical_id.finish()),
@@ -354,13 +367,13 @@ impl EventBatchBuilder {
             Arc::new(self.recipient_token.finish()),
             Arc::new(UInt16Array::from(take_reserved(&mut self.token_key_id))),
             Arc::new(self.recipient_prefix.finish()),
-            self.country.finish(),
+            self.country.finish()?,
             Arc::new(self.mcc.finish()),
             Arc::new(self.mnc.finish()),
-            self.carrier.finish(),
-            self.sender.finish(),
+            self.carrier.finish()?,
+            self.sender.finish()?,
             self.traffic_class.finish()?,
-            self.campaign.finish(),
+            self.campaign.finish()?,
             Arc::new(UInt16Array::from(take_reserved(&mut self.segments))),
             self.security.finish()?,
             Arc::new(price.with_precision_and_scale(18, 9)?),
@@ -368,7 +381,7 @@ impl EventBatchBuilder {
             Arc::new(self.currency.finish()),
             Arc::new(self.payload_sha256.finish()),
             Arc::new(self.verified.finish()),
-            self.verified_reason.finish(),
+            self.verified_reason.finish()?,
             topic,
             partition,
             Arc::new(Int64Array::from(take_reserved(&mut self.offset))),

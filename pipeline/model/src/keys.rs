@@ -86,16 +86,17 @@ impl HashKey {
         let (mut joined, mut end) = ([0; JOINED_BYTES], 0);
         for part in parts {
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
-            for piece in [&length[..], part] {
-                if let Some(room) = joined.get_mut(end..end + piece.len()) {
-                    room.copy_from_slice(piece);
-                    end += piece.len();
-                    continue;
-                }
-                hasher.write(joined.get(..end).unwrap_or_default());
-                hasher.write(piece);
-                end = 0;
+            let room = joined.get_mut(end..end + length.len() + part.len());
+            if let Some((head, rest)) = room.and_then(|room| room.split_first_chunk_mut()) {
+                *head = length;
+                rest.copy_from_slice(part);
+                end += length.len() + part.len();
+                continue;
             }
+            hasher.write(joined.get(..end).unwrap_or_default());
+            hasher.write(&length);
+            hasher.write(part);
+            end = 0;
         }
         hasher.write(joined.get(..end).unwrap_or_default());
         Id16(hasher.finish128().as_bytes())
@@ -152,6 +153,20 @@ mod tests {
         let key = HashKey::new([7; 16]);
         assert_ne!(key.hash(&[b"ab", b"c"]), key.hash(&[b"a", b"bc"]));
         assert_ne!(key.hash(&[b"a"]), key.hash(&[b"a", b""]));
+    }
+
+    #[test]
+    fn an_identity_of_any_length_is_the_hash_of_its_lengths_and_bytes() {
+        for length in [0, 1, 90, 184, 185, 188, 189, 192, 193, 400] {
+            let (long, short) = (vec![b'x'; length], [b'y'; 3]);
+            let mut whole = SipHasher24::new_with_key(&[7; 16]);
+            for part in [&short[..], &long, &short] {
+                whole.write(&u32::try_from(part.len()).unwrap().to_le_bytes());
+                whole.write(part);
+            }
+            let joined = HashKey::new([7; 16]).hash(&[&short, &long, &short]);
+            assert_eq!(joined.0, whole.finish128().as_bytes(), "{length}");
+        }
     }
 
     #[test]

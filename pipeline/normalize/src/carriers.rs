@@ -15,6 +15,9 @@ use hashbrown::HashMap;
 use crate::operators::{self, Operator, fields};
 
 const TABLE: &str = include_str!("../../../schemas/carriers.csv");
+/// Names that are kept once they were looked up: more than a country's carriers, and what is no
+/// carrier's name must not fill the memory.
+const KNOWN_MAX: usize = 1_024;
 /// Longest name that is looked up, in bytes without punctuation.
 const NAME_MAX: usize = 96;
 /// Forms of companies, without punctuation.
@@ -101,6 +104,40 @@ impl Carriers {
             own.or_else(|| OURS.find(&name, country)).or_else(|| REGISTRY.find(&name, country))
         });
         Some(found.unwrap_or(told)).filter(|name| !name.is_empty())
+    }
+}
+
+/// Names that were looked up: they repeat, and folding one takes longer than finding it again. Its
+/// `Debug` shows none, as a vendor may write anything there.
+#[derive(Default)]
+pub(crate) struct KnownCarriers(HashMap<Name, Option<Arc<str>>>);
+
+impl KnownCarriers {
+    /// As [`Carriers::canonical`], always of the same carriers.
+    pub(crate) fn canonical(
+        &mut self,
+        carriers: &Carriers,
+        told: &str,
+        country: Option<&str>,
+    ) -> Option<Arc<str>> {
+        let of = country.and_then(country_key).unwrap_or(EVERYWHERE);
+        if let Some(known) = self.0.get(&Lookup(of, told.as_bytes())) {
+            return known.clone();
+        }
+        let found = carriers.canonical(told, country).map(Arc::from);
+        if told.len() <= NAME_MAX {
+            if self.0.len() >= KNOWN_MAX {
+                self.0.clear();
+            }
+            self.0.insert((of, told.as_bytes().into()), found.clone());
+        }
+        found
+    }
+}
+
+impl std::fmt::Debug for KnownCarriers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KnownCarriers({})", self.0.len())
     }
 }
 
@@ -305,6 +342,33 @@ mod tests {
         for name in ["", "  ", "Unknown", "N/A", "unknown carrier"] {
             assert_eq!(canonical(name, "US"), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_known_is_what_it_was_and_its_country_is_part_of_it() {
+        let carriers = Carriers::built_in();
+        let mut known = KnownCarriers::default();
+        let told =
+            ["T-Mobile", " T-Mobile", "unknown", "", "Example Mobile", "x".repeat(200).as_str()]
+                .map(str::to_owned);
+        for _ in 0..2 {
+            for (name, country) in told.iter().flat_map(|name| {
+                [None, Some("US"), Some("DE"), Some("??"), Some("")].map(|country| (name, country))
+            }) {
+                let asked = known.canonical(&carriers, name, country);
+                assert_eq!(
+                    asked.as_deref(),
+                    carriers.canonical(name, country),
+                    "{name} {country:?}"
+                );
+            }
+        }
+        for at in 0..3 * KNOWN_MAX {
+            known.canonical(&carriers, &format!("carrier {at}"), None);
+            assert!(known.0.len() <= KNOWN_MAX);
+        }
+        assert_eq!(known.canonical(&carriers, "T-Mobile", Some("DE")).as_deref(), Some("Telekom"));
+        assert!(!format!("{known:?}").contains("Telekom"));
     }
 
     #[test]

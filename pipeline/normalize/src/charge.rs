@@ -11,12 +11,13 @@
 use model::charge::{ChargeLine, charge_id};
 use model::keys::Id16;
 use model::money::{self, MAX, ONE};
-use model::vocabulary::{Basis, Channel, ChargeKind, Grain, Source, TrafficClass};
+use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TrafficClass};
 
 use crate::draft::Draft;
-use crate::emit::{Emitter, Recipient, holds, replace, upper_case};
+use crate::emit::{Emitter, upper_case};
 use crate::json::Scalar;
-use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_text, private_wamid};
+use crate::recipient::{Recipient, holds, replace};
+use crate::wamid::HiddenId;
 
 /// Units of a message's charge that `track` counts.
 const MESSAGE_UNITS: std::ops::RangeInclusive<i128> = 1..=65_535;
@@ -35,6 +36,8 @@ pub(crate) enum Subject<'a> {
         /// As in [`Draft::key_part`].
         key_part: &'a str,
     },
+    /// The message of the event that was emitted last; its id.
+    Beside(&'a str),
     /// What these parts identify within source and account.
     Item(&'a [&'a [u8]]),
     /// The same; a total over messages.
@@ -71,6 +74,11 @@ impl Figures {
 
     /// As `track` counts a message's charge: whole units at one price.
     fn of_message(self) -> Self {
+        let is_one =
+            self.quantity == Some(ONE) && self.amount.is_none_or(|amount| amount.abs() <= MAX);
+        if is_one && self.unit_price == self.amount {
+            return self;
+        }
         let units = self.quantity.filter(|units| units % ONE == 0).map(|units| units / ONE);
         let counts = units.is_some_and(|units| MESSAGE_UNITS.contains(&units));
         let agrees = self.amount.is_none()
@@ -86,6 +94,10 @@ impl Figures {
 
 /// What a unit costs, where that is a price of nine decimals.
 fn exact_price(amount: i128, quantity: i128) -> Option<i128> {
+    // The commonest, and i128 has no division of its own.
+    if quantity == ONE {
+        return (amount.abs() <= MAX).then_some(amount);
+    }
     let whole = amount.checked_mul(ONE)?;
     let price = whole.checked_div(quantity)?;
     (whole % quantity == 0 && price.abs() <= MAX).then_some(price)
@@ -147,10 +159,9 @@ impl<'a> ChargeDraft<'a> {
         }
     }
 
-    /// A charge of the message that an event is of, told beside it.
+    /// A charge of the message that an event is of, told beside it: to be emitted after it.
     pub(crate) const fn beside(draft: &Draft<'a>, kind: ChargeKind, amount: Option<i128>) -> Self {
-        let subject = Subject::Message { id: draft.message_id, key_part: draft.key_part };
-        let mut charge = Self::new(subject, kind, Figures::one(amount));
+        let mut charge = Self::new(Subject::Beside(draft.message_id), kind, Figures::one(amount));
         charge.currency = draft.currency;
         charge.time_us = draft.event_time_us;
         charge.is_local_time = draft.is_local_time;
@@ -213,8 +224,8 @@ impl Emitter<'_> {
         let number = recipient.as_ref().and_then(Recipient::number);
         let country = draft.country.and_then(|country| upper_case(country, &mut iso));
         let country = country.or_else(|| number.and_then(crate::phone::Number::region));
-        let carriers = &self.regional.carriers;
-        let carrier = draft.carrier.and_then(|name| carriers.canonical(name, country));
+        let carrier = draft.carrier.and_then(|name| self.carrier(name, country));
+        let (message_id, hidden_id) = self.charge_message(draft);
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.zones.of(source, account).filter(|_| draft.is_local_time);
@@ -228,10 +239,7 @@ impl Emitter<'_> {
             source,
             account,
             message_key,
-            message_id: match draft.subject {
-                Subject::Message { id, .. } => Some(id),
-                _ => None,
-            },
+            message_id: hidden_id.as_ref().map(HiddenId::text).or(message_id),
             kind: draft.kind,
             basis: draft.basis,
             quantity: figures.quantity,
@@ -248,7 +256,7 @@ impl Emitter<'_> {
             sku: draft.sku,
             channel: draft.channel,
             country,
-            carrier,
+            carrier: carrier.as_deref(),
             traffic_class: draft.traffic_class,
             payload_sha256: self.origin.payload_sha256,
             input: self.origin.input,
@@ -256,13 +264,17 @@ impl Emitter<'_> {
             element,
         };
         line.line_id = self.line_id(draft, &line);
-        let mut hashed_id = [0; WAMID_HASH_BYTES];
-        if let Some(id) = line.message_id
-            && (source == Source::Whatsapp || is_whatsapp_text(id, line.channel))
-        {
-            line.message_id = Some(private_wamid(id, self.keyring, &mut hashed_id));
+        let is_searched = matches!(draft.subject, Subject::Beside(_)) && self.last_event.is_clean;
+        self.push_line(&line, recipient.as_ref(), is_searched);
+    }
+
+    /// Its message's id, and what stands for that where it holds a number.
+    fn charge_message<'d>(&self, draft: &ChargeDraft<'d>) -> (Option<&'d str>, Option<HiddenId>) {
+        match draft.subject {
+            Subject::Message { id, .. } => (Some(id), self.hidden_id(id, draft.channel)),
+            Subject::Beside(id) => (Some(id), self.last_event.hidden_id),
+            Subject::Item(_) | Subject::Period(_) => (None, None),
         }
-        self.push_line(&line, recipient.as_ref());
     }
 
     fn unit<'b>(
@@ -286,6 +298,10 @@ impl Emitter<'_> {
         let (grain, parts) = match draft.subject {
             Subject::Message { id, key_part } => {
                 let key = self.key_of(id, key_part);
+                return (Some(key), Grain::Message, charge_id(key, draft.kind));
+            }
+            Subject::Beside(_) => {
+                let key = self.last_event.message_key;
                 return (Some(key), Grain::Message, charge_id(key, draft.kind));
             }
             Subject::Item(parts) => (Grain::Item, parts),
@@ -325,12 +341,19 @@ impl Emitter<'_> {
         self.keyring.message.hash(&parts)
     }
 
-    /// Pushes a line with the token in every text that holds the recipient.
-    fn push_line(&mut self, line: &ChargeLine<'_>, recipient: Option<&Recipient<'_>>) {
+    /// Pushes a line with the token in every text that holds the recipient. The message's id may
+    /// have been searched with its event.
+    fn push_line(
+        &mut self,
+        line: &ChargeLine<'_>,
+        recipient: Option<&Recipient<'_>>,
+        is_searched: bool,
+    ) {
         let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
         let holding = needle.filter(|(needle, _)| {
-            texts.iter().any(|text| text.is_some_and(|text| holds(text, needle)))
+            let mut unsearched = texts.iter().skip(usize::from(is_searched)).flatten();
+            unsearched.any(|text| holds(text, needle))
         });
         let Some((needle, token)) = holding else { return self.charges.push(line) };
         let token = token.hex();

@@ -7,6 +7,7 @@
 //! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use model::charge::ChargeBatchBuilder;
 use model::dead_letter::DeadLetter;
@@ -16,22 +17,21 @@ use model::money::{self, Nanos};
 use model::time::MINUTE_US;
 use model::vocabulary::{Channel, DeadReason, PriceUnit, Source, Status, TimeSource};
 
-use crate::carriers::Carriers;
+use crate::carriers::KnownCarriers;
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::drift::Drift;
 use crate::json::Scalar;
 use crate::normalizer::Tally;
-use crate::operators::{self, Operator};
-use crate::phone::{self, Number};
+use crate::operators;
+use crate::phone::Number;
+use crate::recipient::{LastRecipient, Recipient, holds, replace};
 use crate::regional::Regional;
 use crate::signature::Verdict;
-use crate::wamid::{WAMID_HASH_BYTES, is_whatsapp_id, private_wamid};
+use crate::wamid::{HiddenId, hidden_id, is_whatsapp_id};
 
 /// How far ahead of the ingest time a vendor's clock may be.
 const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
-/// Shortest user id or token that is searched for: shorter ones would hit by chance.
-const PERSONAL_ID_MIN: usize = 6;
 
 /// Dead letters of one record beside one for each [`DEAD_BYTES`]: no vendor's element is so short,
 /// and of `[1,1,1,…` the letters would take a hundred times the payload.
@@ -69,6 +69,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead: &'a mut Vec<DeadLetter>,
     pub(crate) counters: &'a mut Counters,
     pub(crate) last_recipient: &'a mut LastRecipient,
+    pub(crate) known_carriers: &'a mut KnownCarriers,
+    pub(crate) last_event: LastEvent,
     /// Told of fields that no adapter knows.
     pub(crate) drift: &'a Drift,
     pub(crate) tally: &'a mut Tally,
@@ -78,83 +80,14 @@ pub(crate) struct Emitter<'a> {
     pub(crate) element: u32,
 }
 
-/// The recipient that was hashed last: charges of an event have its recipient. Its `Debug` never
-/// shows it.
-#[derive(Default)]
-pub(crate) struct LastRecipient {
-    text: String,
-    may_be_number: bool,
-    hashed: Option<(Id16, Option<Number>)>,
-}
-
-impl std::fmt::Debug for LastRecipient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LastRecipient(personal)")
-    }
-}
-
-/// A recipient, hashed.
-pub(crate) struct Recipient<'a> {
-    token: Id16,
-    number: Option<Number>,
-    id: &'a str,
-}
-
-/// Recipients of this channel are telephone numbers; elsewhere digits are somebody's user id, of
-/// which no prefix may be shown.
-const fn has_numbers(channel: Channel) -> bool {
-    !matches!(
-        channel,
-        Channel::PushApns
-            | Channel::PushFcm
-            | Channel::PushWeb
-            | Channel::Push
-            | Channel::InApp
-            | Channel::Messenger
-    )
-}
-
-impl<'a> Recipient<'a> {
-    pub(crate) fn new(
-        text: &'a str,
-        (source, channel): (Source, Channel),
-        keyring: &Keyring,
-        last: &mut LastRecipient,
-    ) -> Self {
-        // A channel that is no vocabulary's (an app's own, Sinch's Instagram or LINE) may address
-        // user ids: there only a plus sign makes a number.
-        let is_own =
-            matches!(source, Source::Cloudevents | Source::Sinch) && channel == Channel::Unknown;
-        let may_be_number = has_numbers(channel) && (!is_own || text.starts_with('+'));
-        let is_last = last.may_be_number == may_be_number && last.text == text;
-        if let (true, Some((token, number))) = (is_last, last.hashed) {
-            return Self { token, number, id: text };
-        }
-        let number = if may_be_number { Number::parse(text) } else { None };
-        let hashed = number.as_ref().map_or(text, Number::digits);
-        let token = keyring.token.hash(&[hashed.as_bytes()]);
-        last.text.clear();
-        last.text.push_str(text);
-        (last.may_be_number, last.hashed) = (may_be_number, Some((token, number)));
-        Self { token, number, id: text }
-    }
-
-    pub(crate) const fn token(&self) -> Id16 {
-        self.token
-    }
-
-    pub(crate) const fn number(&self) -> Option<&Number> {
-        self.number.as_ref()
-    }
-
-    /// What must not appear in any text.
-    pub(crate) fn needle(&self) -> Option<&str> {
-        let (needle, shortest) = match &self.number {
-            Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
-            None => (self.id, PERSONAL_ID_MIN),
-        };
-        (needle.len() >= shortest).then_some(needle)
-    }
+/// What was made of the event that was emitted last: charges beside it are of the same message.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LastEvent {
+    pub(crate) message_key: Id16,
+    /// Stands for its id, where that holds a number.
+    pub(crate) hidden_id: Option<HiddenId>,
+    /// Its recipient stands in none of its texts.
+    pub(crate) is_clean: bool,
 }
 
 impl Emitter<'_> {
@@ -255,7 +188,7 @@ impl Emitter<'_> {
         let message_key = self.message_key(draft);
         let mut upper = [0; 3];
         let mut network = [0; 7];
-        let number = recipient.as_ref().and_then(|recipient| recipient.number.as_ref());
+        let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
         let told = draft.country.and_then(|country| upper_case(country, &mut iso));
         let region = || number.and_then(Number::region);
@@ -263,12 +196,16 @@ impl Emitter<'_> {
         let of_network = || operator.and_then(|operator| operator.country);
         let of_code = || draft.mcc.and_then(operators::country);
         let country = told.or_else(region).or_else(of_network).or_else(of_code);
-        let carrier = carrier(&self.regional.carriers, draft, operator.as_ref(), country);
-        let mut row = EventRow {
+        let carriers = &self.regional.carriers;
+        let told = draft.carrier.and_then(|name| self.carrier(name, country));
+        let of_network = || operator.as_ref().map(|operator| carriers.of_network(operator));
+        let carrier = told.as_deref().or_else(of_network);
+        let hidden_id = self.hidden_id(draft.message_id, draft.channel);
+        let row = EventRow {
             event_id: self.event_id(draft, message_key),
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
-            message_id: draft.message_id,
+            message_id: hidden_id.as_ref().map_or(draft.message_id, HiddenId::text),
             message_key,
             logical_id: draft.logical_id,
             channel: draft.channel,
@@ -282,7 +219,7 @@ impl Emitter<'_> {
             submit_time_us,
             ingest_time_us: self.origin.ingest_time_us,
             event_time_source,
-            recipient_token: recipient.as_ref().map(|recipient| recipient.token),
+            recipient_token: recipient.as_ref().map(Recipient::token),
             token_key_id: recipient.as_ref().map(|_| self.keyring.token_key_id),
             recipient_prefix: number.and_then(Number::prefix),
             country,
@@ -304,14 +241,26 @@ impl Emitter<'_> {
             offset: self.origin.offset,
             element,
         };
-        let mut hashed_id = [0; WAMID_HASH_BYTES];
-        if self.origin.source == Source::Whatsapp || is_whatsapp_id(draft) {
-            row.message_id = private_wamid(draft.message_id, self.keyring, &mut hashed_id);
-        }
-        match recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token) {
-            Some((needle, token)) => self.push_scrubbed(&mut row, needle, token),
-            None => self.builder.push(&row),
-        }
+        let needle = recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token);
+        let is_clean = match needle {
+            Some((needle, token)) => self.push_scrubbed(&row, needle, token),
+            None => {
+                self.builder.push(&row);
+                true
+            }
+        };
+        self.last_event = LastEvent { message_key, hidden_id, is_clean };
+    }
+
+    /// The one name of a carrier that is told.
+    pub(crate) fn carrier(&mut self, told: &str, country: Option<&str>) -> Option<Arc<str>> {
+        self.known_carriers.canonical(&self.regional.carriers, told, country)
+    }
+
+    /// What stands for a message's id, where WhatsApp gave it and it holds a number.
+    pub(crate) fn hidden_id(&self, id: &str, channel: Channel) -> Option<HiddenId> {
+        let is_whatsapps = self.origin.source == Source::Whatsapp || is_whatsapp_id(id, channel);
+        is_whatsapps.then(|| hidden_id(id, self.keyring)).flatten()
     }
 
     pub(crate) fn recipient<'r>(
@@ -424,8 +373,9 @@ impl Emitter<'_> {
         }
     }
 
-    /// Pushes the row with the token in every text that holds the recipient.
-    fn push_scrubbed(&mut self, row: &mut EventRow<'_>, needle: &str, token: Id16) {
+    /// Pushes the row with the token in every text that holds the recipient; tells whether none
+    /// does.
+    fn push_scrubbed(&mut self, row: &EventRow<'_>, needle: &str, token: Id16) -> bool {
         let holds = |text: Option<&str>| text.is_some_and(|text| holds(text, needle));
         let texts = [
             Some(row.message_id),
@@ -439,7 +389,7 @@ impl Emitter<'_> {
         ];
         if !texts.into_iter().any(holds) {
             self.builder.push(row);
-            return;
+            return true;
         }
         let token = token.hex();
         let clean: [Option<String>; 8] =
@@ -458,60 +408,8 @@ impl Emitter<'_> {
             campaign: clean(7),
             ..row.clone()
         });
+        false
     }
-}
-
-/// Where a number's national part begins at the latest: calling codes have at most three digits,
-/// and somebody may write the number without. Ids and short numbers are searched whole.
-fn core_start(needle: &str) -> usize {
-    let is_number = needle.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { needle.len().saturating_sub(phone::PERSONAL_DIGITS_MIN).min(3) } else { 0 }
-}
-
-/// Whether the recipient stands in a text, with or without its calling code.
-pub(crate) fn holds(text: &str, needle: &str) -> bool {
-    find(text, needle.get(core_start(needle)..).unwrap_or(needle)).is_some()
-}
-
-/// The text with the token where the recipient stood, with or without its calling code.
-pub(crate) fn replace(text: &str, needle: &str, token: &str) -> String {
-    let start = core_start(needle);
-    let (head, core) = needle.split_at(start);
-    let mut out = String::with_capacity(text.len() + token.len());
-    let mut rest = text;
-    while let Some(at) = find(rest, core) {
-        let before = rest.get(..at).unwrap_or("");
-        let shared = before
-            .bytes()
-            .rev()
-            .zip(head.bytes().rev())
-            .take_while(|(left, right)| left == right)
-            .count();
-        out.push_str(before.get(..at - shared).unwrap_or(""));
-        out.push_str(token);
-        rest = rest.get(at + core.len()..).unwrap_or("");
-    }
-    out.push_str(rest);
-    out
-}
-
-#[inline]
-fn find(text: &str, needle: &str) -> Option<usize> {
-    if text.len() < needle.len() {
-        return None;
-    }
-    memchr::memmem::find(text.as_bytes(), needle.as_bytes())
-}
-
-/// The carrier that the event names, else the one of its network.
-fn carrier<'n>(
-    carriers: &'n Carriers,
-    draft: &'n Draft<'_>,
-    operator: Option<&Operator>,
-    country: Option<&str>,
-) -> Option<&'n str> {
-    let told = draft.carrier.and_then(|name| carriers.canonical(name, country));
-    told.or_else(|| operator.map(|operator| carriers.of_network(operator)))
 }
 
 /// `219-10` from MCC and MNC: what the event says where it names no carrier.
@@ -553,16 +451,6 @@ pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_recipient_is_replaced_with_and_without_its_calling_code() {
-        let number = "447700900143";
-        assert_eq!(replace("a-447700900143-b", number, "T"), "a-T-b");
-        assert_eq!(replace("call 07700900143!", number, "T"), "call 0T!");
-        assert_eq!(replace("447700900143447700900143", number, "T"), "TT");
-        assert_eq!(replace("nothing", number, "T"), "nothing");
-        assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
-    }
 
     #[test]
     fn networks_and_currencies_are_split_and_folded() {

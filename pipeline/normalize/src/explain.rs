@@ -15,16 +15,18 @@
 
 pub mod fields;
 
+mod trials;
+
 use std::collections::{BTreeMap, HashMap};
 
-use arrow_array::RecordBatch;
-use model::record::{Input, RawBatch, RecordView};
+use model::record::{Input, RecordView};
 
 use self::fields::{Field, Record, Shape, fields as fields_of};
+use self::trials::Other;
+pub use self::trials::Trials;
 use crate::normalizer::VALUE_BYTES_MAX;
-use crate::text::cell;
 use crate::unpack;
-use crate::{NormalizeError, Normalizer, Settings};
+use crate::{NormalizeError, Settings};
 
 /// Columns that may come from no field of their own, and from what then.
 pub const COMPUTED: &[(&str, &str)] = &[
@@ -98,15 +100,8 @@ const WORDS: &[&str] = &[
 ];
 /// Longest text that may be one of them.
 const WORD_BYTES_MAX: usize = 40;
-/// Bytes of all trials of a record together; what does not fit is not tried.
-const TRIAL_BYTES_MAX: usize = 64 << 20;
-/// What a row of a trial costs, as bytes.
-const ROW_BYTES: usize = 1 << 10;
 /// Most fields that are tried in pairs.
 const PAIRED_MAX: usize = 128;
-/// Trials normalized at a time.
-const TRIAL_BATCH: usize = 4_096;
-
 /// One row of a record: an event, or one of an element's charge lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowId {
@@ -319,15 +314,6 @@ fn empty_pairs(
     Ok(())
 }
 
-/// What is put into a field.
-#[derive(Debug)]
-enum Other {
-    /// A text, as the field's format has it.
-    Text(String),
-    /// A JSON value.
-    Token(String),
-}
-
 /// Other values for a field.
 fn replacements(field: &Field) -> Vec<Other> {
     let text = field.text.as_str();
@@ -359,123 +345,4 @@ fn replacements(field: &Field) -> Vec<Other> {
         tried.extend(tokens.map(|token| Other::Token(token.to_owned())));
     }
     tried
-}
-
-/// Normalizes changed copies of one record.
-#[derive(Debug)]
-pub struct Trials<'a> {
-    normalizer: Normalizer,
-    inputs: &'a [Input],
-    input: u32,
-    ingest_time_us: Option<i64>,
-    /// Bytes that may still be tried.
-    left: usize,
-    /// Nothing was left out for want of them.
-    is_complete: bool,
-    /// Of the records that were run last.
-    elements: u32,
-}
-
-impl<'a> Trials<'a> {
-    /// Copies of this record.
-    #[must_use]
-    pub fn new(settings: &Settings, view: &RecordView<'_>, inputs: &'a [Input]) -> Self {
-        Self {
-            normalizer: Normalizer::new(settings.clone()),
-            inputs,
-            input: view.input,
-            ingest_time_us: view.ingest_time_us,
-            left: TRIAL_BYTES_MAX,
-            is_complete: true,
-            elements: 0,
-        }
-    }
-
-    /// Whether a few trials fit: else the record's fields need not be listed.
-    fn can_begin(&mut self, base: &Rows, record: &Record) -> bool {
-        self.is_complete &= cost(base, record) <= self.left / WORDS.len();
-        self.is_complete
-    }
-
-    /// Columns that are not as they were with any of these values in a field.
-    fn changes(
-        &mut self,
-        base: &Rows,
-        record: &Record,
-        (field, others): (&Field, &[Other]),
-    ) -> Result<Vec<(RowId, &'static str)>, NormalizeError> {
-        let bytes = cost(base, record) * others.len();
-        if !self.is_complete || bytes > self.left {
-            self.is_complete = false;
-            return Ok(Vec::new());
-        }
-        self.left -= bytes;
-        let put = |other: &Other| match other {
-            Other::Text(text) => field.put_text(record, text),
-            Other::Token(token) => field.put(record, token),
-        };
-        let records: Vec<Record> = others.iter().map(put).collect();
-        let mut changed = Vec::new();
-        for rows in self.run(&records)? {
-            for (id, row) in base {
-                let Some(trial) = rows.get(id) else { continue };
-                let columns = row.iter().filter(|(column, held)| trial.get(*column) != Some(held));
-                changed.extend(columns.map(|(column, _)| (*id, *column)));
-            }
-        }
-        changed.sort_unstable();
-        changed.dedup();
-        changed.retain(|(_, column)| !POSITIONS.contains(column));
-        Ok(changed)
-    }
-
-    /// The events and charge lines of each record.
-    ///
-    /// # Errors
-    /// As [`Normalizer::batch`].
-    pub fn run(&mut self, records: &[Record]) -> Result<Vec<Rows>, NormalizeError> {
-        let mut all = Vec::with_capacity(records.len());
-        for part in records.chunks(TRIAL_BATCH) {
-            let given = self.normalizer.batch(&self.batch(part), self.inputs)?;
-            let elements = given.tallies.iter().map(|tally| tally.elements).sum::<i64>();
-            self.elements = u32::try_from(elements).unwrap_or(u32::MAX);
-            let mut rows: Vec<Rows> = vec![Rows::new(); part.len()];
-            gather(&given.events, false, &mut rows);
-            gather(&given.charges, true, &mut rows);
-            all.extend(rows);
-        }
-        Ok(all)
-    }
-
-    fn batch(&self, records: &[Record]) -> RawBatch {
-        let mut raw = RawBatch::default();
-        for (offset, record) in (0..).zip(records) {
-            record.append(&mut raw, self.input, offset, self.ingest_time_us);
-        }
-        raw
-    }
-}
-
-/// What one trial of a record costs, as bytes.
-fn cost(base: &Rows, record: &Record) -> usize {
-    let headers = record.headers.iter().map(|(name, value)| name.len() + value.len());
-    record.value.len() + headers.sum::<usize>() + base.len() * ROW_BYTES
-}
-
-/// Takes the rows of a batch to their records, whose numbers are their offsets.
-fn gather(batch: &RecordBatch, are_charges: bool, rows: &mut [Rows]) {
-    for at in 0..batch.num_rows() {
-        let row: Row = crate::text::columns(batch)
-            .filter_map(|(name, column)| Some((name, cell(column, at)?)))
-            .collect();
-        let number = |name: &str| row.get(name).and_then(|text| text.parse::<u32>().ok());
-        let (Some(record), Some(element)) = (number("offset"), number("element")) else {
-            continue;
-        };
-        let Some(rows) = rows.get_mut(record as usize) else { continue };
-        let of_element = |charge| RowId { element, charge };
-        let lines = (0..).map(Some).find(|line| !rows.contains_key(&of_element(*line)));
-        let charge = lines.flatten().filter(|_| are_charges);
-        rows.insert(of_element(charge), row);
-    }
 }

@@ -14,8 +14,8 @@
 //! in one place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
-//! `zones`, `draft`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`), then one
-//! module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
+//! `zones`, `draft`, `recipient`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`),
+//! then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
 mod json;
 
@@ -42,6 +42,8 @@ mod counters;
 mod drift;
 
 mod wamid;
+
+mod recipient;
 
 mod emit;
 

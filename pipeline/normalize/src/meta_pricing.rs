@@ -7,8 +7,9 @@
 //! is `estimated`, and where it fails it costs nothing.
 //!
 //! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
-//! `billable` is deprecated and may be true of what `type` calls free, and by conversation there is
-//! no `type`; `authentication-international` has a hyphen here and an underscore in the origin of a
+//! `billable` is deprecated in favour of `type`, which decides where it says `regular` or free
+//! (whatever `billable` says beside it); by conversation there is no `type`, or a BSP's of its own;
+//! `authentication-international` has a hyphen here and an underscore in the origin of a
 //! conversation; a service is not free by its name; a new category keeps its name (`sku`).
 
 use model::vocabulary::{Basis, ChargeKind, Status, TrafficClass};
@@ -71,11 +72,12 @@ impl<'a> Pricing<'a> {
 
     /// Zero where it is free, else unknown. `billable` is a truth value, or its word as text.
     pub(crate) fn amount(&self) -> Option<i128> {
-        let is_free = match &self.billable {
-            Scalar::Bool(billable) => !billable,
-            other => other.text() == Some("false"),
+        let is_free = match (self.kind.text(), &self.billable) {
+            (Some("regular"), _) => false,
+            (Some(kind), _) if kind.starts_with("free") => true,
+            (_, Scalar::Bool(billable)) => !billable,
+            (_, word) => word.text() == Some("false"),
         };
-        let is_free = is_free || self.kind.text().is_some_and(|kind| kind.starts_with("free"));
         is_free.then_some(0)
     }
 

@@ -15,11 +15,13 @@ use model::time;
 use model::vocabulary::{DeadReason, Source, TimeSource};
 use sha2::{Digest, Sha256};
 
+use crate::carriers::KnownCarriers;
 use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::drift::{Drift, UnknownFields};
-use crate::emit::{Emitter, LastRecipient, Origin, dead_max};
+use crate::emit::{Emitter, LastEvent, Origin, dead_max};
 use crate::form::Form;
+use crate::recipient::LastRecipient;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
 use crate::unpack;
@@ -54,6 +56,7 @@ pub struct Normalizer {
     scratch: Scratch,
     counters: Counters,
     last_recipient: LastRecipient,
+    known_carriers: KnownCarriers,
     drift: Drift,
     new_fields: Vec<(Source, String)>,
 }
@@ -159,6 +162,7 @@ impl Normalizer {
             scratch: Scratch::default(),
             counters: Counters::default(),
             last_recipient: LastRecipient::default(),
+            known_carriers: KnownCarriers::default(),
             drift: Drift::default(),
             new_fields: Vec::new(),
         }
@@ -298,6 +302,8 @@ impl Normalizer {
             dead,
             counters: &mut self.counters,
             last_recipient: &mut self.last_recipient,
+            known_carriers: &mut self.known_carriers,
+            last_event: LastEvent::default(),
             drift: &self.drift,
             tally,
             element: 0,

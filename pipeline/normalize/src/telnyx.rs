@@ -26,12 +26,14 @@
 //! have no MCC but in detail records; code 40300 means three things on three of Telnyx's pages.
 //!
 //! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports
-//! are totals over many messages: see [`usage`]. Inbound messages and other events are ignored.
+//! are totals over many messages: see [`usage`]; both come as CSV too: see [`tables`]. Inbound
+//! messages and other events are ignored.
 //! Channel: `type`, else `message_type`; an agent as sender means RCS.
 
 mod errors;
 mod message;
 mod rows;
+mod tables;
 mod usage;
 
 use model::time::parse_rfc3339;
@@ -90,6 +92,28 @@ struct Message<'a> {
     is_damaged: bool,
 }
 
+impl<'a> Message<'a> {
+    /// The field of this name, where its value is no object or list.
+    fn slot(&mut self, key: &str) -> Option<&mut Scalar<'a>> {
+        Some(match key {
+            "id" | "uuid" => &mut self.id,
+            "record_type" => &mut self.record_type,
+            "direction" => &mut self.direction,
+            "type" | "message_type" => &mut self.kind,
+            "organization_id" => &mut self.account,
+            "tcr_campaign_id" => &mut self.campaign,
+            "parts" => &mut self.parts,
+            "currency" => &mut self.currency,
+            "received_at" => &mut self.received_at,
+            "created_at" => &mut self.created_at,
+            "sent_at" => &mut self.sent_at,
+            "completed_at" => &mut self.completed_at,
+            "updated_at" => &mut self.updated_at,
+            _ => return self.row.slot(key),
+        })
+    }
+}
+
 /// One recipient of a message.
 #[derive(Debug, Default)]
 struct Target<'a> {
@@ -106,6 +130,9 @@ pub(crate) fn read(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
+    if let Some(read) = tables::read(record.value, scratch, out) {
+        return read;
+    }
     let mut cursor = Cursor::watched(record.value, out.drift);
     let mut list: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
@@ -172,27 +199,12 @@ fn message_field<'a>(
     key: &str,
     message: &mut Message<'a>,
 ) -> Result<(), Syntax> {
-    let slot = match key {
-        "id" | "uuid" => &mut message.id,
-        "record_type" => &mut message.record_type,
-        "direction" => &mut message.direction,
-        "type" | "message_type" => &mut message.kind,
-        "organization_id" => &mut message.account,
-        "tcr_campaign_id" => &mut message.campaign,
-        "parts" => &mut message.parts,
-        "currency" => &mut message.currency,
-        "received_at" => &mut message.received_at,
-        "created_at" => &mut message.created_at,
-        "sent_at" => &mut message.sent_at,
-        "completed_at" => &mut message.completed_at,
-        "updated_at" => &mut message.updated_at,
+    match key {
         "to" => {
             message.to = targets(cursor, &mut message.unreadable)?;
-            return Ok(());
         }
         "cc" => {
             message.cc = targets(cursor, &mut message.unreadable)?;
-            return Ok(());
         }
         "from" => return sender(cursor, message),
         "cost" => return cost(cursor, message),
@@ -202,12 +214,11 @@ fn message_field<'a>(
             message.is_usage |= !cursor.is_null();
             return cursor.skip();
         }
-        _ => match message.row.slot(key) {
-            Some(slot) => slot,
+        _ => match message.slot(key) {
+            Some(slot) => *slot = cursor.scalar()?,
             None => return cursor.other(),
         },
-    };
-    *slot = cursor.scalar()?;
+    }
     Ok(())
 }
 
@@ -384,7 +395,9 @@ pub(crate) const CATALOGUE: Module = Module {
         events("RCS webhook, JSON", &["webhook_rcs.json"]),
         events("message record, JSON", &["record.json", "record_old.json"]),
         events("detail records, JSON", &["detail_records.json"]),
+        events("detail records, CSV", &["detail_records_csv.txt"]),
         charges("usage report, JSON", &["usage_report.json", "usage_v2.json"]),
+        charges("usage, CSV", &["usage_csv.txt"]),
     ],
     documented: &[
         "agent_name",
@@ -397,6 +410,8 @@ pub(crate) const CATALOGUE: Module = Module {
         "detail",
         "encoding",
         "end_date",
+        "errors",
+        "fteu",
         "id",
         "line_type",
         "media",
@@ -404,6 +419,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "meta",
         "on_net",
         "profile_id",
+        "profile_name",
         "rate",
         "record_type",
         "report_url",

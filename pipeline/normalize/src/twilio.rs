@@ -19,7 +19,9 @@
 //! contradiction is counted; a resource is polled again when its price is known, so the price
 //! is part of its event id; the bulk export tells no currency; callbacks come in any order and
 //! with new fields; RCS and the SMS it falls back to share one id, and only `From` tells which it
-//! is; Verify's events are written otherwise (snake case) and ignored.
+//! is: both are `sent`, without a time or a code, so an RCS callback's event id holds the channel
+//! beside the tuple (message, status, code, `RawDlrDoneDate`); Verify's events are written
+//! otherwise (snake case) and ignored.
 //!
 //! Channel: `ChannelPrefix`, else the prefix of `To` or `From`, else media or an `MM` id mean MMS,
 //! else SMS. The sender is `From`, else the messaging service.
@@ -150,13 +152,16 @@ fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &m
     };
     let mut draft = Draft::new(message_id, channel, outcome(word, out));
     let code = callback.error_code.filter(|code| !words::is_no_error(code));
-    let event_parts: [&[u8]; 4] = [
+    let event_parts: [&[u8]; 5] = [
         message_id.as_bytes(),
         word.as_bytes(),
         code.unwrap_or("").as_bytes(),
         callback.done_date.unwrap_or("").as_bytes(),
+        b"rcs",
     ];
-    draft.event_parts = &event_parts;
+    // RCS and the SMS it falls back to are told with one id, and often with the same words.
+    let n_parts = if channel == Channel::Rcs { 5 } else { 4 };
+    draft.event_parts = event_parts.get(..n_parts).unwrap_or(&event_parts);
     draft.account = callback.account;
     draft.vendor_status = Some(word);
     draft.error_code = code;

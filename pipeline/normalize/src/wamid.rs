@@ -7,20 +7,23 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use model::keys::Keyring;
 use model::vocabulary::Channel;
 
-use crate::draft::Draft;
-
 /// Digits in a row that make a decoded id personal.
 const WAMID_DIGITS_MIN: usize = 7;
 /// `wamid:` and 32 hex digits.
-pub(crate) const WAMID_HASH_BYTES: usize = 38;
+const WAMID_HASH_BYTES: usize = 38;
 
-/// An id that WhatsApp gave, relayed by another vendor.
-pub(crate) fn is_whatsapp_id(draft: &Draft<'_>) -> bool {
-    is_whatsapp_text(draft.message_id, draft.channel)
+/// What is shown of an id that holds a number: `wamid:` and its hash, on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HiddenId([u8; WAMID_HASH_BYTES]);
+
+impl HiddenId {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("wamid:")
+    }
 }
 
-/// The same of an id on this channel.
-pub(crate) fn is_whatsapp_text(id: &str, channel: Channel) -> bool {
+/// An id that WhatsApp gave, relayed by another vendor, on this channel.
+pub(crate) fn is_whatsapp_id(id: &str, channel: Channel) -> bool {
     (channel == Channel::Whatsapp && holds_packed_number(id)) || id.starts_with("wamid.")
 }
 
@@ -30,23 +33,20 @@ fn holds_packed_number(id: &str) -> bool {
     id.starts_with("gBE") || id.starts_with("ABE")
 }
 
-/// A WhatsApp id that may be shown: verbatim, or hashed where it holds a number.
-pub(crate) fn private_wamid<'b>(
-    id: &'b str,
-    keyring: &Keyring,
-    buffer: &'b mut [u8; WAMID_HASH_BYTES],
-) -> &'b str {
+/// What stands for a WhatsApp id that holds a number; another may be shown verbatim.
+pub(crate) fn hidden_id(id: &str, keyring: &Keyring) -> Option<HiddenId> {
     let encoded = id.strip_prefix("wamid.").unwrap_or(id);
     if !holds_packed_number(encoded) && !decoded_holds_number(encoded) {
-        return id;
+        return None;
     }
     let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
+    let mut buffer = [0; WAMID_HASH_BYTES];
     buffer[..6].copy_from_slice(b"wamid:");
     for (at, byte) in hash.0.iter().enumerate() {
         buffer[6 + 2 * at] = HEX[usize::from(byte >> 4)];
         buffer[7 + 2 * at] = HEX[usize::from(byte & 15)];
     }
-    std::str::from_utf8(buffer).unwrap_or("wamid:")
+    Some(HiddenId(buffer))
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -106,11 +106,10 @@ mod tests {
             "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
             "gBEGRHcAkAFDAgkAAAAAAAAAqrs",
         ] {
-            let mut buffer = [0; WAMID_HASH_BYTES];
-            let shown = private_wamid(id, &keyring, &mut buffer);
-            assert!(shown.starts_with("wamid:") && shown.len() == WAMID_HASH_BYTES, "{id}");
+            let shown = hidden_id(id, &keyring).unwrap();
+            let hash = shown.text().strip_prefix("wamid:").unwrap();
+            assert!(hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
         }
-        let mut buffer = [0; WAMID_HASH_BYTES];
-        assert_eq!(private_wamid("wamid.EXAMPLE1", &keyring, &mut buffer), "wamid.EXAMPLE1");
+        assert!(hidden_id("wamid.EXAMPLE1", &keyring).is_none());
     }
 }

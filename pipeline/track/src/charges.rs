@@ -10,11 +10,19 @@
 //!   of the message's charge, so that its charges add up to the price. Where the fee is the larger
 //!   of the two, it was not in it.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
+//! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
+//!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
+//!   of a message of which only lines are known, in whatever order they came. Beyond the bound a
+//!   forgotten line that comes again is stored again, and an estimate that was forgotten no longer
+//!   stands for the price of an event that comes later.
 
 use model::vocabulary::{Basis, ChargeKind};
 
 use crate::facet::{Interner, Price, TextId};
 use crate::fold::Event;
+
+/// Lines kept of one message: with each of them what it costs is made anew from all.
+pub(crate) const LINES_MAX: usize = 256;
 
 /// A charge of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +114,24 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
         take_out(own, &fees);
     }
     Charges { base: base_charge, fees }
+}
+
+/// Of too many lines, in their order, the one to forget: the oldest that stands for nothing and
+/// does not date the message.
+pub(crate) fn to_forget(lines: &[Event], words: &Interner) -> Option<usize> {
+    let mut standing: Vec<(usize, Said<'_>)> = Vec::new();
+    for (at, event) in lines.iter().enumerate() {
+        let Some(price) = words.price_of(event.price) else { continue };
+        let said = Said { event, price };
+        match standing.iter_mut().find(|(_, known)| known.price.kind == price.kind) {
+            Some((_, known)) if said.weight() <= known.weight() => {}
+            Some(known) => *known = (at, said),
+            None => standing.push((at, said)),
+        }
+    }
+    let dating = [Some(0), lines.iter().position(Event::tells_vendor_time)];
+    let is_kept = |at| dating.contains(&Some(at)) || standing.iter().any(|(kept, _)| *kept == at);
+    (0..lines.len()).find(|at| !is_kept(*at))
 }
 
 fn charge(said: &Said<'_>, segments: u16) -> Charge {

@@ -9,7 +9,7 @@
 
 use model::vocabulary::{Basis, Channel, ErrorClass, Status, TrafficClass};
 
-use crate::charges::{self, Charges};
+use crate::charges::{self, Charges, LINES_MAX};
 use crate::facet::{Interner, Series, TextId};
 
 /// 72 h without a final event close a message.
@@ -79,7 +79,7 @@ impl Event {
         self.flags & FLAG_FINAL != 0
     }
 
-    const fn tells_vendor_time(&self) -> bool {
+    pub(crate) const fn tells_vendor_time(&self) -> bool {
         self.flags & (FLAG_VENDOR_CLOCK | FLAG_VENDOR_LOCAL) != 0
     }
 
@@ -172,6 +172,20 @@ pub fn fold(events: &mut [Event], horizon: bool, words: &Interner) -> Option<Out
         charges: charges::of(told, lines, segments, words),
         events: u32::try_from(told.len()).unwrap_or(u32::MAX),
     })
+}
+
+/// Forgets lines of bills beyond those that are kept of a message.
+pub(crate) fn forget_lines(events: &mut Vec<Event>, words: &Interner) {
+    let n_lines = events.iter().filter(|event| event.is_line()).count();
+    if n_lines <= LINES_MAX {
+        return;
+    }
+    events.sort_unstable_by_key(Event::order);
+    let n_told = events.len() - n_lines;
+    while events.len() - n_told > LINES_MAX {
+        let Some(at) = charges::to_forget(&events[n_told..], words) else { return };
+        events.remove(n_told + at);
+    }
 }
 
 /// A message of which only lines of bills are known: dated and placed by them until it is heard of.

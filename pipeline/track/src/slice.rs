@@ -318,6 +318,9 @@ impl Slice {
         }
         let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
         cx.scratch.push(event);
+        if event.is_line() {
+            fold::forget_lines(cx.scratch, cx.words);
+        }
         self.settle(known, before, Cause::of(&event, row), cx);
     }
 

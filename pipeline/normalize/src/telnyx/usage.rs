@@ -21,7 +21,7 @@ use crate::words;
 
 /// What rows of a report share.
 #[derive(Debug, Default)]
-struct Report<'a> {
+pub(super) struct Report<'a> {
     rows: Elements<&'a str>,
     has_rows: bool,
     start: Scalar<'a>,
@@ -32,7 +32,7 @@ struct Report<'a> {
 
 /// One row.
 #[derive(Debug, Default)]
-struct Row<'a> {
+pub(super) struct Row<'a> {
     cost: Scalar<'a>,
     carrier_fee: Scalar<'a>,
     currency: Scalar<'a>,
@@ -41,7 +41,7 @@ struct Row<'a> {
     channel: Scalar<'a>,
     product: Scalar<'a>,
     country: Scalar<'a>,
-    start: Scalar<'a>,
+    pub(super) start: Scalar<'a>,
     end: Scalar<'a>,
 }
 
@@ -135,35 +135,41 @@ fn row_field<'a>(
     row: &mut Row<'a>,
     identity: &mut Vec<u8>,
 ) -> Result<(), Syntax> {
-    let value = cursor.scalar()?;
-    let told = match &value {
-        Scalar::Text(text) => Some(text.as_ref()),
-        Scalar::Bool(true) => Some("true"),
-        _ => None,
-    };
-    if let Some(text) = told
-        && !is_figure(key)
-    {
-        for part in [key, text] {
-            identity.extend_from_slice(&part.len().to_be_bytes());
-            identity.extend_from_slice(part.as_bytes());
-        }
-    }
-    let slot = match key {
-        "cost" => &mut row.cost,
-        "carrier_passthrough_fee" | "carrier_fee" => &mut row.carrier_fee,
-        "currency" => &mut row.currency,
-        "parts" => &mut row.parts,
-        "count" => &mut row.count,
-        "message_type" => &mut row.channel,
-        "product" => &mut row.product,
-        "country_code" | "country" => &mut row.country,
-        "start_date" | "date" | "start_time" => &mut row.start,
-        "end_date" | "end_time" => &mut row.end,
-        _ => return Ok(()),
-    };
-    *slot = value;
+    row.put(key, cursor.scalar()?, identity);
     Ok(())
+}
+
+impl<'a> Row<'a> {
+    /// Takes a field; what tells the row from others goes to its identity.
+    pub(super) fn put(&mut self, key: &str, value: Scalar<'a>, identity: &mut Vec<u8>) {
+        let told = match &value {
+            Scalar::Text(text) => Some(text.as_ref()),
+            Scalar::Bool(true) => Some("true"),
+            _ => None,
+        };
+        if let Some(text) = told
+            && !is_figure(key)
+        {
+            for part in [key, text] {
+                identity.extend_from_slice(&part.len().to_be_bytes());
+                identity.extend_from_slice(part.as_bytes());
+            }
+        }
+        let slot = match key {
+            "cost" => &mut self.cost,
+            "carrier_passthrough_fee" | "carrier_fee" => &mut self.carrier_fee,
+            "currency" => &mut self.currency,
+            "parts" => &mut self.parts,
+            "count" => &mut self.count,
+            "message_type" => &mut self.channel,
+            "product" => &mut self.product,
+            "country_code" | "country" => &mut self.country,
+            "start_date" | "date" | "start_time" => &mut self.start,
+            "end_date" | "end_time" => &mut self.end,
+            _ => return,
+        };
+        *slot = value;
+    }
 }
 
 fn span_time(text: &str) -> Option<i64> {
@@ -182,14 +188,27 @@ fn row(
     let identity = &mut scratch.identity;
     let read =
         Cursor::new(text).object_or_skip(|cursor, key| row_field(cursor, key, &mut row, identity));
-    if read != Ok(true) || !row.cost.is_present() {
+    if read != Ok(true) {
+        row = Row::default();
+    }
+    emit(report, &row, (place, &scratch.identity), out);
+}
+
+/// Emits a row; one without a cost is none.
+pub(super) fn emit(
+    report: &Report<'_>,
+    row: &Row<'_>,
+    (place, identity): (usize, &[u8]),
+    out: &mut Emitter<'_>,
+) {
+    if !row.cost.is_present() {
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
     }
     let told = |own: &'_ Scalar<'_>| own.is_present();
     let start = out.time(if told(&row.start) { &row.start } else { &report.start }, span_time);
     let end = out.time(if told(&row.end) { &row.end } else { &report.end }, span_time);
     let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
-    let parts: [&[u8]; 3] = [&scratch.identity, &bytes[0], &bytes[1]];
+    let parts: [&[u8]; 3] = [identity, &bytes[0], &bytes[1]];
     let is_parts = row.parts.is_present();
     let quantity = out.figure(if is_parts { &row.parts } else { &row.count });
     let channel = words::channel(out.text(&row.channel).unwrap_or(""));

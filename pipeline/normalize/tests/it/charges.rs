@@ -101,6 +101,30 @@ fn an_infobip_volume_is_an_invoices_only_when_it_is_final() {
 }
 
 #[test]
+fn a_telnyx_total_in_a_table_is_the_charge_that_it_is_as_json() {
+    let as_json = json!({"data": [{"product": "messaging", "date": "2026-11-01", "cost": 1911.6248,
+        "direction": "outbound", "currency": "USD", "count": 1000, "is_test": false}]});
+    let table = "product,date,cost,direction,currency,count,is_test\n\
+                 messaging,2026-11-01,1911.6248,outbound,USD,1000,false\n";
+    let mut of_table = bill(Source::Telnyx, table).remove(0);
+    let mut of_json = one(Source::Telnyx, &as_json);
+    assert_eq!(of_table["amount"], "1911.624800000");
+    for line in [&mut of_table, &mut of_json] {
+        line["payload_sha256"] = json!(null);
+    }
+    assert_eq!(of_table, of_json);
+}
+
+#[test]
+fn a_telnyx_total_in_a_table_without_a_date_is_no_charge_of_every_month() {
+    for table in ["product,cost\nmessaging,1\n", "Product,Cost,Date\nmessaging,1,2026-11-01\n"] {
+        let normalized = run(Some(Source::Telnyx), &[Case::value(table)]);
+        assert!(charges(&normalized).is_empty(), "{table}");
+        assert_eq!(normalized.dead.len(), 1, "{table}");
+    }
+}
+
+#[test]
 fn a_telnyx_fee_is_a_part_of_the_cost_and_a_charge_of_the_message() {
     let event = json!({"data": {"event_type": "message.finalized", "id": "e",
         "occurred_at": "2026-11-20T12:00:02Z", "payload": {"id": "m", "type": "SMS",
@@ -195,6 +219,23 @@ fn what_whatsapp_calls_free_costs_nothing() {
 }
 
 #[test]
+fn what_whatsapp_calls_regular_is_charged_whatever_the_deprecated_flag_says() {
+    for billable in [json!(false), json!("false"), json!(true), Value::Null] {
+        let pricing = json!({"billable": billable, "pricing_model": "PMP", "type": "regular",
+            "category": "marketing"});
+        let line = one(Source::Whatsapp, &status("delivered", &pricing));
+        assert_eq!(line["amount"], Value::Null, "zero would be a price: {billable}");
+        let sent = one(Source::Whatsapp, &status("sent", &pricing));
+        assert_eq!(sent["basis"], "estimated", "{billable}");
+    }
+    for billable in [json!(true), json!(false)] {
+        let pricing = json!({"billable": billable, "type": "free_customer_service"});
+        let line = one(Source::Whatsapp, &status("delivered", &pricing));
+        assert_eq!(line["amount"], "0.000000000", "{billable}");
+    }
+}
+
+#[test]
 fn a_conversation_is_charged_once_however_many_messages_say_so() {
     let told = |id: &str| {
         let mut status =
@@ -210,15 +251,19 @@ fn a_conversation_is_charged_once_however_many_messages_say_so() {
 
 #[test]
 fn gupshup_writes_billable_as_text_too() {
-    let event = |billable: Value| {
+    let typed = |kind: &str, billable: Value| {
         json!({"app": "a", "timestamp": 1_795_176_003_993_i64, "version": 2,
-            "type": "billing-event", "payload": {"deductions": {"type": "regular", "model": "PMP",
+            "type": "billing-event", "payload": {"deductions": {"type": kind, "model": "PMP",
             "category": "marketing", "billable": billable}, "references": {"gsId": "g",
             "id": "w", "destination": "447700900143"}}})
     };
+    // A word of their own says nothing of the price.
+    let event = |billable: Value| typed("UIC", billable);
     assert_eq!(one(Source::Gupshup, &event(json!("true")))["amount"], Value::Null);
     for no in [json!("false"), json!(false)] {
-        assert_eq!(one(Source::Gupshup, &event(no))["amount"], "0.000000000");
+        assert_eq!(one(Source::Gupshup, &event(no.clone()))["amount"], "0.000000000");
+        let regular = one(Source::Gupshup, &typed("regular", no));
+        assert_eq!(regular["amount"], Value::Null, "Meta's type supersedes the flag");
     }
     let sent = json!({"app": "a", "type": "message-event", "payload": {"gsId": "g", "id": "w",
         "type": "sent", "destination": "447700900143", "payload": {"ts": 1_795_176_003}}});
@@ -236,6 +281,22 @@ fn meta_tells_no_currency_and_days_of_the_accounts_zone() {
     assert_eq!(line["period_start"], "2026-11-20T07:00:00.000000Z");
     assert_eq!((&line["currency"], &line["amount"]), (&Value::Null, &json!("0.620000000")));
     assert_eq!(line["grain"], "period");
+}
+
+#[test]
+fn a_figure_that_goes_back_is_the_line_that_it_was_where_the_bill_tells_no_time() {
+    let usage = |cost: &str, updated: Option<&str>| {
+        let report = json!({"data": {"start_date": "2026-11-01", "end_date": "2026-11-02",
+            "record_type": "mdr_usage_report", "updated_at": updated,
+            "result": [{"cost": cost, "currency": "USD", "product": "outbound"}]}});
+        one(Source::Telnyx, &report)["line_id"].clone()
+    };
+    let untimed = ["1", "2", "1"].map(|cost| usage(cost, None));
+    assert_ne!(untimed[0], untimed[1]);
+    assert_eq!(untimed[0], untimed[2], "nothing in it tells the answer from its redelivery");
+    let hours = ["2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z"];
+    let timed = [("1", 0), ("2", 1), ("1", 2)].map(|(cost, at)| usage(cost, Some(hours[at])));
+    assert_ne!(timed[0], timed[2], "as of another time it is another line");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use model::vocabulary::Source;
 use serde_json::{Value, json};
 
-use crate::fixtures::{Case, batch, input, lines, normalizer, run};
+use crate::fixtures::{Case, batch, charges, input, lines, normalizer, run};
 
 fn read(source: Source, text: &str) -> Vec<Value> {
     lines(&run(Some(source), &[Case::value(text)]))
@@ -220,6 +220,20 @@ fn telnyx_a_second_endpoint_gets_the_same_event() {
 }
 
 #[test]
+fn twilio_rcs_that_falls_back_to_sms_is_sent_twice() {
+    let callback = |from: &str, status: &str| {
+        let text = format!("MessageSid=SM1&MessageStatus={status}&To=%2B447700900143&From={from}");
+        read(Source::Twilio, &text).remove(0)
+    };
+    let (rcs, sms) = (callback("rcs%3Aagent", "sent"), callback("%2B15550100", "sent"));
+    assert_eq!([&rcs["channel"], &sms["channel"]], ["rcs", "sms"]);
+    assert_ne!(rcs["event_id"], sms["event_id"], "both were sent");
+    assert_eq!(rcs["message_key"], sms["message_key"], "and are one message");
+    assert_eq!(rcs["event_id"], callback("rcs%3Aagent", "sent")["event_id"], "a redelivery");
+    assert_ne!(rcs["event_id"], callback("rcs%3Aagent", "read")["event_id"]);
+}
+
+#[test]
 fn telnyx_a_detail_records_cost_gets_the_carriers_fee_once() {
     let price = |cost: &str| {
         let row = json!({"uuid": "m", "cld": "+447700900143", "status": "delivered", "parts": 2,
@@ -228,6 +242,28 @@ fn telnyx_a_detail_records_cost_gets_the_carriers_fee_once() {
     };
     assert_eq!(price("0.0050"), "0.011100000", "rate × parts: the fee comes on top");
     assert_eq!(price("0.0111"), "0.011100000", "the fee is in it");
+}
+
+#[test]
+fn telnyx_a_detail_record_in_a_table_is_the_event_that_it_is_as_json() {
+    let row = json!({"uuid": "m", "cli": "Example", "cld": "+447700900143", "parts": 2,
+        "status": "delivered", "rate": "0.0025", "cost": "0.0050", "carrier_fee": "0.0061",
+        "currency": "GBP", "created_at": "2026-11-20T12:00:00Z", "carrier": null,
+        "completed_at": "2026-11-20T12:00:02Z", "tags": "a,b", "direction": "outbound"});
+    let table = "uuid,cli,cld,parts,status,rate,cost,carrier_fee,currency,created_at,carrier,\
+                 completed_at,tags,direction\n\
+                 m,Example,+447700900143,2,delivered,0.0025,0.0050,0.0061,GBP,\
+                 2026-11-20T12:00:00Z,,2026-11-20T12:00:02Z,\"a,b\",outbound\n";
+    let told = |text: &str| {
+        let normalized = run(Some(Source::Telnyx), &[Case::value(text)]);
+        [lines(&normalized), charges(&normalized)].map(|mut rows| {
+            rows.iter_mut().for_each(|row| row["payload_sha256"] = json!(null));
+            rows
+        })
+    };
+    let (as_json, as_table) = (told(&row.to_string()), told(table));
+    assert_eq!(as_json[0].len() + as_json[1].len(), 2, "the message and its fee");
+    assert_eq!(as_json, as_table);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::Basis::{Estimated, Vendor};
 use super::ChargeKind::{CarrierFee, Conversation, Message, Segment};
 use super::*;
 use crate::facet::Facet;
-use crate::fold::{FLAG_LINE, FLAG_VENDOR_CLOCK, NO_TIME, fold};
+use crate::fold::{self, FLAG_LINE, FLAG_VENDOR_CLOCK, NO_TIME};
 
 const FACET: Facet = Facet {
     source: Source::Telnyx,
@@ -70,7 +70,7 @@ fn events(sayings: &[Saying], words: &mut Interner) -> Vec<Event> {
 fn charges(sayings: &[Saying]) -> Vec<(ChargeKind, Basis, u32, Option<i128>)> {
     let mut words = Interner::default();
     let mut events = events(sayings, &mut words);
-    let outcome = fold(&mut events, false, &words).unwrap();
+    let outcome = fold::fold(&mut events, false, &words).unwrap();
     let shown =
         |charge: &Charge| (charge.kind, charge.basis, charge.quantity, charge.amount_nanos());
     outcome.charges.iter().map(shown).collect()
@@ -122,7 +122,7 @@ fn an_estimate_stands_until_the_vendor_says_what_it_costs() {
 fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
     let mut words = Interner::default();
     let fee = Saying { kind: Conversation, time_us: 77, ..FEE };
-    let outcome = fold(&mut events(&[fee], &mut words), false, &words).unwrap();
+    let outcome = fold::fold(&mut events(&[fee], &mut words), false, &words).unwrap();
     assert_eq!((outcome.events, outcome.cohort_us, outcome.is_final), (0, 77, true));
     assert_eq!(charges(&[fee]), [(Conversation, Vendor, 1, Some(3_050_000))]);
 }
@@ -141,6 +141,38 @@ fn saying() -> impl Strategy<Value = Saying> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn lines_that_are_forgotten_change_neither_what_stands_nor_the_messages_time(
+        sayings in prop::collection::vec((saying(), 0_i64..600, any::<bool>()), LINES_MAX + 1..340),
+        turn in 0_usize..340,
+    ) {
+        let mut words = Interner::default();
+        let lines: Vec<Saying> = sayings.iter().map(|(saying, time_us, _)| {
+            Saying { is_line: true, time_us: *time_us, ..*saying }
+        }).collect();
+        let mut all = events(&lines, &mut words);
+        for (event, (_, _, is_brokers)) in all.iter_mut().zip(&sayings) {
+            event.flags = if *is_brokers { FLAG_LINE } else { event.flags };
+        }
+        let mut kept = Vec::new();
+        let turn = turn % all.len();
+        for event in all[turn..].iter().chain(&all[..turn]) {
+            kept.push(*event);
+            fold::forget_lines(&mut kept, &words);
+            prop_assert!(kept.len() <= LINES_MAX);
+        }
+        let whole = fold::fold(&mut all, false, &words).unwrap();
+        let known = fold::fold(&mut kept, false, &words).unwrap();
+        prop_assert_eq!(known.charges, whole.charges);
+        prop_assert_eq!(known.cohort_us, whole.cohort_us);
+        let newest = &all[all.len() - LINES_MAX / 2..];
+        prop_assert!(newest.iter().all(|event| kept.contains(event)), "redeliveries are told");
+    }
+}
+
+proptest! {
     #[test]
     fn the_order_of_arrival_does_not_matter(
         sayings in prop::collection::vec(saying(), 1..9),
@@ -152,7 +184,8 @@ proptest! {
         other.reverse();
         let turn = turn % other.len();
         other.rotate_left(turn);
-        let (one, other) = (fold(&mut one, false, &words), fold(&mut other, false, &words));
+        let outcome = |events: &mut Vec<Event>| fold::fold(events, false, &words);
+        let (one, other) = (outcome(&mut one), outcome(&mut other));
         prop_assert_eq!(&one, &other);
         let charges = one.unwrap().charges;
         let kinds: Vec<ChargeKind> = charges.fees.iter().map(|fee| fee.kind).collect();

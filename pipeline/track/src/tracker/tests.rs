@@ -615,6 +615,40 @@ fn messages_past_their_35_days_leave_the_runs() {
     assert!(left.sum::<u64>() < 1000);
 }
 
+/// An RCS conversation's fee comes with every message of it.
+#[test]
+fn of_a_message_the_first_line_the_one_that_stands_and_the_newest_others_are_kept() {
+    let fee = |ago_us, price| Row {
+        message: 1,
+        event: 4,
+        status: 2,
+        vendor_us: Some(ago_us),
+        submit_us: None,
+        carrier: 0,
+        price: Some(price),
+    };
+    let standing = [fee(0, 7)];
+    let others: Vec<Row> = (1..600).rev().map(|at| fee(at * SECOND_US, 1_000 + at)).collect();
+    let mut tracker = Tracker::new(0..SLICES, usize::MAX);
+    let mut decided = |rows: &[Row]| {
+        let lines = batch(rows, START_US).lines;
+        tracker.decide_lines(&lines, &all(&lines), (1, None)).unwrap()
+    };
+    let rows: Vec<Row> = standing.iter().chain(&others).cloned().collect();
+    assert!(decided(&rows).iter().all(|decision| *decision == Decision::New));
+    let kept = crate::charges::LINES_MAX - 2;
+    assert_eq!(decided(&others[599 - kept..]), vec![Decision::Duplicate; kept]);
+    assert_eq!(decided(&[standing[0].clone(), others[0].clone()]), [Decision::Duplicate; 2]);
+    assert_eq!(decided(&others[1..2]), [Decision::New], "it was forgotten");
+    let charges = tracker.close_epoch(1, None, START_US).unwrap().charges;
+    let amounts: Vec<i128> = charges
+        .iter()
+        .flat_map(|batch| batch.column_by_name("amount").unwrap().as_primitive::<Decimal128Type>())
+        .flatten()
+        .collect();
+    assert_eq!(amounts, [8], "the latest stands");
+}
+
 /// The line that stands is kept however many follow it; the oldest others are forgotten.
 #[test]
 fn of_a_bill_the_line_that_stands_and_the_newest_others_are_kept() {
