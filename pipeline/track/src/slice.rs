@@ -206,7 +206,9 @@ impl Slice {
     }
 
     /// Finds the message of an event, or begins one: a new one, or another life of one that is past
-    /// its 35 days. The flag says that it was there.
+    /// its 35 days. A life that took a row in this epoch goes on to its end, whatever time the row
+    /// told: which rows are of which life must not depend on their order, which replay does not
+    /// know. The flag says that it was there.
     fn find_or_begin(
         &self,
         key: Id16,
@@ -215,7 +217,7 @@ impl Slice {
         let Some(known) = self.find(key.high(), Some(key), cx.scratch)? else {
             return Ok((Known { head: fresh(key), place: None }, false, false));
         };
-        if known.head.cohort_us >= cx.kept_from() {
+        if known.head.cohort_us >= cx.kept_from() || self.is_changed(key) {
             return Ok((known, true, true));
         }
         cx.scratch.clear();
@@ -404,6 +406,12 @@ impl Slice {
         let at = u32::try_from(changed.len()).unwrap_or(u32::MAX);
         changed.push(new);
         changed_at.insert_unique(new.key.high(), at, |at| changed[*at as usize].key.high());
+    }
+
+    /// Whether the message changed in this epoch.
+    fn is_changed(&self, key: Id16) -> bool {
+        let same = |at: &u32| self.changed[*at as usize].key == key;
+        self.changed_at.find(key.high(), same).is_some()
     }
 
     /// Forgets which messages changed: the epoch closed.
