@@ -26,11 +26,12 @@ const CPU_NS_MAX_FILE: u64 = 1_000_000_000;
 /// A payload's memory beside ten times its bytes.
 const BYTES_FREE: usize = 64 << 10;
 const BYTES_FACTOR: usize = 10;
-/// A row is what was asked for, not a cost of reading: forty columns are 300 bytes, as many again
-/// while they grow and are handed over. Texts are in the payload and count against it.
+/// A row, of an event or of a bill, is what was asked for, not a cost of reading: forty columns are
+/// 300 bytes, as many again while they grow and are handed over. Texts are in the payload and count
+/// against it.
 const ROW_BYTES: usize = 640;
-/// Of lines of records each is a payload: its place in a batch, and a dead letter.
-const RECORD_BYTES: usize = 1 << 10;
+/// Of lines of records each is a payload: its place in a batch, and its dead letters.
+const RECORD_BYTES: usize = 2 << 10;
 /// 2026-11-20T12:00:03Z: a little after what the fixtures tell.
 const INGEST_TIME_US: i64 = 1_795_176_003_000_000;
 
@@ -47,6 +48,10 @@ pub struct Seen {
     pub records: usize,
     /// Elements.
     pub elements: i64,
+    /// Bytes that came out of its compressed parts.
+    pub unpacked: usize,
+    /// Rows, of events and of bills.
+    pub rows: usize,
     /// Of these, events.
     pub events: i64,
     /// Of these, dead letters.
@@ -110,7 +115,9 @@ impl Harness {
     /// What went wrong; a panic of the reader goes through.
     pub fn check(&self, bytes: &[u8]) -> Result<Seen, String> {
         let (mut seen, mut cost) = self.once(bytes)?;
-        let cpu_ns_max = self.cpu_ns_max;
+        // A payload that is compressed is what it says: its own length where that says nothing.
+        let size = bytes.len().max(seen.unpacked);
+        let cpu_ns_max = self.cpu_ns_max * size.div_ceil(BYTES_MAX).max(1) as u64;
         // A neighbour on the machine can make work look slow, and never faster than it is.
         for _ in 0..4 {
             if cost.cpu_ns > cpu_ns_max {
@@ -118,17 +125,16 @@ impl Harness {
             }
         }
         let more = RECORD_BYTES * seen.records.saturating_sub(1);
-        let may = BYTES_FACTOR * bytes.len() + BYTES_FREE + more;
+        let may = BYTES_FACTOR * size + BYTES_FREE + more;
         seen.cpu_ns = cost.cpu_ns;
         seen.bytes = cost.bytes;
-        let rows = ROW_BYTES * usize::try_from(seen.events).unwrap_or(0);
-        let taken = cost.bytes.saturating_sub(rows);
+        let taken = cost.bytes.saturating_sub(ROW_BYTES * seen.rows);
         seen.share = 1_000 * taken / may;
         if cost.cpu_ns > cpu_ns_max {
             return Err(format!("{} ns of CPU time for {} bytes", cost.cpu_ns, bytes.len()));
         }
         if self.target.is_payload() && taken > may {
-            let n = bytes.len();
+            let n = size;
             return Err(format!("{taken} bytes of memory beside rows for {n}, {may} allowed"));
         }
         Ok(seen)
@@ -143,6 +149,8 @@ impl Harness {
                 for batch in &batches {
                     let (more, after) = self.normalize(bytes, batch)?;
                     seen.records += more.records;
+                    seen.unpacked += more.unpacked;
+                    seen.rows += more.rows;
                     seen.elements += more.elements;
                     seen.events += more.events;
                     seen.dead += more.dead;
@@ -175,8 +183,10 @@ impl Harness {
         begun.map_err(|error| error.to_string())?;
         let (normalized, cost) = measure(|| normalizer.batch(raw, &self.inputs));
         let normalized: Normalized = normalized.map_err(|error| error.to_string())?;
-        let seen = judge::normalized(&normalized, raw, bytes.len(), &self.spoken)?;
-        Ok((seen, cost))
+        let unpacked = usize::try_from(normalizer.counters().unpacked_bytes).unwrap_or(usize::MAX);
+        let size = bytes.len().max(unpacked);
+        let seen = judge::normalized(&normalized, raw, size, &self.spoken)?;
+        Ok((Seen { unpacked, ..seen }, cost))
     }
 }
 

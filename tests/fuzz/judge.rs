@@ -13,7 +13,7 @@ const LOOKED_AT: usize = 24;
 /// Longest place that a dead letter names.
 const DETAIL_BYTES_MAX: usize = 200;
 
-/// The tally, the dead letters and the rows of a batch that came from so many bytes.
+/// The tally, the dead letters and the rows of a batch that came from so many bytes, unpacked.
 pub(crate) fn normalized(
     normalized: &Normalized,
     raw: &RawBatch,
@@ -48,8 +48,8 @@ pub(crate) fn normalized(
             serde_json::from_slice(&line).map_err(|error| format!("row {row}: {error}"))?;
         is_canonical(&event).map_err(|what| format!("row {row}: {what}"))?;
     }
-    let records = raw.records.len();
-    Ok(Seen { records, elements, events, dead, ..Seen::default() })
+    let (records, rows) = (raw.records.len(), rows + normalized.charges.num_rows());
+    Ok(Seen { records, elements, events, dead, rows, ..Seen::default() })
 }
 
 /// A place is made of the adapters' own words and of numbers that positions can have.

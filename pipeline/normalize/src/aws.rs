@@ -12,9 +12,8 @@
 //! ```
 //!
 //! Each may hold another; bare events and arrays of them are read as well. CloudWatch compresses
-//! what it sends to a subscription (gzip); it is unpacked to [`UNPACKED_FACTOR`] times its text at
-//! most, so that a small record cannot take much memory: each log event has an id and numbers, so
-//! real batches shrink to a tenth.
+//! what it sends to a subscription (gzip): each log event has an id and numbers, so real batches
+//! shrink to a tenth; how much a record may unpack to says [`crate::unpack`].
 
 mod envelope;
 
@@ -29,6 +28,7 @@ use crate::emit::Emitter;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
+use crate::unpack;
 
 pub(crate) use self::envelope::ENVELOPE_FIELDS;
 use self::envelope::{Envelope, field, is_event_key};
@@ -38,12 +38,6 @@ const DEPTH_MAX: usize = 8;
 /// What gzip begins with, and how base64 spells it.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const GZIP_BASE64: &str = "H4sI";
-/// Unpacked text is at most so many times the packed one in base64, and [`UNPACKED_MIN`].
-const UNPACKED_FACTOR: usize = 32;
-/// A text of this size is always unpacked.
-const UNPACKED_MIN: usize = 16 << 10;
-/// No text is longer, like no record.
-const UNPACKED_MAX: usize = 16 << 20;
 
 /// Where an event stands in its envelopes, spelled only for a dead letter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,16 +142,17 @@ fn syntax(item: &Unwrapped<'_>, syntax: Syntax) -> Dead {
 }
 
 /// Bytes of a gzip file.
-fn unpack(item: &Unwrapped<'_>, bytes: &[u8]) -> Result<Vec<u8>, Dead> {
+fn unpack(item: &Unwrapped<'_>, bytes: &[u8], out: &mut Emitter<'_>) -> Result<Vec<u8>, Dead> {
     let place = item.trail.to_string();
     let place = if place.is_empty() { "/" } else { place.as_str() };
-    let max = item.text.len().saturating_mul(UNPACKED_FACTOR).clamp(UNPACKED_MIN, UNPACKED_MAX);
-    gzip::unpack(bytes, max).map_err(|why| match why {
+    let unpacked = gzip::unpack(bytes, out.unpack_left).map_err(|why| match why {
         Unpack::Damaged => Dead::new(DeadReason::BadEncoding, format!("{place}: gzip")),
         Unpack::TooLarge => {
-            Dead::new(DeadReason::TooLarge, format!("{place}: gzip of more than {max} bytes"))
+            Dead::new(DeadReason::TooLarge, format!("{place}: {}", unpack::TOO_LARGE))
         }
-    })
+    })?;
+    out.unpack_left -= unpacked.len();
+    Ok(unpacked)
 }
 
 /// A line of a log export begins with its time.
@@ -262,7 +257,7 @@ fn decode(
     let undecodable = || Dead::new(DeadReason::BadEncoding, item.trail.to_string());
     let mut bytes = STANDARD.decode(item.text.as_bytes()).map_err(|_| undecodable())?;
     if bytes.starts_with(&GZIP) {
-        bytes = unpack(&item, &bytes)?;
+        bytes = unpack(&item, &bytes, out)?;
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| undecodable())?;
     unwrap(Unwrapped { text, ..item }, out, read)

@@ -26,6 +26,8 @@ pub struct Counters {
     pub contradictions: u64,
     /// Texts that held the recipient and got its token instead.
     pub scrubbed_texts: u64,
+    /// Bytes that compressed records, and compressed parts of records, unpacked to.
+    pub unpacked_bytes: u64,
     /// Ignored elements by source and kind (`inbound`, `typing`, `billing`, …).
     pub ignored: BTreeMap<(Option<Source>, &'static str), u64>,
 }
@@ -49,11 +51,12 @@ impl Counters {
         self.negative_local_latencies += other.negative_local_latencies;
         self.contradictions += other.contradictions;
         self.scrubbed_texts += other.scrubbed_texts;
+        self.unpacked_bytes += other.unpacked_bytes;
     }
 
     /// The counts that are not kept by source, with their names.
     #[must_use]
-    pub const fn plain(&self) -> [(&'static str, u64); 7] {
+    pub const fn plain(&self) -> [(&'static str, u64); 8] {
         [
             ("unreadable_fields", self.unreadable_fields),
             ("rounded_prices", self.rounded_prices),
@@ -62,6 +65,7 @@ impl Counters {
             ("negative_local_latencies", self.negative_local_latencies),
             ("contradictions", self.contradictions),
             ("scrubbed_texts", self.scrubbed_texts),
+            ("unpacked_bytes", self.unpacked_bytes),
         ]
     }
 }

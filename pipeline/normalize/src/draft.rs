@@ -143,10 +143,6 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
-/// Bytes that elements of one list may take beside so many times their text.
-const HELD_BYTES: usize = 32 << 10;
-const HELD_FACTOR: usize = 5;
-
 /// Elements of one record, held back until the record is read whole. The first one needs no
 /// allocation: most records have no second.
 #[derive(Debug, Clone)]
@@ -172,15 +168,28 @@ impl<T> Elements<T> {
     /// Pushes an element that was read from a text. Of elements so small that they would take many
     /// times their text (`{},{},…`) no vendor writes thousands: such a text is refused there.
     pub(crate) fn hold(&mut self, element: T, cursor: &Cursor<'_>) -> Result<(), Syntax> {
-        let bytes_max = HELD_BYTES + HELD_FACTOR * cursor.text_len();
-        if self.len() * size_of::<T>() > bytes_max {
-            return cursor.fail();
-        }
-        if self.rest.len() == self.rest.capacity() {
-            self.rest.reserve_exact(self.rest.len() / 4 + 4);
+        let is_full = self.first.is_some() && self.rest.len() == self.rest.capacity();
+        if is_full {
+            let more = self.rest.len() / 4 + 2;
+            cursor.hold(more * size_of::<T>(), self.room())?;
+            self.rest.reserve_exact(more);
         }
         self.push(element);
         Ok(())
+    }
+
+    /// Pushes one of at most so many: no more than these get room.
+    pub(crate) fn push_of(&mut self, element: T, len_max: usize) {
+        let len = self.rest.len();
+        if len > 0 && len == self.rest.capacity() {
+            self.rest.reserve_exact(len.min(len_max.saturating_sub(len)));
+        }
+        self.push(element);
+    }
+
+    /// Bytes that it took beside itself.
+    pub(crate) const fn room(&self) -> usize {
+        self.rest.capacity() * size_of::<T>()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -55,6 +55,8 @@ pub(crate) struct Drift {
     told: [Cell<u64>; SOURCES],
     /// There is something to tell.
     is_news: Cell<bool>,
+    /// Bytes that lists of the document take which is read.
+    pub(crate) held: Cell<usize>,
     /// Names since they were told.
     first_seen: RefCell<Vec<(Source, String)>>,
 }
@@ -75,6 +77,7 @@ impl Default for Drift {
             fresh: RefCell::default(),
             told: std::array::from_fn(|_| Cell::new(0)),
             is_news: Cell::new(false),
+            held: Cell::new(0),
             first_seen: RefCell::default(),
         }
     }

@@ -37,10 +37,14 @@ const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
 /// and of `[1,1,1,…` the letters would take a hundred times the payload.
 const DEAD_MAX: usize = 256;
 const DEAD_BYTES: usize = 64;
+/// The same of a small record, since a batch may have thousands of them.
+const DEAD_MAX_SMALL: usize = 16;
+const DEAD_BYTES_SMALL: usize = 16;
 
 /// How many dead letters a record of so many bytes may give.
-pub(crate) const fn dead_max(bytes: usize) -> usize {
-    DEAD_MAX + bytes / DEAD_BYTES
+pub(crate) fn dead_max(bytes: usize) -> usize {
+    let of_small = DEAD_MAX_SMALL + bytes / DEAD_BYTES_SMALL;
+    of_small.min(DEAD_MAX + bytes / DEAD_BYTES)
 }
 
 /// What all elements of a record share.
@@ -76,6 +80,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) tally: &'a mut Tally,
     /// Dead letters of the batch at which this record has given all it may.
     pub(crate) dead_end: usize,
+    /// Bytes that compressed parts of the record may still unpack to.
+    pub(crate) unpack_left: usize,
     /// Running index of the next element.
     pub(crate) element: u32,
 }
@@ -119,6 +125,9 @@ impl Emitter<'_> {
         }
         let element = self.next_element();
         self.tally.dead += 1;
+        if self.dead.len() == self.dead.capacity() {
+            self.dead.reserve_exact(self.dead.len() / 4 + 4);
+        }
         self.dead.push(DeadLetter {
             source: Some(self.origin.source),
             input: self.origin.input,

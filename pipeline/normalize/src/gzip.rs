@@ -1,5 +1,8 @@
 //! A gzip file inside a payload (RFC 1952), unpacked with one inflater a thread: its 40 KB would
 //! else be asked for with each record.
+//!
+//! Who wrote the file says how much comes out, and may lie. What would take many times the file is
+//! first inflated into nothing, to see how much there is.
 
 use std::cell::RefCell;
 
@@ -21,6 +24,12 @@ pub(crate) enum Unpack {
     TooLarge,
 }
 
+/// What is asked for on a file's word: so much beside so many times its bytes.
+const TRUSTED_BYTES: usize = 16 << 10;
+const TRUSTED_FACTOR: usize = 8;
+/// Bytes that are inflated at once where they are only counted.
+const COUNTED_BYTES: usize = 8 << 10;
+
 thread_local! {
     static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
@@ -29,8 +38,7 @@ thread_local! {
 pub(crate) fn unpack(file: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
     let body = body(file).ok_or(Unpack::Damaged)?;
     let told = file.last_chunk().map_or(0, |end| u32::from_le_bytes(*end) as usize);
-    let mut unpacked = Vec::with_capacity(told.min(max) + 1);
-    let taken = INFLATER.with_borrow_mut(|inflater| inflate(inflater, body, max, &mut unpacked))?;
+    let (unpacked, taken) = inflated(body, told, max)?;
     let tail = body.get(taken..).and_then(|rest| rest.first_chunk::<TAIL_BYTES>());
     let mut crc = Crc::new();
     crc.update(&unpacked);
@@ -42,41 +50,72 @@ pub(crate) fn unpack(file: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
     Ok(unpacked)
 }
 
-/// The bytes of a bare deflate stream, `max` at most.
-pub(crate) fn inflated(stream: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
-    let mut unpacked = Vec::new();
-    INFLATER.with_borrow_mut(|inflater| inflate(inflater, stream, max, &mut unpacked))?;
-    Ok(unpacked)
+/// The bytes of a bare deflate stream that is told to have so many, `max` at most, and how many of
+/// its own they were.
+pub(crate) fn inflated(stream: &[u8], told: usize, max: usize) -> Result<(Vec<u8>, usize), Unpack> {
+    let is_trusted = told <= max.min(TRUSTED_BYTES + TRUSTED_FACTOR * stream.len());
+    INFLATER.with_borrow_mut(|inflater| {
+        let trusted = if is_trusted { inflate(inflater, stream, told)? } else { None };
+        if let Some(done) = trusted {
+            return Ok(done);
+        }
+        let there = count(inflater, stream, max)?;
+        inflate(inflater, stream, there)?.ok_or(Unpack::Damaged)
+    })
 }
 
-/// Inflates until the end of the stream; how much of `body` it took.
+/// Inflates to the end of the stream, and says how much of it that took; `None` where there is more
+/// than was told.
 fn inflate(
     inflater: &mut Decompress,
-    body: &[u8],
-    max: usize,
-    unpacked: &mut Vec<u8>,
-) -> Result<usize, Unpack> {
+    stream: &[u8],
+    told: usize,
+) -> Result<Option<(Vec<u8>, usize)>, Unpack> {
     inflater.reset(false);
+    // One byte more: where it is taken, too little was told.
+    let mut unpacked = Vec::with_capacity(told + 1);
     loop {
-        let taken = usize::try_from(inflater.total_in()).map_err(|_| Unpack::TooLarge)?;
-        let before = unpacked.len();
-        let rest = body.get(taken..).unwrap_or_default();
-        let done = inflater
-            .decompress_vec(rest, unpacked, FlushDecompress::None)
-            .map_err(|_| Unpack::Damaged)?;
-        if unpacked.len() > max {
-            return Err(Unpack::TooLarge);
+        let (taken, before) = (total(inflater.total_in())?, unpacked.len());
+        let rest = stream.get(taken..).unwrap_or_default();
+        let done = inflater.decompress_vec(rest, &mut unpacked, FlushDecompress::None);
+        let done = done.map_err(|_| Unpack::Damaged)?;
+        if unpacked.len() > told {
+            return Ok(None);
         }
         if done == Status::StreamEnd {
-            return usize::try_from(inflater.total_in()).map_err(|_| Unpack::TooLarge);
+            return Ok(Some((unpacked, total(inflater.total_in())?)));
         }
-        if unpacked.len() == unpacked.capacity() {
-            unpacked.reserve_exact(unpacked.len().clamp(1024, max + 1));
-        } else if unpacked.len() == before {
+        if unpacked.len() == before {
             // Room for more, and no more came: it breaks off.
             return Err(Unpack::Damaged);
         }
     }
+}
+
+/// How many bytes come out of a stream, `max` at most.
+fn count(inflater: &mut Decompress, stream: &[u8], max: usize) -> Result<usize, Unpack> {
+    inflater.reset(false);
+    let mut counted = [0; COUNTED_BYTES];
+    loop {
+        let (taken, before) = (total(inflater.total_in())?, inflater.total_out());
+        let rest = stream.get(taken..).unwrap_or_default();
+        let done = inflater.decompress(rest, &mut counted, FlushDecompress::None);
+        let done = done.map_err(|_| Unpack::Damaged)?;
+        let there = total(inflater.total_out())?;
+        if there > max {
+            return Err(Unpack::TooLarge);
+        }
+        if done == Status::StreamEnd {
+            return Ok(there);
+        }
+        if inflater.total_out() == before {
+            return Err(Unpack::Damaged);
+        }
+    }
+}
+
+fn total(bytes: u64) -> Result<usize, Unpack> {
+    usize::try_from(bytes).map_err(|_| Unpack::TooLarge)
 }
 
 /// What follows the header and its optional parts.

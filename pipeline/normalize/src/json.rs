@@ -12,6 +12,10 @@ use crate::drift::Drift;
 /// Deepest nesting that is read; no documented payload passes 12.
 pub(crate) const DEPTH_MAX: usize = 64;
 
+/// Bytes that lists inside elements may take beside so many times their document's text.
+const HELD_BYTES: usize = 20 << 10;
+const HELD_FACTOR: usize = 5;
+
 /// The text is no JSON, at this byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Syntax {
@@ -92,14 +96,16 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0, drift: None, key: (0, 0), parent: (0, 0) }
     }
 
-    /// At the start of a vendor's document, of which unknown fields are counted.
-    pub(crate) const fn watched(text: &'a str, drift: &'a Drift) -> Self {
+    /// At the start of a vendor's document, of which unknown fields are counted, and what its lists
+    /// take.
+    pub(crate) fn watched(text: &'a str, drift: &'a Drift) -> Self {
+        drift.held.set(0);
         Self { drift: Some(drift), ..Self::new(text) }
     }
 
-    /// The same place, where nothing is counted.
-    pub(crate) const fn unwatched(self) -> Self {
-        Self { drift: None, ..self }
+    /// Another place of the text, of which nothing is counted.
+    pub(crate) const fn unwatched(self, at: usize) -> Self {
+        Self { at, drift: None, ..self }
     }
 
     /// Skips the value of a key that no arm of an adapter takes.
@@ -119,6 +125,19 @@ impl<'a> Cursor<'a> {
 
     pub(crate) const fn fail<T>(&self) -> Read<T> {
         Err(Syntax { at: self.at })
+    }
+
+    /// Counts bytes that a list of this document takes until it is read whole, beside those that it
+    /// has; fails where all lists together would take many times their text.
+    pub(crate) fn hold(&self, bytes: usize, has: usize) -> Read<()> {
+        let held = self.drift.map_or(has, |drift| drift.held.get()) + bytes;
+        if held > HELD_BYTES + HELD_FACTOR * self.text.len() {
+            return self.fail();
+        }
+        if let Some(drift) = self.drift {
+            drift.held.set(held);
+        }
+        Ok(())
     }
 
     fn byte(&self) -> u8 {

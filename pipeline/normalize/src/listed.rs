@@ -14,7 +14,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Syntax};
 
 /// Bytes that waiting elements may take beside so many times the record's own.
-const HELD_BYTES: usize = 16 << 10;
+const HELD_BYTES: usize = 6 << 10;
 const HELD_FACTOR: usize = 2;
 
 /// The elements of a list and its path; `None` where the record is one object.
@@ -24,13 +24,15 @@ pub(crate) type Listed<'a, T> = Option<(&'static str, List<'a, T>)>;
 #[derive(Debug, Clone)]
 pub(crate) struct List<'a, T> {
     held: Elements<T>,
-    /// Where arrays go on behind the held ones, and how many elements each has there.
-    later: Vec<(Cursor<'a>, usize)>,
+    /// In which text they stand, at which byte arrays go on behind the held ones, and how many
+    /// elements each has there.
+    text: Option<Cursor<'a>>,
+    later: Vec<(usize, usize)>,
 }
 
 impl<T> Default for List<'_, T> {
     fn default() -> Self {
-        Self { held: Elements::default(), later: Vec::new() }
+        Self { held: Elements::default(), text: None, later: Vec::new() }
     }
 }
 
@@ -75,9 +77,12 @@ impl<'a, T> List<'a, T> {
         let before = *cursor;
         let element = one(cursor)?;
         match self.later.last_mut() {
-            None if self.held.len() < held_max => self.held.push(element),
+            None if self.held.len() < held_max => self.held.push_of(element, held_max),
             Some((_, count)) if !is_first => *count += 1,
-            _ => self.later.push((before, 1)),
+            _ => {
+                self.text = Some(before);
+                self.later.push((before.at(), 1));
+            }
         }
         Ok(())
     }
@@ -100,9 +105,10 @@ impl<'a, T> List<'a, T> {
     ) {
         self.held.iter().enumerate().for_each(|(at, element)| take(at, element));
         let mut at = self.held.len();
-        for (cursor, count) in &self.later {
+        for (start, count) in &self.later {
+            let Some(text) = self.text else { return };
             // What is unknown in them was counted when they were read first.
-            let mut cursor = cursor.unwatched();
+            let mut cursor = text.unwatched(*start);
             for _ in 0..*count {
                 // It was read once, so it is read again.
                 let Ok(element) = one(&mut cursor) else { return };
@@ -163,10 +169,10 @@ mod tests {
         let numbers: Vec<String> = (0..900).map(|number| number.to_string()).collect();
         let (first, second) = numbers.split_at(700);
         let mut list = List::default();
-        let texts =
-            [format!("[{}]", first.join(", ")), "[]".into(), format!("[{}]", second.join(","))];
-        for text in &texts {
-            list.read(&mut Cursor::new(text), one).unwrap();
+        let text = format!("[{}] [] [{}]", first.join(", "), second.join(","));
+        let mut cursor = Cursor::new(&text);
+        for _ in 0..3 {
+            list.read(&mut cursor, one).unwrap();
         }
         assert!(list.held.len() < 100, "{} wait", list.held.len());
         assert_eq!(list.len(), 900);

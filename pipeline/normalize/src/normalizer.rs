@@ -292,6 +292,7 @@ impl Normalizer {
             offset: view.offset,
         };
         count_record(tally, &origin);
+        let unpack_max = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
         let mut emitter = Emitter {
             dead_end: dead.len() + dead_max(view.value.len()),
             origin,
@@ -306,6 +307,7 @@ impl Normalizer {
             last_event: LastEvent::default(),
             drift: &self.drift,
             tally,
+            unpack_left: unpack_max,
             element: 0,
         };
         let Some(source) = source else {
@@ -322,6 +324,8 @@ impl Normalizer {
         if let Err(dead) = read(source, &view, is_required, &mut self.scratch, &mut emitter) {
             emitter.dead(dead);
         }
+        let unpacked = unpack_max - emitter.unpack_left;
+        emitter.counters.unpacked_bytes += unpacked as u64;
         self.drift.end(emitter.dead.len() == n_dead);
     }
 }
@@ -354,11 +358,13 @@ fn read(
     if files.is_empty() {
         emitter.ignored("empty");
     }
-    let mut left = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
-    for file in files {
-        let read = file.unpack(left).and_then(|bytes| {
-            left -= bytes.len();
-            read_bytes(source, &bytes, view.headers, scratch, emitter)
+    for (at, file) in files.iter().enumerate() {
+        let read = file.unpack(emitter.unpack_left).and_then(|bytes| {
+            emitter.unpack_left -= bytes.len();
+            let read = read_bytes(source, &bytes, view.headers, scratch, emitter);
+            // Its places are none of the record's.
+            let place = |dead: &Dead| format!("unpacked file {at}: {}", dead.detail);
+            read.map_err(|dead| Dead { detail: place(&dead), ..dead })
         });
         if let Err(dead) = read {
             emitter.dead(dead);

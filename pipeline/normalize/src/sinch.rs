@@ -41,6 +41,11 @@ use crate::listed::{Listed, below, emit_each, object};
 use crate::normalizer::{Record, Scratch};
 use crate::words::Folded;
 
+/// A list of more recipients than this has at least so many bytes a recipient, which is a number of
+/// seven digits: of `1,1,1,…` each would be an event, and a record take longer than it may.
+const RECIPIENTS_ANY: usize = 256;
+const RECIPIENT_BYTES_MIN: usize = 8;
+
 /// A delivery report of any kind, or a Conversation callback.
 #[derive(Debug, Default)]
 struct Item<'a> {
@@ -165,6 +170,9 @@ fn recipients<'a>(cursor: &mut Cursor<'a>) -> Result<Recipients<'a>, Syntax> {
         count += 1;
         cursor.scalar().map(drop)
     })?;
+    if count > RECIPIENTS_ANY && count * RECIPIENT_BYTES_MIN > cursor.at() - before.at() {
+        return cursor.fail();
+    }
     Ok(if count == 0 { Recipients::None } else { Recipients::List(before) })
 }
 

@@ -148,6 +148,7 @@ pub(crate) fn read(
     cursor.end()?;
     let first = list.as_ref().map_or(Some(&single), |(_, items)| items.first());
     if first.is_some_and(Item::is_usage) {
+        drop((list, single));
         return usage::read(record.value, scratch, out);
     }
     emit_each(&list, &single, out, item, emit);

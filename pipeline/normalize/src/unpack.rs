@@ -25,6 +25,8 @@ const COMMENT_BYTES_MAX: usize = 65_535;
 /// Tables of rows much like each other shrink to a tenth; what grows more is no report.
 const RATIO_MAX: usize = 32;
 const SMALL: usize = 16 << 10;
+/// What a dead letter says of such a one.
+pub(crate) const TOO_LARGE: &str = "unpacked, more than 32 times its record and 16 KiB";
 /// Encrypted, in the flags of a file.
 const ENCRYPTED: u16 = 1;
 
@@ -33,6 +35,8 @@ const ENCRYPTED: u16 = 1;
 pub(crate) struct Packed<'a> {
     bytes: &'a [u8],
     method: Method,
+    /// How many bytes it is told to have.
+    told: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub(crate) fn bytes_max(value: &[u8], limit: usize) -> usize {
 /// The files that a record's value packs; `None` where it packs none.
 pub(crate) fn files(value: &[u8]) -> Result<Option<Vec<Packed<'_>>>, Dead> {
     if value.starts_with(&GZIP) {
-        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip }]));
+        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip, told: 0 }]));
     }
     if !value.starts_with(ZIP) {
         return Ok(None);
@@ -100,7 +104,7 @@ fn zip(value: &[u8]) -> Option<Vec<Packed<'_>>> {
         if is_encrypted {
             return None;
         }
-        files.push(Packed { bytes, method });
+        files.push(Packed { bytes, method, told: number(entry, 24, 4)? });
     }
     Some(files)
 }
@@ -111,15 +115,14 @@ impl Packed<'_> {
         let unpacked = match self.method {
             Method::Stored if self.bytes.len() > max => Err(Unpack::TooLarge),
             Method::Stored => Ok(self.bytes.to_vec()),
-            Method::Deflated => gzip::inflated(self.bytes, max),
+            Method::Deflated => {
+                gzip::inflated(self.bytes, self.told, max).map(|(unpacked, _)| unpacked)
+            }
             Method::Gzip => gzip::unpack(self.bytes, max),
         };
         unpacked.map_err(|why| match why {
             Unpack::Damaged => bad("it cannot be unpacked"),
-            Unpack::TooLarge => Dead::new(
-                DeadReason::TooLarge,
-                format!("unpacked it has more than the {max} bytes it may have"),
-            ),
+            Unpack::TooLarge => Dead::new(DeadReason::TooLarge, TOO_LARGE),
         })
     }
 }

@@ -122,6 +122,7 @@ pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     }
     cursor.end()?;
     if hook.has_analytics {
+        drop(hook);
         return analytics::read(text, out);
     }
     if hook.shape == Shape::Entry {

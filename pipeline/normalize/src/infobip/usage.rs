@@ -85,14 +85,13 @@ fn response<'a>(
                 }
                 _ => cursor.other(),
             })?;
-            result.columns.push(name);
-            Ok(())
+            result.columns.hold(name, cursor)
         }),
         "rows" if cursor.kind() == Kind::Array => {
             result.has_rows = true;
             cursor.array(|cursor| {
-                result.rows.push(cursor.raw()?);
-                Ok(())
+                let row = cursor.raw()?;
+                result.rows.hold(row, cursor)
             })
         }
         _ => cursor.other(),

@@ -58,8 +58,7 @@ pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> 
             "data" => {
                 let mut report = Report::default();
                 cursor.object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
-                reports.push(report);
-                Ok(())
+                reports.hold(report, cursor)
             }
             _ => field(cursor, key, &mut bare),
         })?;
@@ -89,11 +88,11 @@ fn list<'a>(cursor: &mut Cursor<'a>, reports: &mut Elements<Report<'a>>) -> Resu
         let mut report = Report::default();
         let read = |cursor: &mut Cursor<'a>, key: &str| field(cursor, key, &mut report);
         Cursor::new(text).object_or_skip(read)?;
-        match report.has_rows {
-            true => reports.push(report),
-            false => rows.rows.push(text),
+        if !report.has_rows {
+            return rows.rows.hold(text, cursor);
         }
-        Ok(())
+        cursor.hold(report.rows.room(), 0)?;
+        reports.hold(report, cursor)
     })?;
     if rows.rows.len() > 0 || reports.len() == 0 {
         reports.push(rows);
@@ -106,8 +105,8 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
         "result" if cursor.kind() == Kind::Array => {
             report.has_rows = true;
             return cursor.array(|cursor| {
-                report.rows.push(cursor.raw()?);
-                Ok(())
+                let row = cursor.raw()?;
+                report.rows.hold(row, cursor)
             });
         }
         "start_date" => &mut report.start,

@@ -105,8 +105,7 @@ fn points<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(), Sy
             Ok(())
         })?;
         point.is_damaged = !is_object;
-        answer.points.push(point);
-        Ok(())
+        answer.points.hold(point, cursor)
     })
 }
 

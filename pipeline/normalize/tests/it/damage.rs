@@ -132,8 +132,47 @@ fn a_list_of_more_elements_than_any_vendor_writes_is_refused() {
     let list = |n: usize| format!(r#"{{"statuses":[{}{{}}]}}"#, "{},".repeat(n));
     let many = run(Some(Source::Whatsapp), &[Case::value(list(20_000))]);
     assert_eq!((many.dead.len(), many.dead[0].reason), (1, DeadReason::Syntax));
-    let few = run(Some(Source::Whatsapp), &[Case::value(list(40))]);
-    assert_eq!(few.dead.len(), 41);
+    let few = run(Some(Source::Whatsapp), &[Case::value(list(15))]);
+    assert_eq!(few.dead.len(), 16);
+}
+
+#[test]
+fn lists_inside_a_records_elements_share_what_they_may_take() {
+    let reports = |lists: usize, report: &str| {
+        let list = format!(r#"{{"to":[{}{{}}]}}"#, format!("{report},").repeat(40));
+        format!("[{}]", vec![list; lists].join(","))
+    };
+    for (lists, expected) in [(1, None), (100, Some(DeadReason::Syntax))] {
+        let normalized = run(Some(Source::Telnyx), &[Case::value(reports(lists, "{}"))]);
+        let refused = normalized.dead.iter().find(|dead| dead.reason == DeadReason::Syntax);
+        assert_eq!(refused.map(|dead| dead.reason), expected, "{lists} lists");
+    }
+    let written = r#"{"phone_number":"+447700900143","status":"sent"}"#;
+    let normalized = run(Some(Source::Telnyx), &[Case::value(reports(100, written))]);
+    assert!(normalized.dead.iter().all(|dead| dead.reason != DeadReason::Syntax));
+}
+
+#[test]
+fn a_small_record_gives_few_dead_letters() {
+    let cases = vec![Case::value(format!("[{}1]", "1,".repeat(99))); 50];
+    let normalized = run(Some(Source::Twilio), &cases);
+    assert_eq!(normalized.dead.len(), 50 * (16 + 200 / 16 + 1));
+}
+
+#[test]
+fn of_bills_as_of_events_rows_that_no_vendor_writes_are_refused() {
+    let ones = "1,".repeat(20_000);
+    for (source, head, tail) in [
+        (Source::Whatsapp, r#"{"pricing_analytics":{"data_points":["#, "1]}}"),
+        (Source::Infobip, r#"{"requestId":"a","response":{"columns":["#, r#"1],"rows":[]}}"#),
+        (Source::Infobip, r#"{"requestId":"a","response":{"columns":[],"rows":["#, "1]}}"),
+        (Source::Telnyx, r#"{"data":{"record_type":"usage","result":["#, "1]}}"),
+        (Source::Sinch, r#"{"batch_id":"a","statuses":[{"recipients":["#, "1]}]}"),
+    ] {
+        let normalized = run(Some(source), &[Case::value(format!("{head}{ones}{tail}"))]);
+        let reasons: Vec<_> = normalized.dead.iter().map(|dead| dead.reason).collect();
+        assert_eq!(reasons, [DeadReason::Syntax], "{source} {head}");
+    }
 }
 
 #[test]
