@@ -110,8 +110,9 @@ fn missing_state(
     head: &Manifest,
     place: &Place,
 ) -> Outcome<Vec<String>> {
-    let paths = head.state.iter().map(|slice| slice.file.path.clone());
-    let missing: Vec<String> = paths.filter(|path| !place.has(path)).collect();
+    // A slice that has nothing has no file.
+    let paths = head.state.iter().map(|slice| &slice.file.path).filter(|path| !path.is_empty());
+    let missing: Vec<String> = paths.filter(|path| !place.has(path)).cloned().collect();
     let stands = missing.is_empty() || reader(dir, name)?.epoch() == head.epoch;
     Ok(if stands { missing } else { Vec::new() })
 }
