@@ -3,12 +3,16 @@
 -- events, charge_lines  the stored tables
 -- again_messages        verify_messages.sql
 -- partial               message_key: messages of which retention may have dropped events
+-- $old_costs_through     the newest epoch of a format before 4, else 0
 --
 -- What a message costs is told by prices in its events and by lines of bills. Of one kind the later
 -- basis counts, then what is not zero, then the latest; message and segment are units of one price.
 -- The price of an event holds the carrier's fee, so a fee is taken out of it; an estimate that
 -- repeats an event's price stands for it. A line that is no message's stands where the vendor calls
 -- it final, else by its basis, else where it is the latest.
+--
+-- Before format 4 the price of a message and that of its segments were two charges. What was
+-- committed so stands until an event or a line revises the message.
 WITH event_copies AS (
     SELECT
         message_key,
@@ -17,6 +21,7 @@ WITH event_copies AS (
         CAST(price AS DECIMAL(38, 9)) AS price,
         currency,
         segments,
+        epoch,
         COALESCE(event_time, ingest_time) AS told_time,
         ROW_NUMBER() OVER (PARTITION BY message_key, event_id ORDER BY event_time ASC) AS copy
     FROM events
@@ -24,7 +29,10 @@ WITH event_copies AS (
 ),
 
 parts AS (
-    SELECT message_key, CAST(GREATEST(COALESCE(MAX(segments), 1), 1) AS BIGINT) AS parts
+    SELECT
+        message_key,
+        CAST(GREATEST(COALESCE(MAX(segments), 1), 1) AS BIGINT) AS parts,
+        MAX(epoch) AS newest_epoch
     FROM event_copies
     GROUP BY message_key
 ),
@@ -66,6 +74,14 @@ lines AS (
     SELECT * FROM line_copies WHERE copy = 1 AND message_key IS NOT NULL
 ),
 
+-- Lines are of format 4, so they revise.
+old_costs AS (
+    SELECT parts.message_key
+    FROM parts
+    LEFT ANTI JOIN lines ON parts.message_key = lines.message_key
+    WHERE parts.newest_epoch <= $old_costs_through
+),
+
 said AS (
     SELECT
         event_copies.message_key,
@@ -104,11 +120,16 @@ said AS (
 
 placed AS (
     SELECT
-        *,
+        said.*,
+        old_costs.message_key IS NOT NULL AS by_old_rule,
         ROW_NUMBER() OVER (
             PARTITION BY
-                message_key,
-                CASE WHEN kind IN ('message', 'segment') THEN 'base' ELSE kind END
+                said.message_key,
+                CASE
+                    WHEN kind IN ('message', 'segment') AND old_costs.message_key IS NULL
+                    THEN 'base'
+                    ELSE kind
+                END
             ORDER BY
                 CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
                 (price IS NOT NULL AND price <> 0) DESC,
@@ -117,6 +138,7 @@ placed AS (
                 id DESC
         ) AS place
     FROM said
+    LEFT JOIN old_costs ON said.message_key = old_costs.message_key
 ),
 
 fees AS (
@@ -171,7 +193,8 @@ of_messages AS (
             ELSE CAST(known.country AS VARCHAR) END AS country,
         COALESCE(CAST(known.traffic_class AS VARCHAR), billed.traffic_class) AS traffic_class,
         COALESCE(known.is_final AND CAST(known.outcome AS VARCHAR) IN ('delivered', 'read'), FALSE)
-            AS delivered
+            AS delivered,
+        placed.by_old_rule
     FROM placed
     LEFT ANTI JOIN partial ON placed.message_key = partial.message_key
     LEFT JOIN fees
@@ -214,7 +237,8 @@ SELECT
     carrier,
     country,
     traffic_class,
-    delivered
+    delivered,
+    by_old_rule
 FROM of_messages
 UNION ALL
 SELECT
@@ -233,6 +257,7 @@ SELECT
     carrier,
     country,
     traffic_class,
-    FALSE AS delivered
+    FALSE AS delivered,
+    FALSE AS by_old_rule
 FROM of_none
 WHERE place = 1

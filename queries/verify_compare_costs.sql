@@ -3,8 +3,8 @@
 -- kept.costs_from, whose rows retention may have dropped.
 --
 -- again_charges are the recomputed charges (verify_charges.sql): those of messages whose price is known
--- count (nothing in no currency is none), at their message's cohort time. Series are those that the cardinality guard admitted
--- (verify_fold.sql).
+-- count (nothing in no currency is none, where it was not committed before format 4), at their
+-- message's cohort time. Series are those that the cardinality guard admitted (verify_fold.sql).
 WITH charged AS (
     SELECT
         lengths.window_s,
@@ -37,7 +37,7 @@ WITH charged AS (
     ) AS lengths (window_s, length_us)
     WHERE again.message_key IS NOT NULL
       AND again.amount IS NOT NULL
-      AND (again.amount <> 0 OR again.currency IS NOT NULL)
+      AND (again.amount <> 0 OR again.currency IS NOT NULL OR again.by_old_rule)
 ),
 
 again AS (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,3 +210,48 @@ def test_a_topic_made_anew_under_a_running_process_stops_it(
         send(node, range(100, 140))
         assert process.popen.wait(60) == 4, process.text()[-2000:]
         assert TOPIC in process.text()
+
+
+def disorder(data: Path) -> list[int]:
+    """What each line of the ledger that has any counts as disorder."""
+    manifests = sorted((data / "chains" / "job").glob("*.json"))
+    lines = [one for path in manifests for one in json.loads(path.read_text())["inputs"]]
+    return [line["disorder"] for line in lines if line["disorder"]]
+
+
+def test_a_record_below_the_published_watermark_counts_as_disorder_once(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    """At the ends of the partitions the watermark follows the clock. A record whose timestamp its
+    producer set to a minute ago then comes below it; one of now does not."""
+    data, log = tmp_path / "data", tmp_path / "run.log"
+    listen = f"127.0.0.1:{kafka.free_ports(1)[0]}"
+    config = sendtally.Config(data, node.brokers, listen=listen).write()
+    metric = "sendtally_disordered_events "
+
+    def counted() -> str:
+        page = sendtally.get(f"http://{listen}/metrics").splitlines()
+        return next(line.split()[-1] for line in page if line.startswith(metric))
+
+    send(node, range(10))
+    old_ms = int((time.time() - 60) * 1000)
+    with sendtally.running("run", "--config", config, log=log) as process:
+        def follows() -> bool:
+            newest = data / "chains" / "job" / f"{sendtally.head(data):020}.json"
+            mark = json.loads(newest.read_text())["watermark_us"] if newest.exists() else None
+            return mark is not None and mark > (old_ms + 50_000) * 1000
+
+        sendtally.wait_until(follows, 60, "a watermark that follows the clock")
+        producer = Producer({"bootstrap.servers": node.brokers, **QUIET})
+        producer.produce(TOPIC, report(10), partition=1, headers=HEADERS, timestamp=old_ms)
+        producer.produce(TOPIC, report(11), partition=1, headers=HEADERS)
+        assert producer.flush(30) == 0
+        sendtally.wait_until(lambda: events(data) == 12, 60, "both events")
+        assert disorder(data) == [1]
+        assert counted() == "1"
+        assert process.end(signal.SIGTERM) == 0, process.text()[-3000:]
+    # It was counted and is not late; another run counts nothing again.
+    drain(config).expect(0)
+    assert disorder(data) == [1]
+    assert ledger(data)["accepted"] == 12
+    sendtally.call("verify", "--data", data).expect(0)

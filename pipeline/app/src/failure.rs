@@ -1,6 +1,7 @@
 //! Why a command ends without success, and with which exit code (DESIGN.md, "Commands").
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use commit::CommitError;
@@ -96,10 +97,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The data directory that a file is in.
+fn data_dir(path: &Path) -> Option<&Path> {
+    path.ancestors().skip(1).find(|root| root.join("FORMAT").is_file())
+}
+
 /// What to do about a damaged file: which command tells of all of them, and what mends them.
 fn mend(path: &Path) -> String {
-    let root = path.ancestors().skip(1).find(|root| root.join("FORMAT").is_file());
-    let place = root.map_or_else(
+    let place = data_dir(path).map_or_else(
         || "--data DIR, with --store URL where there is one".to_owned(),
         |root| format!("--data {}", root.display()),
     );
@@ -113,7 +118,15 @@ fn mend(path: &Path) -> String {
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         let mut failure = Self::with(&error, error.domain()).for_lack_of_space(error.is_full());
-        if let CommitError::Damaged { path, .. } = &error {
+        let damaged = match &error {
+            CommitError::Damaged { path, .. } => Some(path),
+            // A manifest named it, so it was there.
+            CommitError::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
+                Some(path).filter(|path| data_dir(path).is_some())
+            }
+            _ => None,
+        };
+        if let Some(path) = damaged {
             failure.message += &mend(path);
         }
         failure

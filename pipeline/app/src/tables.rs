@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use commit::{Chain, CommitError, DataDir, read_segment};
+use commit::{Chain, CommitError, DataDir, open_file, read_segment};
 use model::manifest::{FileRef, Manifest};
 use model::schema::{self, Table};
 use window::TableSource;
@@ -142,7 +142,8 @@ fn parquet(dir: &DataDir, head: &Manifest, table: &str) -> Result<Vec<PathBuf>, 
     let of_table = head.files.iter().filter(|file| file.table == table);
     let of_table: Vec<FileRef> = of_table.cloned().collect();
     dir.obtain_all(&of_table)?;
-    Ok(of_table.iter().map(|file| dir.root().join(&file.path)).collect())
+    // Of a file that is cut short or empty DataFusion says nothing, or not its name.
+    of_table.iter().map(|file| Ok(open_file(dir, file)?.1)).collect()
 }
 
 fn status(job: &Manifest, aggregate: &Manifest) -> Outcome<RecordBatch> {

@@ -90,6 +90,12 @@ impl Chain {
         self.head.as_ref().map(|(manifest, _)| manifest)
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Number of the head, 0 for an empty chain.
     #[must_use]
     pub fn epoch(&self) -> u64 {

@@ -8,7 +8,8 @@
 //! hundred messages three get none), with price, segments and submit time; of a hundred events one
 //! is of an old message anywhere in the past. 50 million messages span 35 days. An epoch has
 //! 100,000 events and hands over up to four slices, as the job does. Making the batches is not
-//! counted.
+//! counted. Ends with 1 where the process ever took more than 6 GB (`CAPACITY_MB` says another
+//! bound).
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -324,11 +326,26 @@ fn memory(name: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn main() {
+/// What 50 million messages may take, state and replay included.
+const MEMORY_MAX_MB: u64 = 6_000_000_000 >> 20;
+
+/// Whether the process stayed within its bound.
+fn verdict() -> ExitCode {
+    let bound = std::env::var("CAPACITY_MB").map_or(MEMORY_MAX_MB, |mb| mb.parse().unwrap());
+    let most = memory("VmHWM") >> 10;
+    if most <= bound {
+        println!("good   {most} MB at most, {bound} MB allowed");
+        return ExitCode::SUCCESS;
+    }
+    println!("WRONG  {most} MB at most, {bound} MB allowed");
+    ExitCode::FAILURE
+}
+
+fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (Some(dir), Some(memory_mb)) = (arguments.next(), arguments.next()) else {
         println!("capacity DIR MEMORY_MB MILLIONS…");
-        return;
+        return ExitCode::from(2);
     };
     let memory_bytes = memory_mb.parse::<usize>().unwrap() << 20;
     let dir = Path::new(&dir).join("runs");
@@ -373,4 +390,5 @@ fn main() {
         job.stored.len(),
     );
     std::fs::remove_dir_all(&dir).unwrap();
+    verdict()
 }

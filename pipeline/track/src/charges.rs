@@ -56,6 +56,8 @@ pub struct Charges {
     pub base: Option<Charge>,
     /// One a kind, by kind.
     pub fees: Vec<Charge>,
+    /// Zeros in no currency are in windows too.
+    pub zeros: bool,
 }
 
 impl Charges {
@@ -113,7 +115,19 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     {
         take_out(own, &fees);
     }
-    Charges { base: base_charge, fees }
+    Charges { base: base_charge, fees, zeros: false }
+}
+
+/// The charges that were committed before format 4: the price of the message and that of its
+/// segments, both, and zeros in no currency in windows.
+pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charges {
+    let said = |event| Some(Said { event, price: words.price_of(event.price)? });
+    let latest = |kind: ChargeKind| {
+        let of_kind = told.iter().filter_map(said).filter(|said| said.price.kind == kind);
+        of_kind.max_by_key(Said::weight).map(|said| charge(&said, segments))
+    };
+    let fees = [ChargeKind::Message, ChargeKind::Segment].into_iter().filter_map(latest).collect();
+    Charges { base: None, fees, zeros: true }
 }
 
 /// Of too many lines, in their order, the one to forget: the oldest that stands for nothing and

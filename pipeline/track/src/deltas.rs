@@ -93,7 +93,9 @@ impl Contribution {
         // Units without a price cost what nobody knows: they are in `charges` and in no window. Nor
         // is what is free where the others have no price (WhatsApp): a window of zeros would say
         // that all of it was.
-        let is_money = |charge: &Charge, amount: &i128| *amount != 0 || charge.currency.0 != 0;
+        let zeros = outcome.charges.zeros;
+        let is_money =
+            |charge: &Charge, amount: &i128| zeros || *amount != 0 || charge.currency.0 != 0;
         let cost = |charge: &Charge| {
             let amount_nanos = charge.amount_nanos().filter(|amount| is_money(charge, amount))?;
             Some(CostContribution {

@@ -231,7 +231,11 @@ impl<'a> Source<'a> {
 
     fn read(&self, events: &mut Vec<Event>) -> Result<Head, TrackError> {
         let head = self.body().and_then(|body| record::decode(body, events));
-        head.ok_or_else(|| self.bad())
+        let mut head = head.ok_or_else(|| self.bad())?;
+        if let Rows::Run { run, .. } = &self.rows {
+            head.old_costs |= run.footer.has_old_costs();
+        }
+        Ok(head)
     }
 
     fn next(&mut self) -> Result<(), TrackError> {

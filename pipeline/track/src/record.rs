@@ -15,7 +15,9 @@
 use model::keys::Id16;
 use model::vocabulary::Status;
 
-use crate::fold::{Event, FLAG_BILLED, FLAG_LINE, NO_TIME};
+use crate::charges;
+use crate::facet::Interner;
+use crate::fold::{self, Event, FLAG_BILLED, FLAG_LINE, NO_TIME, Outcome};
 
 /// Where short cohort times are counted from: 2026-01-01. Six bytes reach four years to each side;
 /// what lies beyond takes eight.
@@ -27,6 +29,7 @@ const OPEN: u8 = 2;
 const DIRTY: u8 = 4;
 const DUPLICATES: u8 = 8;
 const WIDE: u8 = 16;
+const OLD_COSTS: u8 = 32;
 
 /// Place of the flags in a body.
 const FLAGS_AT: usize = 16;
@@ -54,6 +57,19 @@ pub(crate) struct Head {
     pub(crate) open: bool,
     /// Differs from what the runs have of it.
     pub(crate) dirty: bool,
+    /// Its costs were committed before format 4, and by its rule ([`charges::before_4`]).
+    pub(crate) old_costs: bool,
+}
+
+impl Head {
+    /// What the message is counted as, by the rule by which its costs were committed.
+    pub(crate) fn outcome(&self, events: &mut [Event], words: &Interner) -> Option<Outcome> {
+        let mut outcome = fold::fold(events, self.horizon, words)?;
+        if self.old_costs {
+            outcome.charges = charges::before_4(events, outcome.segments, words);
+        }
+        Some(outcome)
+    }
 }
 
 /// What the first event of a message is compared with.
@@ -120,7 +136,8 @@ pub(crate) fn encode(head: &Head, events: &[Event], out: &mut Vec<u8>) {
             | set(OPEN, head.open)
             | set(DIRTY, head.dirty)
             | set(DUPLICATES, head.duplicates > 0)
-            | set(WIDE, wide),
+            | set(WIDE, wide)
+            | set(OLD_COSTS, head.old_costs),
     );
     out.extend_from_slice(&base.to_le_bytes()[..if wide { 8 } else { 6 }]);
     if head.duplicates > 0 {
@@ -231,6 +248,7 @@ impl Cursor<'_> {
             horizon: flags & HORIZON != 0,
             open: flags & OPEN != 0,
             dirty: flags & DIRTY != 0,
+            old_costs: flags & OLD_COSTS != 0,
         })
     }
 
@@ -362,17 +380,18 @@ mod tests {
             cohort_us in prop_oneof![EPOCH_US..EPOCH_US + 9_000_000, any::<i64>()],
             key in any::<[u8; 16]>(),
             duplicates in prop_oneof![Just(0), any::<u32>()],
-            flags in any::<[bool; 3]>(),
+            flags in any::<[bool; 4]>(),
         ) {
-            let [horizon, open, dirty] = flags;
-            let was = Head { key: Id16(key), cohort_us, duplicates, horizon, open, dirty };
+            let [horizon, open, dirty, old_costs] = flags;
+            let key = Id16(key);
+            let was = Head { key, cohort_us, duplicates, horizon, open, dirty, old_costs };
             let mut body = Vec::new();
             encode(&was, &events, &mut body);
             let mut again = Vec::new();
             prop_assert_eq!(decode(&body, &mut again), Some(was));
             prop_assert_eq!(again, events);
             prop_assert_eq!(head(&body), Some(was));
-            prop_assert_eq!((is_dirty(&body), high(&body)), (dirty, Id16(key).high()));
+            prop_assert_eq!((is_dirty(&body), high(&body)), (dirty, key.high()));
             clear_dirty(&mut body);
             prop_assert_eq!(head(&body), Some(Head { dirty: false, ..was }));
         }
@@ -405,7 +424,8 @@ mod tests {
         };
         let key = Id16([9; 16]);
         let cohort_us = at(0);
-        let head = Head { key, cohort_us, duplicates: 0, horizon: false, open: false, dirty: true };
+        let (horizon, open, old_costs) = (false, false, false);
+        let head = Head { key, cohort_us, duplicates: 0, horizon, open, dirty: true, old_costs };
         let mut body = Vec::new();
         encode(&head, &[event(1, 1), event(2, 5), event(3, 60)], &mut body);
         assert!(body.len() <= 60, "{}", body.len());

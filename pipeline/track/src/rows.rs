@@ -25,7 +25,7 @@ use crate::billed;
 use crate::charges::Charge;
 use crate::coded::CodedBuilder;
 use crate::facet::{Interner, TextId};
-use crate::fold::{self, Latency, Outcome};
+use crate::fold::{Event, Latency, Outcome};
 use crate::slice::RowRef;
 use crate::tracker::{TrackError, Tracker};
 
@@ -74,14 +74,13 @@ pub(crate) fn changed_rows(
         for changed in &slice.changed {
             // What changed is in memory until its epoch is written.
             let Some(message) = slice.recall(changed.key, &mut events) else { continue };
-            if events.first().is_some_and(fold::Event::is_billed) {
+            if events.first().is_some_and(Event::is_billed) {
                 if let Some((number, row)) = changed.line {
                     billed.get_mut(number as usize).into_iter().for_each(|rows| rows.push(row));
                 }
                 continue;
             }
-            let outcome = fold::fold(&mut events, message.horizon, &tracker.words);
-            let Some(outcome) = outcome else { continue };
+            let Some(outcome) = message.outcome(&mut events, &tracker.words) else { continue };
             let mut own = RowTexts::of(&texts, changed.row, (0, &mut accounts));
             if changed.told && outcome.events > 0 {
                 messages.push(message.key, message.duplicates, &outcome, &own, &tracker.words)?;

@@ -96,6 +96,11 @@ pub(crate) struct Footer {
 }
 
 impl Footer {
+    /// It was written before format 4.
+    pub(crate) const fn has_old_costs(&self) -> bool {
+        self.version < words::FORMAT_4
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; FOOTER_BYTES] {
         let head = [
             magic(words::VERSION),

@@ -10,17 +10,19 @@
 //! - a message leaves memory only when a run that a manifest names has it as it is;
 //! - a message past its 35 days counts as absent, so nothing can tell when its bytes go.
 
+mod disk;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use model::keys::Id16;
-use model::time::{DAY_US, HOUR_US, MINUTE_US};
+use model::time::{DAY_US, MINUTE_US};
 
 use crate::charges::Charges;
 use crate::deltas::{Changes, Contribution};
 use crate::facet::Interner;
-use crate::flush::{Flush, Sorted, due_minute};
+use crate::flush::{Flush, due_minute};
 use crate::fold::{self, Event, HORIZON_US, Outcome, RETENTION_US};
 use crate::hot::{Hot, Place};
 use crate::record::{self, Head};
@@ -28,16 +30,9 @@ use crate::run::Run;
 use crate::tracker::TrackError;
 use crate::words::Translation;
 
-/// A run is merged when what is above it has more than its messages divided by this: fewer runs
-/// to ask, and each message written again a few times only.
-const FANOUT: u64 = 8;
-/// With so many runs a slice merges whether it may or not.
-const RUNS_MAX: usize = 12;
 /// A message is looked at for the first time so long after its cohort time: most have their final
 /// event by then, and need not wait in `due` for three days.
 const FIRST_LOOK_US: i64 = 15 * MINUTE_US;
-/// Messages that are past their 35 days leave memory once an hour of watermark.
-const EXPIRE_EVERY_US: i64 = HOUR_US;
 
 /// What is known of a bill that is no message's is kept so long after its newest line, beyond a
 /// message's 35 days: corrections of a year are told from what they correct.
@@ -103,6 +98,8 @@ pub(crate) struct Context<'a> {
     pub(crate) changes: &'a mut Changes,
     pub(crate) watermark_us: Option<i64>,
     pub(crate) scratch: &'a mut Vec<Event>,
+    /// Costs are counted by the rule before format 4.
+    pub(crate) old_costs: bool,
 }
 
 impl Context<'_> {
@@ -145,7 +142,15 @@ pub(crate) struct Slice {
 }
 
 const fn fresh(key: Id16) -> Head {
-    Head { key, cohort_us: i64::MAX, duplicates: 0, horizon: false, open: true, dirty: true }
+    Head {
+        key,
+        cohort_us: i64::MAX,
+        duplicates: 0,
+        horizon: false,
+        open: true,
+        dirty: true,
+        old_costs: false,
+    }
 }
 
 impl Slice {
@@ -187,7 +192,8 @@ impl Slice {
         for shelf in self.runs.iter().rev() {
             let Some(body) = shelf.run.find(high, key)? else { continue };
             let head = record::decode(&body, events).filter(|_| shelf.words.apply(events));
-            let head = head.ok_or_else(|| shelf.run.bad_body())?;
+            let mut head = head.ok_or_else(|| shelf.run.bad_body())?;
+            head.old_costs |= shelf.run.footer.has_old_costs();
             return Ok(Some(Known { head, place: None }));
         }
         Ok(None)
@@ -304,9 +310,16 @@ impl Slice {
 
     /// Of copies of one event the earliest time stands, whichever was read first: without this,
     /// the cohort of an event that has no vendor time would depend on the order of reading.
-    fn retime(&mut self, known: Known, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+    fn retime(
+        &mut self,
+        mut known: Known,
+        event: Event,
+        row: Option<RowRef>,
+        cx: &mut Context<'_>,
+    ) {
         const CLOCK: u8 = fold::FLAG_VENDOR_CLOCK | fold::FLAG_VENDOR_LOCAL;
-        let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
+        let before = known.head.outcome(cx.scratch, cx.words);
+        known.head.old_costs = cx.old_costs;
         for copy in cx.scratch.iter_mut().filter(|copy| copy.id == event.id) {
             copy.time_us = event.time_us;
             copy.flags = (copy.flags & !CLOCK) | (event.flags & CLOCK);
@@ -314,11 +327,18 @@ impl Slice {
         self.settle(known, before, Cause::of(&event, row), cx);
     }
 
-    fn insert(&mut self, known: Known, event: Event, row: Option<RowRef>, cx: &mut Context<'_>) {
+    fn insert(
+        &mut self,
+        mut known: Known,
+        event: Event,
+        row: Option<RowRef>,
+        cx: &mut Context<'_>,
+    ) {
         if event.is_billed() {
             return self.insert_billed(known, event, row, cx);
         }
-        let before = fold::fold(cx.scratch, known.head.horizon, cx.words);
+        let before = known.head.outcome(cx.scratch, cx.words);
+        known.head.old_costs = cx.old_costs;
         cx.scratch.push(event);
         if event.is_line() {
             fold::forget_lines(cx.scratch, cx.words);
@@ -369,7 +389,7 @@ impl Slice {
         cause: Cause,
         cx: &mut Context<'_>,
     ) {
-        let Some(now) = fold::fold(cx.scratch, known.head.horizon, cx.words) else { return };
+        let Some(now) = known.head.outcome(cx.scratch, cx.words) else { return };
         known.head.cohort_us = now.cohort_us;
         known.head.open = !now.is_final;
         self.put(known, cx.scratch);
@@ -467,138 +487,9 @@ impl Slice {
         if cohort_us.saturating_add(HORIZON_US) > watermark_us {
             return Ok(Some((due_minute(cohort_us), high)));
         }
-        let before = fold::fold(cx.scratch, false, cx.words);
+        let before = known.head.outcome(cx.scratch, cx.words);
         known.head.horizon = true;
         self.settle(known, before, Cause { told: true, ..Cause::default() }, cx);
         Ok(None)
-    }
-
-    /// Hands over what changed since the last time; none where nothing did, or where what was
-    /// handed over before is still on its way. Runs are merged with it where this turn `may_merge`.
-    pub(crate) fn flush(
-        &mut self,
-        (slice, may_merge): (u8, bool),
-        watermark_us: Option<i64>,
-        words: &Interner,
-        events: &mut Vec<Event>,
-    ) -> Result<Option<Arc<Flush>>, TrackError> {
-        if self.flushing.is_some() {
-            return Ok(None);
-        }
-        let kept_from = watermark_us.map_or(i64::MIN, |mark| mark.saturating_sub(RETENTION_US));
-        self.expire(kept_from);
-        let mut changed = Sorted::default();
-        let mut readable = true;
-        self.hot.take_dirty(|body| readable &= changed.push(body, events, words));
-        if !readable {
-            return Err(TrackError::State { what: "a changed message cannot be read" });
-        }
-        changed.sort();
-        self.touched = false;
-        let merge = may_merge || self.runs.len() >= RUNS_MAX;
-        let n_merged = if merge { self.due_for_merge(changed.len() as u64, kept_from) } else { 0 };
-        if changed.len() == 0 && n_merged == 0 {
-            return Ok(None);
-        }
-        let first = self.runs.len() - n_merged;
-        let flush = Arc::new(Flush {
-            slice,
-            changed,
-            merged: self.runs[first..].iter().map(|shelf| Arc::clone(&shelf.run)).collect(),
-            kept_from: (first == 0).then_some(kept_from),
-            n_tracked: self.n_tracked,
-            done: std::sync::OnceLock::new(),
-        });
-        self.flushing = Some(Arc::clone(&flush));
-        Ok(Some(flush))
-    }
-
-    /// How many of the newest runs to merge with so many messages. All, where the oldest has only
-    /// messages past their 35 days.
-    fn due_for_merge(&self, n_changed: u64, kept_from: i64) -> usize {
-        if self.runs.first().is_some_and(|oldest| oldest.run.footer.newest_us < kept_from) {
-            return self.runs.len();
-        }
-        let mut above = n_changed;
-        let small = |shelf: &&Shelf| {
-            let n_messages = shelf.run.footer.n_messages;
-            let merge = n_messages < above.saturating_mul(FANOUT);
-            above += n_messages;
-            merge
-        };
-        self.runs.iter().rev().take_while(small).count()
-    }
-
-    /// Drops messages past their 35 days that the runs have as they are.
-    fn expire(&mut self, kept_from: i64) {
-        if self.expired_us.is_some_and(|last| kept_from < last.saturating_add(EXPIRE_EVERY_US)) {
-            return;
-        }
-        self.expired_us = Some(kept_from);
-        let old = |body: &[u8]| record::head(body).is_some_and(|head| head.cohort_us < kept_from);
-        self.hot.retain(|body| record::is_dirty(body) || !old(body));
-    }
-
-    /// What was handed over is on disk: the new run takes its place, and where memory is above
-    /// `share` bytes the oldest messages leave it. Gives how many did.
-    pub(crate) fn settle_flush(
-        &mut self,
-        words: &mut Interner,
-        share: usize,
-    ) -> Result<usize, TrackError> {
-        let Some(flush) = self.flushing.take_if(|flush| flush.done.get().is_some()) else {
-            return Ok(0);
-        };
-        let Some(written) = flush.done.get() else { return Ok(0) };
-        self.runs.truncate(self.runs.len().saturating_sub(flush.replaces()));
-        if let Some(run) = &written.run {
-            let words = Translation::of_all(&run.words()?, words);
-            self.runs.push(Shelf { run: Arc::clone(run), words });
-        }
-        self.n_tracked = self.n_tracked.saturating_sub(written.n_dropped);
-        Ok(self.evict(share))
-    }
-
-    fn evict(&mut self, share: usize) -> usize {
-        let room = share.saturating_sub(self.shelf_bytes());
-        if self.hot.bytes() <= room {
-            return 0;
-        }
-        // An eighth more than needed, so that not every flush has to.
-        let surplus = self.hot.bytes() - room / 8 * 7;
-        let clean = || self.hot.bodies().filter(|body| !record::is_dirty(body));
-        let clean_bytes: usize = clean().map(|body| body.len() + 1).sum();
-        let mut cohorts: Vec<i64> =
-            clean().filter_map(record::head).map(|head| head.cohort_us).collect();
-        if cohorts.is_empty() {
-            return 0;
-        }
-        let n_evicted = (cohorts.len() as u128 * surplus as u128).div_ceil(clean_bytes as u128);
-        let n_evicted = usize::try_from(n_evicted).unwrap_or(usize::MAX).clamp(1, cohorts.len());
-        let (_, newest, _) = cohorts.select_nth_unstable(n_evicted - 1);
-        let newest = *newest;
-        let before = self.hot.len();
-        let old = |body: &[u8]| record::head(body).is_some_and(|head| head.cohort_us <= newest);
-        self.hot.retain(|body| record::is_dirty(body) || !old(body));
-        before - self.hot.len()
-    }
-
-    /// Puts runs back, oldest first. Messages due before `closed_through_us` were looked at.
-    pub(crate) fn restore(
-        &mut self,
-        runs: Vec<Run>,
-        words: &mut Interner,
-        closed_through_us: Option<i64>,
-    ) -> Result<(), TrackError> {
-        self.n_tracked = runs.last().map_or(0, |newest| newest.footer.n_tracked);
-        let closed = closed_through_us.map_or(i64::MIN, |mark| mark.div_euclid(MINUTE_US));
-        for run in runs {
-            for (minute, high) in run.due()?.into_iter().filter(|(minute, _)| *minute >= closed) {
-                self.due.entry(minute).or_default().push(high);
-            }
-            let words = Translation::of_all(&run.words()?, words);
-            self.runs.push(Shelf { run: Arc::new(run), words });
-        }
-        Ok(())
     }
 }

@@ -125,6 +125,8 @@ pub struct Tracker {
     /// Bytes that a slice may take in memory.
     share: usize,
     n_evicted: u64,
+    /// What is applied counts by the rule before format 4.
+    old_costs: bool,
 }
 
 impl Tracker {
@@ -145,7 +147,15 @@ impl Tracker {
             lines: Vec::new(),
             share: memory_bytes / usize::from(SLICES),
             n_evicted: 0,
+            old_costs: false,
         }
+    }
+
+    /// Whether what is applied from here on counts by the rule of costs before format 4: in the
+    /// replay of an epoch that was committed by it. Such a message is taken out of its windows by
+    /// that rule, and put in by today's, when an event or a line revises it.
+    pub const fn count_old_costs(&mut self, old_costs: bool) {
+        self.old_costs = old_costs;
     }
 
     /// Its slices.
@@ -188,6 +198,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             let own_time_us = columns.own_time_us(at);
             let row = (number, *row);
@@ -223,6 +234,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             let admitted = slice.admit(key, event, own_time_us, (number, *row), &mut cx)?;
             decisions.push(Decision::from(admitted));
@@ -255,6 +267,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             match disposition {
                 Disposition::Earlier => table.apply_earlier(key, event, &mut cx)?,
@@ -290,6 +303,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             match disposition {
                 Disposition::Earlier => table.apply_earlier(key, event, &mut cx)?,
@@ -334,6 +348,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             table.close_horizon(&mut cx)?;
             table.clear_changed();
@@ -358,6 +373,7 @@ impl Tracker {
                 changes: &mut self.changes,
                 watermark_us,
                 scratch: &mut self.scratch,
+                old_costs: self.old_costs,
             };
             slice.close_horizon(&mut cx)?;
         }

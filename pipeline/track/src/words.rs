@@ -17,7 +17,9 @@ const UNPRICED: i128 = i128::MIN;
 const UNKNOWN: u32 = u32::MAX;
 
 /// How words are written.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = FORMAT_4;
+/// Since format 4 prices have a basis and may be of a line.
+pub(crate) const FORMAT_4: u8 = 2;
 
 /// Ids of one interner as those of another, looked up once each.
 #[derive(Debug, Default)]

@@ -134,10 +134,14 @@ pub fn recompute_slo(
 ///
 /// # Errors
 /// Where a table cannot be read.
-pub fn recompute_charges(tables: &[TableSource]) -> Result<Vec<RecordBatch>, WindowError> {
+pub fn recompute_charges(
+    tables: &[TableSource],
+    old_costs_through: u64,
+) -> Result<Vec<RecordBatch>, WindowError> {
     let charges = columns(&schema::CHARGES, |name| CHARGE_COLUMNS.contains(&name));
-    let delivered = Arc::new(Field::new("delivered", DataType::Boolean, true));
-    let fields = charges.fields().iter().cloned().chain([delivered]);
+    let flag = |name: &str| Arc::new(Field::new(name, DataType::Boolean, true));
+    let flags = [flag("delivered"), flag("by_old_rule")];
+    let fields = charges.fields().iter().cloned().chain(flags);
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let executor = Executor::threaded()?;
     let batches = executor.block_on(async {
@@ -151,8 +155,10 @@ pub fn recompute_charges(tables: &[TableSource]) -> Result<Vec<RecordBatch>, Win
             })?;
             table::register(&context, found).await?;
         }
-        let charges = context.sql(VERIFY_CHARGES_SQL).await.map_err(plan(CHARGES_NAME))?;
-        charges.collect().await.map_err(run(CHARGES_NAME))
+        let through = vec![("old_costs_through", ScalarValue::UInt64(Some(old_costs_through)))];
+        let charges = context.sql(VERIFY_CHARGES_SQL).await;
+        let charges = charges.and_then(|charges| charges.with_param_values(through));
+        charges.map_err(plan(CHARGES_NAME))?.collect().await.map_err(run(CHARGES_NAME))
     })?;
     if batches.is_empty() {
         return Ok(vec![RecordBatch::new_empty(schema)]);

@@ -19,6 +19,7 @@ use super::inputs::{Inputs, next_range};
 use super::state::State;
 use super::trackers::Trackers;
 use crate::failure::{Failure, Outcome};
+use crate::tables::JOB;
 
 /// What to do where another process owns the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +81,26 @@ pub(crate) fn check_key(chain: &Chain, dir: &DataDir, keyring: &Keyring) -> Outc
     )))
 }
 
+/// Key in the job's values: the newest epoch whose costs were counted by the rule before format 4.
+const OLD_COSTS: &str = "old_costs_through";
+const NEW_COSTS_SINCE: u32 = 4;
+
+/// The newest epoch of a job whose costs were counted by the rule before format 4; 0 where none.
+/// They stand in their windows until an event or a line revises the message.
+pub(crate) fn old_costs_through(head: &Manifest) -> u64 {
+    if head.format_version < NEW_COSTS_SINCE {
+        return head.epoch;
+    }
+    head.values.get(OLD_COSTS).and_then(|epoch| epoch.parse().ok()).unwrap_or(0)
+}
+
 /// The empty manifest with which a process makes a chain its own.
 pub(crate) fn takeover(chain: &mut Chain, config_version: &str, now_us: i64) -> Outcome<()> {
-    let head = chain.head().cloned().unwrap_or_default();
+    let mut head = chain.head().cloned().unwrap_or_default();
+    let old_costs = old_costs_through(&head);
+    if old_costs > 0 && chain.name() == JOB {
+        head.values.insert(OLD_COSTS.to_owned(), old_costs.to_string());
+    }
     let manifest = Manifest {
         attempt: String::new(),
         committed_at_us: now_us,
@@ -131,6 +149,7 @@ pub(crate) fn recover(
         replay(dir, &mut trackers, &manifest, &behind, watermark_us)?;
         watermark_us = manifest.watermark_us;
     }
+    trackers.each().for_each(|tracker| tracker.count_old_costs(false));
     let mut core = Core::new(Inputs::from_ranges(&head.inputs), trackers, head.epoch);
     core.watermark_us = head.watermark_us;
     core.values = head.values;
@@ -145,6 +164,8 @@ fn replay(
     behind: &dyn Fn(u8) -> bool,
     decided_by_us: Option<i64>,
 ) -> Outcome<()> {
+    let old_costs = manifest.format_version < NEW_COSTS_SINCE;
+    trackers.each().for_each(|tracker| tracker.count_old_costs(old_costs));
     for file in &manifest.segments {
         if file.table == "events" {
             for batch in read_segment(dir, file)? {

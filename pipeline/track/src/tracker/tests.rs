@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Int32Type};
+use arrow_array::types::{Decimal128Type, Int32Type, Int64Type};
 use arrow_array::{Array, BooleanArray};
 use arrow_select::filter::filter_record_batch;
 use model::charge::{self, ChargeBatchBuilder, ChargeLine, charge_id};
@@ -69,6 +69,8 @@ struct Epoch {
     may_merge: bool,
     commit: bool,
     crash: bool,
+    /// Of a format before 4; those before it are too.
+    old: bool,
 }
 
 fn key(message: u8) -> Id16 {
@@ -100,13 +102,17 @@ fn epochs() -> impl Strategy<Value = Vec<Epoch>> {
         2 => 0..50 * HOUR_US,
         1 => 0..20 * DAY_US,
     ];
-    let choices = (0_u8..4, any::<bool>(), any::<bool>(), prop::bool::weighted(0.15));
+    let choices = (0_u8..4, any::<bool>(), any::<bool>(), prop::bool::weighted(0.15), 0_u8..6);
     let rows = prop::collection::vec(row(), 0..12);
     let one = (rows, advance, choices).prop_map(|(rows, advance_us, choices)| {
-        let (flush, may_merge, commit, crash) = choices;
-        Epoch { rows, advance_us, flush, may_merge, commit, crash }
+        let (flush, may_merge, commit, crash, old) = choices;
+        Epoch { rows, advance_us, flush, may_merge, commit, crash, old: old == 0 }
     });
-    prop::collection::vec(one, 1..30)
+    prop::collection::vec(one, 1..30).prop_map(|mut epochs: Vec<Epoch>| {
+        let n_old = epochs.iter().rposition(|epoch| epoch.old).map_or(0, |last| last / 2);
+        epochs.iter_mut().enumerate().for_each(|(at, epoch)| epoch.old = at < n_old);
+        epochs
+    })
 }
 
 /// What a batch holds.
@@ -201,8 +207,12 @@ fn batch(rows: &[Row], now_us: i64) -> Read {
             segments: Some(1),
             security: Security::None,
             price: row.price.map(|price| Nanos(i128::from(price))),
-            price_unit: row.price.map_or(PriceUnit::None, |_| PriceUnit::Message),
-            currency: row.price.map(|_| "EUR"),
+            price_unit: match row.price {
+                Some(_) if row.event == 1 => PriceUnit::Segment,
+                Some(_) => PriceUnit::Message,
+                None => PriceUnit::None,
+            },
+            currency: row.price.filter(|price| *price != 0).map(|_| "EUR"),
             payload_sha256: &[0; 32],
             verified: None,
             verified_reason: None,
@@ -285,6 +295,8 @@ struct Job<'a> {
     tracker: Tracker,
     /// Watermark after each epoch.
     marks: &'a [i64],
+    /// Epochs of a format before 4.
+    n_old: usize,
     committed: Vec<(Read, Vec<Id16>)>,
     taken: BTreeMap<u8, Taken>,
     drafts: Vec<Draft>,
@@ -307,6 +319,7 @@ impl Job<'_> {
     fn run(&mut self, rows: &Read, flush: u8) -> Given {
         let epoch = self.closed();
         let (before, mark) = (self.mark(epoch), self.mark(epoch + 1));
+        self.tracker.count_old_costs(epoch < self.n_old);
         let given = one_epoch(&mut self.tracker, epoch as u64, rows, before, mark);
         let (stored, duplicates) = stored(rows, &given.0);
         let touched: Vec<u8> = self.tracker.touched().collect();
@@ -360,6 +373,7 @@ impl Job<'_> {
             let behind = |slice: u8| epoch_of(slice) <= epoch;
             let (stored, duplicates) = &self.committed[epoch];
             let (before, mark) = (self.mark(epoch), self.mark(epoch + 1));
+            self.tracker.count_old_costs(epoch < self.n_old);
             self.tracker.replay(&stored.events, behind, before).unwrap();
             let closed = (epoch as u64, before);
             self.tracker.replay_lines(&stored.lines, behind, closed).unwrap();
@@ -413,6 +427,7 @@ fn compare(epochs: &[Epoch], memory_bytes: usize) -> Result<u64, TestCaseError> 
     let mut wanted = Vec::new();
     for (at, rows) in batches.iter().enumerate() {
         let before = at.checked_sub(1).map(|at| marks[at]);
+        whole.count_old_costs(epochs[at].old);
         wanted.push(one_epoch(&mut whole, at as u64, rows, before, Some(marks[at])));
     }
     let place = Place::new();
@@ -421,6 +436,7 @@ fn compare(epochs: &[Epoch], memory_bytes: usize) -> Result<u64, TestCaseError> 
         memory_bytes,
         tracker: Tracker::new(0..SLICES, memory_bytes),
         marks: &marks,
+        n_old: epochs.iter().filter(|epoch| epoch.old).count(),
         committed: Vec::new(),
         taken: BTreeMap::new(),
         drafts: Vec::new(),
@@ -471,6 +487,7 @@ fn simple(n_epochs: u8) -> Vec<Epoch> {
         may_merge: true,
         commit: true,
         crash: false,
+        old: false,
     };
     (0..n_epochs).map(epoch).collect()
 }
@@ -500,6 +517,7 @@ fn an_older_version_does_not_come_to_light_when_the_newest_is_past_its_35_days()
         may_merge: true,
         commit: true,
         crash: false,
+        old: false,
     };
     let many = (0..40).map(|at| row(2 * at, 0, None)).collect();
     let epochs = [
@@ -520,6 +538,7 @@ fn written(place: &Path, epochs: &[Epoch]) -> (Vec<PathBuf>, Vec<i64>) {
         memory_bytes: 0,
         tracker: Tracker::new(0..SLICES, 0),
         marks: &marks,
+        n_old: 0,
         committed: Vec::new(),
         taken: BTreeMap::new(),
         drafts: Vec::new(),
@@ -595,6 +614,7 @@ fn messages_past_their_35_days_leave_the_runs() {
         memory_bytes: 0,
         tracker: Tracker::new(0..SLICES, 0),
         marks: &marks,
+        n_old: 0,
         committed: Vec::new(),
         taken: BTreeMap::new(),
         drafts: Vec::new(),
@@ -680,4 +700,58 @@ fn of_a_bill_the_line_that_stands_and_the_newest_others_are_kept() {
         .flatten()
         .collect();
     assert_eq!(amounts, [8], "the final one stands");
+}
+
+/// Sums of all cost panes so far, by kind: messages that have one, and their amount.
+fn add_costs(sums: &mut BTreeMap<String, (i64, i128)>, output: &EpochOutput) {
+    let panes = &output.cost_panes;
+    let kinds = panes.column_by_name("kind").unwrap().as_dictionary::<Int32Type>();
+    let words = kinds.values().as_string::<i32>();
+    let messages = panes.column_by_name("messages").unwrap().as_primitive::<Int64Type>();
+    let amounts = panes.column_by_name("amount").unwrap().as_primitive::<Decimal128Type>();
+    for row in 0..panes.num_rows() {
+        let word = words.value(usize::try_from(kinds.keys().value(row)).unwrap());
+        let sum = sums.entry(word.to_owned()).or_default();
+        sum.0 += messages.value(row);
+        sum.1 += amounts.value(row);
+    }
+}
+
+/// Before format 4 a zero in no currency was counted, and both prices of a message were. What was
+/// so committed stands, whatever else happens, until the message is revised.
+#[test]
+fn costs_of_an_older_format_stand_until_their_message_is_revised() {
+    let row = |message, event, price| Row {
+        message,
+        event,
+        status: 2,
+        vendor_us: Some(SECOND_US),
+        submit_us: None,
+        carrier: 0,
+        price,
+    };
+    // Messages 0 and 2 have both prices, 4 and 6 are free.
+    let both = |message| [row(message, 0, Some(5)), row(message, 1, Some(3))];
+    let free = [row(4, 0, Some(0)), row(6, 0, Some(0))];
+    let old: Vec<Row> = both(0).into_iter().chain(both(2)).chain(free).collect();
+    let mut tracker = Tracker::new(0..SLICES, usize::MAX);
+    let mut sums = BTreeMap::new();
+    let mut step = |rows: &[Row], old_costs, now_us| {
+        tracker.count_old_costs(old_costs);
+        let events = batch(rows, now_us).events;
+        tracker.decide(&events, &all(&events), None).unwrap();
+        let output = tracker.close_epoch(1, Some(now_us), now_us).unwrap();
+        add_costs(&mut sums, &output);
+        sums.clone()
+    };
+    let counted = |messages, segments| {
+        BTreeMap::from([("message".to_owned(), messages), ("segment".to_owned(), segments)])
+    };
+    assert_eq!(step(&old, true, START_US), counted((4, 10), (2, 6)));
+    assert_eq!(step(&old, false, START_US), counted((4, 10), (2, 6)), "duplicates revise nothing");
+    let late_us = START_US + 73 * HOUR_US;
+    assert_eq!(step(&[], false, late_us), counted((4, 10), (2, 6)), "nor does the horizon");
+    // Message 0 has one price now, the latest; message 4 is free in no window.
+    let revised = step(&[row(0, 2, Some(7)), row(4, 2, None)], false, late_us);
+    assert_eq!(revised, counted((3, 12), (1, 3)));
 }

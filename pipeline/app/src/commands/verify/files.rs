@@ -65,6 +65,11 @@ pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
     let mut wrong = Vec::new();
     let manifests = manifests(dir, &mut wrong)?;
     let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
+    // Before the place is looked at: what is newer than that is not missing.
+    let mut heads = Vec::new();
+    for name in [JOB, AGGREGATE] {
+        heads.push((name, reader(dir, name)?.head().cloned().unwrap_or_default()));
+    }
     let place = Place::of(dir)?;
     // A run of the state is named by every manifest as long as it is in force.
     let mut seen = BTreeSet::new();
@@ -89,9 +94,27 @@ pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
             }
         }
     }
+    for (name, head) in &heads {
+        wrong.extend(missing_state(dir, name, head, &place)?);
+    }
     wrong.sort();
     wrong.dedup();
     tell(&wrong)
+}
+
+/// Slices of the state that a newest manifest names and that are gone. Where it is not the newest
+/// any more, they were replaced.
+fn missing_state(
+    dir: &DataDir,
+    name: &str,
+    head: &Manifest,
+    place: &Place,
+) -> Outcome<Vec<String>> {
+    // A slice that has nothing has no file.
+    let paths = head.state.iter().map(|slice| &slice.file.path).filter(|path| !path.is_empty());
+    let missing: Vec<String> = paths.filter(|path| !place.has(path)).cloned().collect();
+    let stands = missing.is_empty() || reader(dir, name)?.epoch() == head.epoch;
+    Ok(if stands { missing } else { Vec::new() })
 }
 
 /// All that can be read; those that cannot are `wrong`.
