@@ -61,7 +61,7 @@ def counts(data: Path, *place: str, **env: str) -> list[dict[str, object]]:
 
 def load(data: Path, **env: str) -> sendtally.Answer:
     """More records for a directory."""
-    return sendtally.call("load", "--records", KEPT / "next.jsonl", "--data", data, **env)
+    return sendtally.call("load", "--records", KEPT / "format-3.next.jsonl", "--data", data, **env)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,15 @@ def test_a_load_that_ends_there_is_done_by_the_next(
     sendtally.call("verify", "--data", data).expect(0)
 
 
-@pytest.mark.parametrize("point", ["commit::migrated", "commit::segment", "job::slices", "commit::linked"])
-def test_a_migration_that_ends_there_is_done_by_the_next(tmp_path: Path, point: str) -> None:
+@pytest.mark.parametrize(("point", "version"), [("commit::migrated", 2), ("commit::migrated", 3),
+                                                ("commit::segment", 3), ("job::slices", 2),
+                                                ("commit::linked", 3)])
+def test_a_migration_that_ends_there_is_done_by_the_next(
+    tmp_path: Path, point: str, version: int
+) -> None:
     place = {}
     for name in ("whole", "ended"):
-        with tarfile.open(KEPT / "format-2.tar.xz") as archive:
+        with tarfile.open(KEPT / f"format-{version}.tar.xz") as archive:
             archive.extractall(tmp_path / name, filter="data")
         place[name] = tmp_path / name / "data"
     load(place["whole"]).expect(0)
@@ -124,7 +128,7 @@ def test_what_was_half_uploaded_is_whole_after_the_next(
         keys = {"SENDTALLY_KEY": sendtally.SECRET, **store.environment()}
 
         def put(cache: str, **env: str) -> sendtally.Answer:
-            return sendtally.call("load", "--records", KEPT / "next.jsonl", "--data", tmp_path / cache,
+            return sendtally.call("load", "--records", KEPT / "format-3.next.jsonl", "--data", tmp_path / cache,
                                   *place, **keys, **env)
 
         ended(tmp_path, point, put("cache", **armed(tmp_path, point, times)))
