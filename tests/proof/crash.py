@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -424,12 +425,26 @@ def report(
     }
 
 
+def needs(chosen: argparse.Namespace) -> str | None:
+    """What the play lacks here: it is told before an hour has gone by."""
+    if chosen.store or not chosen.disk_mb:
+        return None
+    if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
+        return "a disk that can be filled needs root and mkfs.ext4; leave it out with --disk-mb 0"
+    # Beside the disk: Kafka's log, ClickHouse's parts, what is compared.
+    bytes_needed = (chosen.disk_mb << 20) + chosen.events * 1_600
+    free = shutil.disk_usage(chosen.work).free
+    if free < bytes_needed:
+        return f"{chosen.work} has {free >> 30} GB free, this play takes up to {bytes_needed >> 30} GB"
+    return None
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--rate", type=float, default=5_000.0)
+    parser.add_argument("--rate", type=float, default=4_200.0)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--hits", type=int, default=3)
     parser.add_argument("--points", type=int, help="so many failpoints, drawn by the seed, not all")
@@ -443,6 +458,9 @@ def main() -> int:
     parser.add_argument("--report", type=Path)
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True)
+    if lacking := needs(chosen):
+        print(f"crash.py: {lacking}", file=sys.stderr)
+        return 2
     print(f"seed {chosen.seed}", flush=True)
     play = Play(chosen.seed, chosen.events, chosen.rate, chosen.kills, chosen.hits, chosen.binary,
                 chosen.work, mutant=chosen.mutant, disk_mb=0 if chosen.store else chosen.disk_mb,

@@ -434,3 +434,32 @@ fn on_a_store_an_empty_directory_compacts_publishes_drops_and_collects_what_anot
     assert!(stored("segments/job").len() <= segments);
     assert_eq!(other.lines(), once(126..=126));
 }
+
+#[test]
+fn on_a_store_old_copies_make_way_for_what_the_disk_lacks_and_come_again_when_they_are_read() {
+    let remote = Remote::in_memory().unwrap();
+    let mut world = World::on(on(&remote), &[]);
+    let mut lake = world.open();
+    world.minutes(&mut lake, time("02:00:00"), 125);
+    lake.release(&world.clock).unwrap();
+    let mut lake = world.open();
+    while lake.step(true, &world.clock).unwrap() {}
+    let here = |lake: &Lake| -> usize {
+        lake.files().iter().filter(|file| world.dir.root().join(&file.path).exists()).count()
+    };
+    assert!(here(&lake) > 0);
+    assert_eq!(here(&lake), lake.files().len(), "there is room");
+    // No disk has so much room.
+    lake.rules.min_free_bytes = u64::MAX / 4;
+    lake.step(true, &world.clock).unwrap();
+    assert_eq!(here(&lake), lake.files().len(), "young copies may be in use");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
+    for file in lake.files() {
+        let copy = fs::File::options().write(true).open(world.dir.root().join(&file.path)).unwrap();
+        copy.set_modified(old).unwrap();
+    }
+    lake.step(true, &world.clock).unwrap();
+    assert_eq!(here(&lake), 0);
+    assert_eq!(world.lines(), once(1..=125));
+    assert!(here(&lake) > 0, "who reads fetches them");
+}
