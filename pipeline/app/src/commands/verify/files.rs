@@ -9,7 +9,7 @@ use std::io::Write;
 use commit::{CommitError, DataDir, Remote, digest_file};
 use model::manifest::{FileRef, Manifest};
 
-use super::{SHOWN, stdout, written};
+use super::{stdout, written};
 use crate::failure::Outcome;
 use crate::lake::{is_announced_only, public_path};
 use crate::tables::{AGGREGATE, JOB, LAKE, reader};
@@ -144,8 +144,8 @@ fn tell(wrong: &[String]) -> Outcome<bool> {
         written(writeln!(out, "good   files as their manifests say"))?;
         return Ok(true);
     }
-    written(writeln!(out, "WRONG  {} files are missing or changed; the first:", wrong.len()))?;
-    for path in wrong.iter().take(SHOWN) {
+    written(writeln!(out, "WRONG  {} files are missing or changed:", wrong.len()))?;
+    for path in wrong {
         written(writeln!(out, "  {path}"))?;
     }
     Ok(false)
