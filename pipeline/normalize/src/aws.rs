@@ -28,6 +28,7 @@ use crate::emit::Emitter;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
+use crate::normalizer::VALUE_BYTES_MAX;
 use crate::unpack;
 
 pub(crate) use self::envelope::ENVELOPE_FIELDS;
@@ -145,13 +146,15 @@ fn syntax(item: &Unwrapped<'_>, syntax: Syntax) -> Dead {
 fn unpack(item: &Unwrapped<'_>, bytes: &[u8], out: &mut Emitter<'_>) -> Result<Vec<u8>, Dead> {
     let place = item.trail.to_string();
     let place = if place.is_empty() { "/" } else { place.as_str() };
-    let unpacked = gzip::unpack(bytes, out.unpack_left).map_err(|why| match why {
+    let left = out.unpack_left;
+    let unpacked = gzip::unpack(bytes, left.min(VALUE_BYTES_MAX)).map_err(|why| match why {
         Unpack::Damaged => Dead::new(DeadReason::BadEncoding, format!("{place}: gzip")),
         Unpack::TooLarge => {
-            Dead::new(DeadReason::TooLarge, format!("{place}: {}", unpack::TOO_LARGE))
+            let dead = unpack::too_large(left);
+            Dead { detail: format!("{place}: {}", dead.detail), ..dead }
         }
     })?;
-    out.unpack_left -= unpacked.len();
+    out.unpacked(unpacked.len());
     Ok(unpacked)
 }
 

@@ -82,6 +82,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead_end: usize,
     /// Bytes that compressed parts of the record may still unpack to.
     pub(crate) unpack_left: usize,
+    /// Which file of a compressed record is read.
+    pub(crate) unpacked_file: Option<usize>,
     /// Running index of the next element.
     pub(crate) element: u32,
 }
@@ -134,10 +136,24 @@ impl Emitter<'_> {
             offset: self.origin.offset,
             element,
             reason: dead.reason,
-            detail: if dead.detail.is_empty() { "/".to_owned() } else { dead.detail },
+            detail: self.place_of(dead.detail),
             payload_sha256: *self.origin.payload_sha256,
             ingest_time_us: self.origin.ingest_time_us,
         });
+    }
+
+    fn place_of(&self, detail: String) -> String {
+        let detail = if detail.is_empty() { "/".to_owned() } else { detail };
+        match self.unpacked_file {
+            Some(file) => format!("unpacked file {file}: {detail}"),
+            None => detail,
+        }
+    }
+
+    /// So many bytes more to read: they may give as many dead letters as if they had come so.
+    pub(crate) fn unpacked(&mut self, bytes: usize) {
+        self.unpack_left -= bytes;
+        self.dead_end += dead_max(bytes);
     }
 
     /// A dead letter for a part of the payload.

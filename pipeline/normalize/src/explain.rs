@@ -24,7 +24,6 @@ use model::record::{Input, RecordView};
 use self::fields::{Field, Record, Shape, fields as fields_of};
 use self::trials::Other;
 pub use self::trials::Trials;
-use crate::normalizer::VALUE_BYTES_MAX;
 use crate::unpack;
 use crate::{NormalizeError, Settings};
 
@@ -147,7 +146,7 @@ pub fn explain(
     };
     let mut all = Vec::new();
     let mut element = 0_u32;
-    let mut left = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
+    let mut left = unpack::bytes_max(view.value);
     for file in files {
         let Ok(bytes) = file.unpack(left) else {
             // It is an element, and dead.

@@ -12,6 +12,8 @@ use flate2::{Crc, Decompress, FlushDecompress, Status};
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 /// Flags, time, extra flags and system follow it.
 const HEAD_BYTES: usize = 10;
+/// Members of a file: one of a few bytes costs as much as one of a thousand.
+const MEMBERS_MAX: usize = 1_000;
 /// CRC-32 and size of what was packed.
 const TAIL_BYTES: usize = 8;
 
@@ -34,20 +36,38 @@ thread_local! {
     static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
 
-/// The bytes of a file, `max` at most. Only its first member is read: senders write one.
+/// The bytes of a file, `max` at most. Files that are put one behind another are one file of many
+/// members (section 2.2); zeros may follow, as tapes write them.
 pub(crate) fn unpack(file: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
+    let (mut unpacked, mut rest) = member(file, max)?;
+    let mut n_members = 1;
+    while rest.iter().any(|byte| *byte != 0) {
+        let (more, after) = member(rest, max - unpacked.len())?;
+        n_members += 1;
+        if n_members > MEMBERS_MAX {
+            return Err(Unpack::TooLarge);
+        }
+        unpacked.extend(more);
+        rest = after;
+    }
+    Ok(unpacked)
+}
+
+/// The bytes of the first member, and what follows it.
+fn member(file: &[u8], max: usize) -> Result<(Vec<u8>, &[u8]), Unpack> {
     let body = body(file).ok_or(Unpack::Damaged)?;
+    // Where others follow, this is the size of the last: a guess like any other.
     let told = file.last_chunk().map_or(0, |end| u32::from_le_bytes(*end) as usize);
     let (unpacked, taken) = inflated(body, told, max)?;
-    let tail = body.get(taken..).and_then(|rest| rest.first_chunk::<TAIL_BYTES>());
+    let tail = body.get(taken..).and_then(|rest| rest.split_first_chunk::<TAIL_BYTES>());
+    let (tail, rest) = tail.ok_or(Unpack::Damaged)?;
     let mut crc = Crc::new();
     crc.update(&unpacked);
     // `amount` is the size modulo 2^32, as the tail's.
-    let expected = [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].concat();
-    if tail.is_none_or(|tail| tail[..] != expected[..]) {
+    if tail[..] != [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].concat()[..] {
         return Err(Unpack::Damaged);
     }
-    Ok(unpacked)
+    Ok((unpacked, rest))
 }
 
 /// The bytes of a bare deflate stream that is told to have so many, `max` at most, and how many of
@@ -169,6 +189,20 @@ mod tests {
                 prop_assert_eq!(read, bytes);
             }
         }
+    }
+
+    #[test]
+    fn files_put_one_behind_another_are_all_of_their_members() {
+        let (one, two) = (packed(b"1\n"), packed(&b"2\n".repeat(900)));
+        let both = [one.clone(), two.clone()].concat();
+        let text = [b"1\n".to_vec(), b"2\n".repeat(900)].concat();
+        assert_eq!(unpack(&both, 5000), Ok(text.clone()));
+        assert_eq!(unpack(&[two, one.clone(), vec![0; 512]].concat(), 5000).unwrap().len(), 1802);
+        assert_eq!(unpack(&both, text.len() - 1), Err(Unpack::TooLarge), "all share the bound");
+        assert_eq!(unpack(&both[..both.len() - 1], 5000), Err(Unpack::Damaged));
+        assert_eq!(unpack(&[&one[..], b"no member"].concat(), 5000), Err(Unpack::Damaged));
+        assert_eq!(unpack(&packed(b"").repeat(MEMBERS_MAX), 9), Ok(Vec::new()));
+        assert_eq!(unpack(&packed(b"").repeat(MEMBERS_MAX + 1), 9), Err(Unpack::TooLarge));
     }
 
     #[test]

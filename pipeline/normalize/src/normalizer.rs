@@ -292,7 +292,7 @@ impl Normalizer {
             offset: view.offset,
         };
         count_record(tally, &origin);
-        let unpack_max = unpack::bytes_max(view.value, VALUE_BYTES_MAX);
+        let unpack_max = unpack::bytes_max(view.value);
         let mut emitter = Emitter {
             dead_end: dead.len() + dead_max(view.value.len()),
             origin,
@@ -308,6 +308,7 @@ impl Normalizer {
             drift: &self.drift,
             tally,
             unpack_left: unpack_max,
+            unpacked_file: None,
             element: 0,
         };
         let Some(source) = source else {
@@ -359,12 +360,11 @@ fn read(
         emitter.ignored("empty");
     }
     for (at, file) in files.iter().enumerate() {
+        // Its places are none of the record's.
+        emitter.unpacked_file = Some(at);
         let read = file.unpack(emitter.unpack_left).and_then(|bytes| {
-            emitter.unpack_left -= bytes.len();
-            let read = read_bytes(source, &bytes, view.headers, scratch, emitter);
-            // Its places are none of the record's.
-            let place = |dead: &Dead| format!("unpacked file {at}: {}", dead.detail);
-            read.map_err(|dead| Dead { detail: place(&dead), ..dead })
+            emitter.unpacked(bytes.len());
+            read_bytes(source, &bytes, view.headers, scratch, emitter)
         });
         if let Err(dead) = read {
             emitter.dead(dead);

@@ -1,13 +1,14 @@
 //! Compressed exports: gzip, and the ZIP archives that vendors' portals give under any name.
 //!
 //! A value that begins like one is unpacked and read as if it had come so; each file of an archive
-//! is a part of the record, in the order of its directory. What is unpacked of all its files
-//! together is bounded by the record's own size, so that a small record cannot fill the memory.
+//! is a part of the record, in the order of its directory. A file is bounded as a record is, and all
+//! of them together by the record's own size: a small one can fill neither memory nor time.
 
 use model::vocabulary::DeadReason;
 
 use crate::draft::Dead;
 use crate::gzip::{self, Unpack};
+use crate::normalizer::VALUE_BYTES_MAX;
 
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -25,8 +26,10 @@ const COMMENT_BYTES_MAX: usize = 65_535;
 /// Tables of rows much like each other shrink to a tenth; what grows more is no report.
 const RATIO_MAX: usize = 32;
 const SMALL: usize = 16 << 10;
-/// What a dead letter says of such a one.
-pub(crate) const TOO_LARGE: &str = "unpacked, more than 32 times its record and 16 KiB";
+/// What a dead letter says of such a one, and of one that is no report but too long.
+const TOO_DENSE: &str = "unpacked, more than 32 times its record and 16 KiB";
+const TOO_LONG: &str =
+    "unpacked, more than 16 MiB: load it unpacked, line by line where it has lines";
 /// Encrypted, in the flags of a file.
 const ENCRYPTED: u16 = 1;
 
@@ -50,9 +53,15 @@ fn bad(what: &str) -> Dead {
     Dead::new(DeadReason::BadEncoding, what)
 }
 
-/// Bytes that all files of a record together may have, at most `limit`.
-pub(crate) fn bytes_max(value: &[u8], limit: usize) -> usize {
-    value.len().saturating_mul(RATIO_MAX).max(SMALL).min(limit)
+/// Bytes that all files of a record together may have.
+pub(crate) fn bytes_max(value: &[u8]) -> usize {
+    value.len().saturating_mul(RATIO_MAX).max(SMALL)
+}
+
+/// Which bound was too small for a file: what its record had left, or that of one file.
+pub(crate) fn too_large(left: usize) -> Dead {
+    let what = if left < VALUE_BYTES_MAX { TOO_DENSE } else { TOO_LONG };
+    Dead::new(DeadReason::TooLarge, what)
 }
 
 /// The files that a record's value packs; `None` where it packs none.
@@ -110,8 +119,9 @@ fn zip(value: &[u8]) -> Option<Vec<Packed<'_>>> {
 }
 
 impl Packed<'_> {
-    /// Its bytes, at most so many.
-    pub(crate) fn unpack(&self, max: usize) -> Result<Vec<u8>, Dead> {
+    /// Its bytes, where its record has so many left.
+    pub(crate) fn unpack(&self, left: usize) -> Result<Vec<u8>, Dead> {
+        let max = left.min(VALUE_BYTES_MAX);
         let unpacked = match self.method {
             Method::Stored if self.bytes.len() > max => Err(Unpack::TooLarge),
             Method::Stored => Ok(self.bytes.to_vec()),
@@ -122,7 +132,7 @@ impl Packed<'_> {
         };
         unpacked.map_err(|why| match why {
             Unpack::Damaged => bad("it cannot be unpacked"),
-            Unpack::TooLarge => Dead::new(DeadReason::TooLarge, TOO_LARGE),
+            Unpack::TooLarge => too_large(left),
         })
     }
 }
@@ -136,8 +146,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const LIMIT: usize = 16 << 20;
 
     fn deflated(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
@@ -177,7 +185,7 @@ mod tests {
 
     fn unpacked(value: &[u8]) -> Result<Vec<Vec<u8>>, Dead> {
         let mut all = Vec::new();
-        let mut left = bytes_max(value, LIMIT);
+        let mut left = bytes_max(value);
         for file in files(value)?.unwrap_or_default() {
             all.push(file.unpack(left)?);
             left -= all.last().map_or(0, Vec::len);
@@ -203,7 +211,21 @@ mod tests {
     #[test]
     fn what_grows_beyond_a_reports_ratio_is_too_large() {
         let bomb = gzip(&vec![b'0'; 8 << 20]);
-        assert_eq!(unpacked(&bomb).unwrap_err().reason, DeadReason::TooLarge);
+        let dead = unpacked(&bomb).unwrap_err();
+        assert_eq!((dead.reason, dead.detail.as_str()), (DeadReason::TooLarge, TOO_DENSE));
+    }
+
+    #[test]
+    fn a_file_longer_than_any_value_is_told_so_and_each_of_an_archive_may_be_as_long() {
+        let line = |n: u32| format!("{:08x},{n}\n", n.wrapping_mul(0x9e37_79b9)).into_bytes();
+        let long: Vec<u8> = (0..1_200_000).flat_map(line).collect();
+        let (most, rest) = long.split_at(12 << 20);
+        let dead = unpacked(&gzip(&long)).unwrap_err();
+        assert_eq!((dead.reason, dead.detail.as_str()), (DeadReason::TooLarge, TOO_LONG));
+        let half = deflated(&most[..9 << 20]);
+        let two = archive(&[("a.csv", 8, half.clone()), ("b.csv", 8, half)]);
+        assert_eq!(unpacked(&two).unwrap().len(), 2);
+        assert_eq!(unpacked(&gzip(rest)).unwrap().len(), 1);
     }
 
     #[test]
