@@ -177,6 +177,21 @@ def head(data: Path, chain: str = "job") -> int:
     return max(numbers, default=0)
 
 
+# Tables that are no file of the public directory.
+INNER = ("dead_records", "dead_replays")
+
+
+def public_names(manifest: dict[str, object]) -> set[str]:
+    """Public paths of the compacted files that a manifest names."""
+    found = set()
+    for entry in manifest["files"]:  # type: ignore[attr-defined]
+        path = Path(entry["path"])
+        if not path.name.startswith("rolled-") and entry["table"] not in INNER:
+            name = f"{path.name.rsplit('-', 1)[0]}.parquet"
+            found.add(f"{entry['table']}/date={path.parts[-2]}/{name}")
+    return found
+
+
 def rewrite(path: Path, manifest: dict[str, object]) -> None:
     """Forges a manifest, with the checksum that it needs: of the object without it."""
     manifest.pop("sha256", None)

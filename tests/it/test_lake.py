@@ -48,18 +48,6 @@ def lake_head(data: Path) -> Path:
 
 
 # Tables that are never public.
-INNER = ("dead_records", "dead_replays")
-
-
-def public_names(manifest: dict[str, object]) -> set[str]:
-    """Public paths of the compacted files that a manifest names."""
-    found = set()
-    for entry in manifest["files"]:  # type: ignore[attr-defined]
-        path = Path(entry["path"])
-        if not path.name.startswith("rolled-") and entry["table"] not in INNER:
-            name = f"{path.name.rsplit('-', 1)[0]}.parquet"
-            found.add(f"{entry['table']}/date={path.parts[-2]}/{name}")
-    return found
 
 
 @dataclass
@@ -95,7 +83,7 @@ class Watcher:
             return
         self.growths += 1
         # Listed first, then the manifest: it was there before the file.
-        announced = public_names(json.loads(lake_head(self.data).read_text()))
+        announced = sendtally.public_names(json.loads(lake_head(self.data).read_text()))
         self.wrong += [f"{name} is in no manifest" for name in new - announced]
         for table in sorted({name.split("/")[0] for name in new}):
             self.read(connection, table)
@@ -180,7 +168,7 @@ def test_a_watcher_sees_each_row_once_and_no_file_change_while_the_process_is_ki
     final.poll(duckdb.connect())
     assert not final.wrong, final.wrong[:5]
     assert watcher.files.items() <= final.files.items()
-    assert set(final.files) == public_names(json.loads(lake_head(data).read_text()))
+    assert set(final.files) == sendtally.public_names(json.loads(lake_head(data).read_text()))
     traffic.check_live(data)
     sendtally.call("verify", "--data", data).expect(0)
 

@@ -4,6 +4,7 @@ evidence counted again, files that nobody names; and what was counted."""
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from clickhouse import ClickHouse
 from conftest import Traffic
 
 DATABASE = "sendtally"
+MANIFEST = re.compile(r"\d{20}\.json|HINT")
 # A transition is served so long after its processing time.
 SETTLED_US = 20_000_000
 
@@ -151,8 +153,9 @@ def follows(state: str, evidence: dict[str, object]) -> bool:
 
 
 def unnamed(data: Path) -> list[str]:
-    """Files that no manifest names."""
+    """Files that no manifest names, or that never became one."""
     named: set[str] = set()
+    public: set[str] = set()
     for path in (data / "chains").glob("*/*.json"):
         try:
             manifest = json.loads(path.read_text())
@@ -160,9 +163,14 @@ def unnamed(data: Path) -> list[str]:
             continue  # collected meanwhile
         named |= {entry["path"] for entry in manifest["segments"] + manifest["files"]}
         named |= {entry["file"]["path"] for entry in manifest["state"]}
-    present = {str(path.relative_to(data)) for place in ("segments", "state", "lake")
+        if path.parent.name == "lake":
+            public |= {f"public/{name}" for name in sendtally.public_names(manifest)}
+    present = {str(path.relative_to(data)) for place in ("segments", "state", "lake", "public")
                for path in (data / place).rglob("*") if path.is_file()}
-    left = sorted(present - named)
+    left = sorted(present - named - public)
+    # A manifest is named by its number; HINT says which was the newest.
+    left += sorted(str(path.relative_to(data)) for path in (data / "chains").rglob("*")
+                   if path.is_file() and not MANIFEST.fullmatch(path.name))
     return [f"{len(left)} orphans stay, e.g. {left[:3]}"] if left else []
 
 

@@ -18,7 +18,7 @@ for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
 
 import sendtally  # noqa: E402
 from conftest import SEED  # noqa: E402
-from differences import follows  # noqa: E402
+from differences import follows, unnamed  # noqa: E402
 
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
@@ -50,6 +50,23 @@ def test_nor_on_an_object_store_that_is_away_now_and_then(tmp_path: Path) -> Non
     assert told["kills"] >= 5 and told["alerts"] > 0, told
     assert told["acts"]["store away"] > 0, told
     assert (told["lost"], told["doubled"]) == (0, 0), told
+
+
+def test_what_a_process_left_behind_is_told(tmp_path: Path) -> None:
+    """A directory as `load` leaves it has no orphan; each kind of one is told."""
+    data = tmp_path / "data"
+    sendtally.call("load", "--records", sendtally.ROOT / "fixtures/directories/format-3.next.jsonl",
+                   "--data", data).expect(0)
+    assert unnamed(data) == []
+    places = ["segments/job/1-2-events.arrow", "state/job/7.run", "lake/events/2026-03-02/1.parquet",
+              "public/events/date=2026-03-02/1.parquet", "chains/job/1.abc.tmp"]
+    for place in places:
+        path = data / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        [line] = unnamed(data)
+        assert place in line, (place, line)
+        path.unlink()
 
 
 def judged(short: tuple[int, int], long: tuple[int, int], pending: int = 0) -> dict[str, object]:

@@ -20,6 +20,9 @@ use crate::CommitError;
 use crate::chain::Chain;
 use crate::datadir::DataDir;
 
+/// Where chains lie, and the ending of a file that has not got its name.
+const CHAINS: &str = "chains";
+const ASIDE: &str = "tmp";
 /// With a store so many manifests' files go in one request; the manifests one by one, in order.
 const BATCH: usize = 64;
 
@@ -131,6 +134,30 @@ pub fn collect_orphans(
     Ok(deleted)
 }
 
+/// Deletes what was written beside a manifest and never took its name: who wrote it was killed
+/// between the two. As [`collect_orphans`], by age.
+///
+/// # Errors
+/// Where a directory cannot be listed.
+pub fn collect_asides(dir: &DataDir, before_us: i64) -> Result<usize, CommitError> {
+    let chains = dir.place(CHAINS)?;
+    let list = |path: &Path| -> Result<Vec<fs::DirEntry>, CommitError> {
+        let entries = fs::read_dir(path).map_err(CommitError::io("list", path))?;
+        entries.collect::<Result<_, _>>().map_err(CommitError::io("list", path))
+    };
+    let mut deleted = 0;
+    for chain in list(&chains)?.into_iter().filter(|entry| entry.path().is_dir()) {
+        for entry in list(&chain.path())? {
+            let path = entry.path();
+            let is_aside = path.extension().is_some_and(|extension| extension == ASIDE);
+            if is_aside && modified_us(&path).is_some_and(|at| at < before_us) {
+                deleted += usize::from(fs::remove_file(&path).is_ok());
+            }
+        }
+    }
+    Ok(deleted)
+}
+
 fn modified_us(path: &Path) -> Option<i64> {
     let modified = fs::metadata(path).ok()?.modified().ok()?;
     let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -158,6 +185,22 @@ mod tests {
     fn write(dir: &DataDir, name: &str) {
         write_bytes(dir, "segments/job", name, ("events", 1), b"x").unwrap();
         stage_file(dir, "segments/job").unwrap();
+    }
+
+    #[test]
+    fn what_never_took_a_manifests_name_goes_by_age_and_nothing_else_of_a_chain() {
+        both("asides", |place| {
+            let dir = place.dir();
+            let mut chain = Chain::open(&dir, "job", "a").unwrap();
+            chain.create(Manifest::default()).unwrap();
+            let asides = ["1.one.tmp", "2.two.tmp"].map(|name| chain.path(1).with_file_name(name));
+            asides.iter().for_each(|aside| fs::write(aside, b"{").unwrap());
+            let written_us = asides.each_ref().map(|aside| modified_us(aside).unwrap());
+            assert_eq!(collect_asides(&dir, written_us[0].min(written_us[1])).unwrap(), 0, "young");
+            assert_eq!(collect_asides(&dir, i64::MAX).unwrap(), 2);
+            assert!(asides.iter().all(|aside| !aside.exists()));
+            assert!(chain.read(1).unwrap().is_some());
+        });
     }
 
     #[test]

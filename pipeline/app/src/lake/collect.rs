@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use commit::{Chain, collect_orphans, collect_passed, collect_stored_orphans};
+use commit::{Chain, collect_asides, collect_orphans, collect_passed, collect_stored_orphans};
 use model::clock::Clock;
 
 use super::Lake;
@@ -71,6 +71,7 @@ impl Lake {
         }
         let before_us = clock.now_us() - orphan_us();
         let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, before_us)?;
+        deleted += collect_asides(&self.dir, before_us)?;
         // A list of all objects costs more than one of a directory: a day is exact enough by hours.
         if self.dir.remote().is_some() && now_us - self.listed_us >= orphan_us() / 24 {
             self.listed_us = now_us;
