@@ -4,6 +4,7 @@ evidence counted again, files that nobody names; and what was counted."""
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -52,6 +53,9 @@ def alerts(traffic: Traffic, subscriber: Subscriber, folder: Path) -> list[str]:
     ).fetchall()
     ids = [row[1] for row in rows]
     lines = [f"the subscriber saw an alert change: {text}" for text in subscriber.differs]
+    lines += broken_lives(traffic.expected.execute(
+        "SELECT seq, objective, tier, series, from_state, to_state, episode_id, epoch_us(event_time) "
+        f"FROM read_parquet('{folder}/alerts.parquet') ORDER BY seq").fetchall())
     if not subscriber.order:
         lines.append("no alert fired: the play is too short to say anything about alerts")
     if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
@@ -126,8 +130,7 @@ def evidence_differences(
 
 def follows(state: str, evidence: dict[str, object]) -> bool:
     """Whether a state follows from its counts: a breach opens an episode and fires, what is none any
-    more ends one that was pending, and a short window that burns slowly resolves. Only how sure the
-    burn is (`burn_floor`) is taken as it is told."""
+    more ends one that was pending, and a short window that burns slowly resolves."""
     budget = 1 - float(str(evidence["target"]))
     short, long = evidence["short"], evidence["long"]
     assert isinstance(short, dict) and isinstance(long, dict)
@@ -138,7 +141,8 @@ def follows(state: str, evidence: dict[str, object]) -> bool:
 
     def breach(slack: float) -> bool:
         burns = [burn(short), burn(long)]
-        sure = (long["burn_floor"] or 0) >= low and long["bad"] >= evidence["min_bad"]
+        floor = lowest_share(long["bad"], long["good"] + long["bad"]) / budget
+        sure = floor >= low * (1 + slack) and long["bad"] >= evidence["min_bad"]
         return sure and all(one is not None and one >= limit * (1 + slack) for one in burns)
 
     limit, low = (float(str(evidence[name])) for name in ("burn_threshold", "resolve_burn"))
@@ -150,6 +154,53 @@ def follows(state: str, evidence: dict[str, object]) -> bool:
     if now is None:
         return state == "resolved" and long["good"] + long["bad"] + long["pending"] == 0
     return state == "resolved" and now < low * (1 + 1e-9)
+
+
+def lowest_share(bad: float, n: float) -> float:
+    """Lower end of Wilson's score interval, one-sided 95 % (E. B. Wilson, JASA 22, 1927)."""
+    if not n:
+        return 0.0
+    z, share = 1.6448536269514722, bad / n
+    middle, spread = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return max(0.0, (middle - spread) / (1 + z * z / n))
+
+
+# (seq, objective, tier, series, from_state, to_state, episode_id, event time)
+Transition = tuple[int, str, str, str, str, str, str, int]
+STEPS = {("inactive", "pending"), ("resolved", "pending"), ("pending", "inactive"),
+         ("pending", "firing"), ("firing", "resolved")}
+TIER = re.compile(r"- name: (\w+)\n(?:.*\n)*?\s+for: (\d+)([sm])")
+
+
+def holds_us() -> dict[str, int]:
+    """How long a breach lasts before each tier fires, by the objective that is built in."""
+    text = (sendtally.ROOT / "queries" / "objectives" / "delivery-rate.yaml").read_text()
+    return {name: int(number) * (60 if unit == "m" else 1) * 1_000_000
+            for name, number, unit in TIER.findall(text)}
+
+
+def broken_lives(rows: list[Transition]) -> list[str]:
+    """Transitions that do not go on where the one before ended: another state, another episode, too
+    soon, or a slow tier that fires while the fast one of its series does."""
+    lines, last, used, holds = [], {}, set(), holds_us()
+    for row in rows:
+        seq, objective, tier, series, before, after, episode, at_us = row
+        was = last.get((objective, tier, series))
+        state, known, since_us = (was[5], was[6], was[7]) if was else ("inactive", "", at_us)
+        wrong = []
+        if before != state or (before, after) not in STEPS:
+            wrong.append(f"{state} became {before} -> {after}")
+        if after == "pending" and episode in used or after != "pending" and episode != known:
+            wrong.append(f"episode {episode} after {known}")
+        if at_us < since_us or after == "firing" and at_us - since_us < holds[tier]:
+            wrong.append(f"{after} {(at_us - since_us) / 1e6} s after {state}")
+        fast = last.get((objective, "fast", series))
+        if (tier, after) == ("slow", "firing") and fast and fast[5] == "firing":
+            wrong.append("fires while the fast tier does")
+        lines += [f"alert {seq} ({tier}, {series}): {text}" for text in wrong]
+        used.add(episode)
+        last[(objective, tier, series)] = row
+    return lines
 
 
 def unnamed(data: Path) -> list[str]:

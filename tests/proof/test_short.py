@@ -16,9 +16,10 @@ HERE = Path(__file__).resolve().parent
 for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
     sys.path.insert(0, str(near))
 
+import oracle  # noqa: E402
 import sendtally  # noqa: E402
 from conftest import SEED  # noqa: E402
-from differences import follows, unnamed  # noqa: E402
+from differences import broken_lives, evidence_differences, follows, unnamed  # noqa: E402
 
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
@@ -39,7 +40,8 @@ def play(tmp_path: Path, *more: str) -> dict[str, Any]:
 
 
 def test_nothing_is_lost_or_doubled_by_killing_it(tmp_path: Path) -> None:
-    told = play(tmp_path, "--events", "60000", "--rate", "600", "--kills", "4", "--hits", "1", "--points", "5")
+    told = play(tmp_path, "--events", "60000", "--rate", "600", "--kills", "4", "--hits", "1",
+                "--points", "5")
     assert told["by"]["kill -9"] >= 4 and told["by"]["failpoint"] >= 5 and told["alerts"] > 0, told
     assert len(told["failpoint_hits"]) == 5 and told["bills"] > 0, told
     assert (told["lost"], told["doubled"]) == (0, 0), told
@@ -69,11 +71,42 @@ def test_what_a_process_left_behind_is_told(tmp_path: Path) -> None:
         path.unlink()
 
 
+LIFE = [(1, "o", "fast", "s", "inactive", "pending", "e1", 0),
+        (2, "o", "fast", "s", "pending", "firing", "e1", 10_000_000),
+        (3, "o", "slow", "s", "inactive", "pending", "e2", 20_000_000),
+        (4, "o", "fast", "s", "firing", "resolved", "e1", 60_000_000),
+        (5, "o", "fast", "s", "resolved", "pending", "e3", 400_000_000),
+        (6, "o", "slow", "s", "pending", "firing", "e2", 400_000_000),
+        (7, "o", "fast", "s", "pending", "inactive", "e3", 401_000_000)]
+
+
+@pytest.mark.parametrize(("at", "change", "told"), [
+    (1, {7: 9_999_999}, "firing 9.999999 s after pending"),
+    (3, {4: "pending"}, "firing became pending -> resolved"),
+    (3, {5: "firing"}, "firing became firing -> firing"),
+    (4, {6: "e1"}, "episode e1 after e1"),
+    (6, {6: "e9"}, "episode e9 after e3"),
+    (5, {7: 319_999_999}, "firing 299.999999 s after pending"),
+    (3, None, "fires while the fast tier does"),
+])
+def test_an_alert_that_does_not_go_on_where_it_ended_is_told(
+    at: int, change: dict[int, object] | None, told: str
+) -> None:
+    assert broken_lives(LIFE) == []
+    rows = [list(row) for row in LIFE]
+    for column, value in (change or {}).items():
+        rows[at][column] = value
+    if change is None:
+        del rows[at:at + 2]
+    assert any(told in line for line in broken_lives(rows)), broken_lives(rows)
+
+
 def judged(short: tuple[int, int], long: tuple[int, int], pending: int = 0) -> dict[str, object]:
-    """Evidence with these good and bad messages; a budget of 10 %, a limit of 5, 2 to resolve."""
+    """Evidence with these good and bad messages; a budget of 10 %, a limit of 5, 2 to resolve. What
+    it says of how sure it is does not count."""
     def window(counts: tuple[int, int]) -> dict[str, float]:
         good, bad = counts
-        return {"good": good, "bad": bad, "pending": pending, "burn_floor": 3.0}
+        return {"good": good, "bad": bad, "pending": pending, "burn_floor": 99.0}
     return {"target": 0.9, "burn_threshold": 5.0, "resolve_burn": 2.0, "min_bad": 10,
             "short": window(short), "long": window(long)}
 
@@ -81,6 +114,8 @@ def judged(short: tuple[int, int], long: tuple[int, int], pending: int = 0) -> d
 @pytest.mark.parametrize(("evidence", "states"), [
     (judged((10, 90), (200, 300)), {"pending", "firing"}),
     (judged((10, 90), (4, 6)), {"inactive"}),  # too few bad ones
+    (judged((1, 2), (4, 8)) | {"min_bad": 3}, {"pending", "firing"}),
+    (judged((1, 2), (1, 1)) | {"min_bad": 1}, {"inactive"}),  # it may be luck
     (judged((10, 90), (900, 100)), {"inactive"}),
     (judged((95, 5), (200, 300)), {"inactive", "resolved"}),
     (judged((0, 0), (0, 0)), {"inactive", "resolved"}),
@@ -91,3 +126,14 @@ def test_a_state_follows_from_its_counts_and_no_other_does(
 ) -> None:
     all_states = ("inactive", "pending", "firing", "resolved")
     assert {state for state in all_states if follows(state, evidence)} == states
+
+
+def test_counts_that_the_log_does_not_have_are_told() -> None:
+    log = oracle.connect()
+    log.execute("CREATE TABLE message AS SELECT 'sms' AS channel, 'x' AS carrier, 'delivered' AS outcome, "
+                "true AS is_final, 30000000::BIGINT AS cohort_us")
+    window = {"window_s": 60, "good": 1, "bad": 0, "pending": 0}
+    ask = {"short": window, "long": {**window, "window_s": 120}}
+    assert evidence_differences(log, 1, ("sms", "x"), 60_000_000, ask) == []
+    assert len(evidence_differences(log, 1, ("sms", "x"), 90_000_001, ask)) == 1, "short is over"
+    assert len(evidence_differences(log, 1, ("sms", "y"), 60_000_000, ask)) == 2
