@@ -154,7 +154,8 @@ def add_one(data: Path, table: str, column: str) -> None:
         more = [None if value is None else value + 1 for value in rows[column].to_pylist()]
         rows = rows.set_column(at, field, pa.array(more, field.type))
         pyarrow.parquet.write_table(rows, path)
-        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
+        entry["sha256"], entry["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
         date, name = path.parts[-2], f"{path.name.rsplit('-', 1)[0]}.parquet"
         shutil.copy(path, data / "public" / table / f"date={date}" / name)
     sendtally.rewrite(head, manifest)

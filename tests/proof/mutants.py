@@ -1,6 +1,6 @@
 """The test of the crash test: with each of these faults built in it has to fail, and without to pass.
 
-    python tests/proof/mutants.py --binary target/debug/sendtally-proof --work DIR
+    python tests/proof/mutants.py --binary target/release/sendtally-proof --work DIR
 
 The same seed and play with every mutant and, first, without one. The two mutants of the watermark are
 caught by the property test of the watermark's own promise, the one of the reader by a test that
