@@ -6,8 +6,9 @@ As a context manager (`with S3(directory) as store:`) or from the command line:
 
 It knows PutObject (with `If-None-Match: *`, atomic by a hard link), CopyObject, GetObject with
 ranges, HeadObject, DeleteObject(s), ListObjectsV2 in pages, and multipart uploads. Of a signature
-it compares the access key id only. moto was tried first: its create-if-absent looks and then
-writes, without a lock between the two, so of two creators both can win.
+it compares the access key id only. moto and s3s-fs (0.14.1) do not honour create-if-absent: both
+look whether the object is there and write afterwards, without a lock between the two, so of two
+creators both can win.
 
 Faults (`store.faults`): answers lost after the request was done, 503 for a share of the requests,
 slow answers, creates that overwrite. `stop()` and `start()` take it away and bring it back.
