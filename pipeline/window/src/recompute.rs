@@ -145,7 +145,7 @@ pub fn recompute_charges(
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let executor = Executor::threaded()?;
     let batches = executor.block_on(async {
-        let context = session::context()?;
+        let context = session::merging_context()?;
         for wanted in ["events", "charge_lines", "again_messages", "partial"] {
             let found = tables.iter().find(|table| table.name == wanted);
             let detail = || format!("table {wanted} is missing");
@@ -172,7 +172,7 @@ async fn open(
     partial: &RecordBatch,
 ) -> Result<SessionContext, WindowError> {
     events.name.clone_from(&schema::EVENTS.name);
-    let context = session::context()?;
+    let context = session::merging_context()?;
     sketch_sql::register(&context);
     table::register(&context, &events).await?;
     let partial = MemTable::try_new(partial.schema(), vec![vec![partial.clone()]]).map(Arc::new);

@@ -34,6 +34,14 @@ pub(crate) fn context() -> Result<SessionContext, WindowError> {
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
+/// A context for joins of whole tables: sorted and merged, which goes to temporary files, where the
+/// hash table of a join has to stay in memory.
+pub(crate) fn merging_context() -> Result<SessionContext, WindowError> {
+    let context = context()?;
+    context.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = false;
+    Ok(context)
+}
+
 /// Tables as they were when it was opened, and queries over them.
 pub struct Session {
     executor: Executor,
@@ -51,10 +59,22 @@ impl Session {
     ///
     /// # Errors
     /// Where a file cannot be read, or batches have another schema than their table.
-    #[expect(clippy::needless_pass_by_value, reason = "the batches are given up to the session")]
     pub fn open(tables: Vec<TableSource>) -> Result<Self, WindowError> {
+        Self::over(context()?, tables)
+    }
+
+    /// The same for queries that join whole tables of any size with each other: slower, and in
+    /// bounded memory.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for_whole_tables(tables: Vec<TableSource>) -> Result<Self, WindowError> {
+        Self::over(merging_context()?, tables)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the batches are given up to the session")]
+    fn over(context: SessionContext, tables: Vec<TableSource>) -> Result<Self, WindowError> {
         let executor = Executor::threaded()?;
-        let context = context()?;
         executor.block_on(async {
             for source in &tables {
                 table::register(&context, source).await?;
