@@ -17,6 +17,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::words::{self, Folded};
 
+/// A data point. An answer of half hours has thousands: it is held as its text.
 #[derive(Debug, Default)]
 struct Point<'a> {
     start: Scalar<'a>,
@@ -30,14 +31,13 @@ struct Point<'a> {
     volume: Scalar<'a>,
     conversations: Scalar<'a>,
     cost: Scalar<'a>,
-    is_damaged: bool,
 }
 
-/// Points, and the account they are of.
+/// The account, and the texts of its points.
 #[derive(Debug, Default)]
 struct Answer<'a> {
     id: Scalar<'a>,
-    points: Elements<Point<'a>>,
+    points: Elements<&'a str>,
 }
 
 /// Reads an answer whose outermost object has one of the two fields.
@@ -56,13 +56,13 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     if answer.points.len() == 0 {
         out.ignored("empty");
     }
-    for (at, point) in answer.points.iter().enumerate() {
-        if point.is_damaged {
-            out.dead_at(DeadReason::UnknownVariant, format!("/data_points/{at}"));
-        } else if !point.start.is_present() {
-            out.dead_at(DeadReason::MissingId, format!("/data_points/{at}/start"));
-        } else {
-            emit(&answer, point, out);
+    for (at, text) in answer.points.iter().enumerate() {
+        match point(&mut Cursor::new(text))? {
+            None => out.dead_at(DeadReason::UnknownVariant, format!("/data_points/{at}")),
+            Some(point) if !point.start.is_present() => {
+                out.dead_at(DeadReason::MissingId, format!("/data_points/{at}/start"));
+            }
+            Some(point) => emit(&answer, &point, out),
         }
     }
     Ok(())
@@ -85,28 +85,34 @@ fn analytics<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(),
 
 fn points<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(), Syntax> {
     cursor.array(|cursor| {
-        let mut point = Point::default();
-        let is_object = cursor.object_or_skip(|cursor, key| {
-            let slot = match key {
-                "start" => &mut point.start,
-                "end" => &mut point.end,
-                "country" => &mut point.country,
-                "phone_number" => &mut point.phone,
-                "tier" => &mut point.tier,
-                "pricing_type" | "conversation_type" => &mut point.kind,
-                "pricing_category" | "conversation_category" => &mut point.category,
-                "conversation_direction" => &mut point.direction,
-                "volume" => &mut point.volume,
-                "conversation" => &mut point.conversations,
-                "cost" => &mut point.cost,
-                _ => return cursor.other(),
-            };
-            *slot = cursor.scalar()?;
-            Ok(())
-        })?;
-        point.is_damaged = !is_object;
-        answer.points.hold(point, cursor)
+        let text = cursor.unwatched(cursor.at()).raw()?;
+        point(cursor)?;
+        answer.points.hold(text, cursor)
     })
+}
+
+/// Reads a point; `None` where something else stands.
+fn point<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Point<'a>>, Syntax> {
+    let mut point = Point::default();
+    let is_object = cursor.object_or_skip(|cursor, key| {
+        let slot = match key {
+            "start" => &mut point.start,
+            "end" => &mut point.end,
+            "country" => &mut point.country,
+            "phone_number" => &mut point.phone,
+            "tier" => &mut point.tier,
+            "pricing_type" | "conversation_type" => &mut point.kind,
+            "pricing_category" | "conversation_category" => &mut point.category,
+            "conversation_direction" => &mut point.direction,
+            "volume" => &mut point.volume,
+            "conversation" => &mut point.conversations,
+            "cost" => &mut point.cost,
+            _ => return cursor.other(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    Ok(is_object.then_some(point))
 }
 
 fn emit(answer: &Answer<'_>, point: &Point<'_>, out: &mut Emitter<'_>) {

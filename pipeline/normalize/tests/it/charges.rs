@@ -284,6 +284,23 @@ fn meta_tells_no_currency_and_days_of_the_accounts_zone() {
 }
 
 #[test]
+fn an_answer_of_half_hours_is_read_whole() {
+    let point = |at: i64| {
+        let start = 1_748_736_000 + at * 1_800;
+        format!(r#"{{"start":{start},"end":{},"volume":12,"cost":0.25}}"#, start + 1_800)
+    };
+    for n_points in [1_440, 3_000] {
+        let points: Vec<String> = (0..n_points).map(point).collect();
+        let points = points.join(",");
+        let answer = format!(r#"{{"id":"1","pricing_analytics":{{"data_points":[{points}]}}}}"#);
+        let lines = bill(Source::Whatsapp, answer);
+        let charges: std::collections::HashSet<_> =
+            lines.iter().map(|line| line["charge_id"].to_string()).collect();
+        assert_eq!((lines.len(), charges.len()), (n_points as usize, n_points as usize));
+    }
+}
+
+#[test]
 fn a_figure_that_goes_back_is_the_line_that_it_was_where_the_bill_tells_no_time() {
     let usage = |cost: &str, updated: Option<&str>| {
         let report = json!({"data": {"start_date": "2026-11-01", "end_date": "2026-11-02",
