@@ -5,8 +5,11 @@
 //! Each row is an element and a total over the report's span; what a carrier got of it is one more
 //! line of the same element. Traps: MDR reports write every figure as text, v2 as a float with its
 //! digits, which are read as they stand; what a row is grouped by is any field that is text or true
-//! and no figure, the currency too, so a row is known by all of them; a report that is not
-//! `COMPLETE` is not final; spans have offsets.
+//! and no figure, the currency too, so a row is known by all of them, in whatever order, and by its
+//! span; of digits only codes and ids tell rows apart, as other numbers may grow; a report that is
+//! not `COMPLETE` is not final; spans have offsets.
+
+use std::borrow::Cow;
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason};
@@ -41,7 +44,8 @@ pub(super) struct Row<'a> {
     channel: Scalar<'a>,
     product: Scalar<'a>,
     country: Scalar<'a>,
-    pub(super) start: Scalar<'a>,
+    date: Scalar<'a>,
+    start: Scalar<'a>,
     end: Scalar<'a>,
 }
 
@@ -128,6 +132,25 @@ fn is_figure(name: &str) -> bool {
     WORDS.iter().filter_map(ends).any(|is_figure| is_figure)
 }
 
+/// Fields that tell a row from another although they are digits.
+fn is_code(name: &str) -> bool {
+    const WORDS: [&str; 6] = ["code", "id", "mcc", "mnc", "tags", "hour"];
+    WORDS.iter().any(|word| {
+        name.strip_suffix(*word).is_some_and(|head| head.is_empty() || head.ends_with('_'))
+    })
+}
+
+/// A cell of a table as JSON would have it: most figures are numbers there.
+pub(super) fn cell(value: Cow<'_, str>) -> Scalar<'_> {
+    if let Cow::Borrowed(text) = value {
+        let mut cursor = Cursor::new(text);
+        if matches!(cursor.scalar(), Ok(Scalar::Number(_))) && cursor.end().is_ok() {
+            return Scalar::Number(text);
+        }
+    }
+    Scalar::Text(value)
+}
+
 fn row_field<'a>(
     cursor: &mut Cursor<'a>,
     key: &str,
@@ -142,12 +165,15 @@ impl<'a> Row<'a> {
     /// Takes a field; what tells the row from others goes to its identity.
     pub(super) fn put(&mut self, key: &str, value: Scalar<'a>, identity: &mut Vec<u8>) {
         let told = match &value {
-            Scalar::Text(text) => Some(text.as_ref()),
+            // In a table nothing is empty or false that is not so as JSON.
+            Scalar::Text(text) => Some(text.as_ref()).filter(|text| !matches!(*text, "" | "false")),
+            Scalar::Number(digits) => Some(*digits).filter(|_| is_code(key)),
             Scalar::Bool(true) => Some("true"),
             _ => None,
         };
         if let Some(text) = told
             && !is_figure(key)
+            && !(is_span(key) && span_time(text).is_some())
         {
             for part in [key, text] {
                 identity.extend_from_slice(&part.len().to_be_bytes());
@@ -163,12 +189,22 @@ impl<'a> Row<'a> {
             "message_type" => &mut self.channel,
             "product" => &mut self.product,
             "country_code" | "country" => &mut self.country,
-            "start_date" | "date" | "start_time" => &mut self.start,
+            "date" => &mut self.date,
+            "start_date" | "start_time" => &mut self.start,
             "end_date" | "end_time" => &mut self.end,
             _ => return,
         };
         *slot = value;
     }
+
+    /// Whether it tells when it begins.
+    pub(super) const fn has_start(&self) -> bool {
+        self.date.is_present() || self.start.is_present()
+    }
+}
+
+const fn is_span(name: &str) -> bool {
+    matches!(name.as_bytes(), b"date" | b"start_date" | b"start_time" | b"end_date" | b"end_time")
 }
 
 fn span_time(text: &str) -> Option<i64> {
@@ -193,6 +229,24 @@ fn row(
     emit(report, &row, (place, &scratch.identity), out);
 }
 
+/// What [`Row::put`] put, one by one.
+fn pairs(mut identity: &[u8]) -> Vec<&[u8]> {
+    let mut pairs = Vec::new();
+    while let Some((pair, rest)) = split_pair(identity) {
+        pairs.push(pair);
+        identity = rest;
+    }
+    pairs
+}
+
+fn split_pair(identity: &[u8]) -> Option<(&[u8], &[u8])> {
+    let part = |at: usize| {
+        let (length, _) = identity.get(at..)?.split_first_chunk()?;
+        Some(at + size_of::<usize>() + usize::from_be_bytes(*length))
+    };
+    identity.split_at_checked(part(part(0)?)?)
+}
+
 /// Emits a row; one without a cost is none.
 pub(super) fn emit(
     report: &Report<'_>,
@@ -203,11 +257,14 @@ pub(super) fn emit(
     if !row.cost.is_present() {
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
     }
-    let told = |own: &'_ Scalar<'_>| own.is_present();
-    let start = out.time(if told(&row.start) { &row.start } else { &report.start }, span_time);
-    let end = out.time(if told(&row.end) { &row.end } else { &report.end }, span_time);
+    let begins = [&row.date, &row.start, &report.start].into_iter().find(|time| time.is_present());
+    let start = begins.and_then(|time| out.time(time, span_time));
+    let ends = [&row.end, &report.end].into_iter().find(|time| time.is_present());
+    let end = ends.and_then(|time| out.time(time, span_time));
     let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
-    let parts: [&[u8]; 3] = [identity, &bytes[0], &bytes[1]];
+    let mut parts = pairs(identity);
+    parts.sort_unstable();
+    parts.extend(bytes.iter().map(<[u8; 8]>::as_slice));
     let is_parts = row.parts.is_present();
     let quantity = out.figure(if is_parts { &row.parts } else { &row.count });
     let channel = words::channel(out.text(&row.channel).unwrap_or(""));

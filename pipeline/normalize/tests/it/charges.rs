@@ -116,6 +116,43 @@ fn a_telnyx_total_in_a_table_is_the_charge_that_it_is_as_json() {
 }
 
 #[test]
+fn a_telnyx_total_is_one_charge_in_any_order_of_columns_and_as_json() {
+    let as_json = json!({"data": [{"product": "messaging", "date": "2026-11-01", "cost": 19.5,
+        "direction": "outbound", "currency": "USD", "count": 1000, "attempted": 1010, "mcc": 310,
+        "tags": ""}]});
+    let reversed = json!({"data": [{"tags": "", "mcc": "310", "attempted": 1010, "count": 1000,
+        "currency": "USD", "direction": "outbound", "cost": 19.5, "date": "2026-11-01",
+        "product": "messaging"}]});
+    let table = "product,date,cost,direction,currency,count,attempted,mcc,tags\n\
+                 messaging,2026-11-01,19.5,outbound,USD,1000,1010,310,\n";
+    let other_order = "tags,mcc,attempted,count,currency,direction,cost,date,product\n\
+                       ,310,1010,1000,USD,outbound,19.5,2026-11-01,messaging\n";
+    let ids = |mut line: Value| (line["charge_id"].take(), line["line_id"].take());
+    let expected = ids(one(Source::Telnyx, &as_json));
+    assert_eq!(ids(one(Source::Telnyx, &reversed)), expected);
+    for table in [table, other_order] {
+        assert_eq!(ids(bill(Source::Telnyx, table).remove(0)), expected, "{table}");
+    }
+    for (told, other) in [("310", "311"), ("11-01", "11-02"), ("messaging", "inference")] {
+        let line = bill(Source::Telnyx, table.replace(told, other)).remove(0);
+        assert_ne!(ids(line).0, expected.0, "{other}");
+    }
+    let grown = bill(Source::Telnyx, table.replace("1010", "1011")).remove(0);
+    assert_eq!(ids(grown).0, expected.0, "a count that nobody reads tells no total from another");
+}
+
+#[test]
+fn a_telnyx_report_in_a_table_with_its_span_is_the_charge_that_it_is_as_json() {
+    let report = json!({"data": {"start_date": "2026-11-01", "end_date": "2026-11-02",
+        "record_type": "mdr_usage_report",
+        "result": [{"cost": "1.5", "currency": "USD", "product": "outbound", "parts": "3"}]}});
+    let table = "parts,end_date,product,start_date,currency,cost\n\
+                 3,2026-11-02,outbound,2026-11-01,USD,1.5\n";
+    let of_table = bill(Source::Telnyx, table).remove(0);
+    assert_eq!(of_table["charge_id"], one(Source::Telnyx, &report)["charge_id"]);
+}
+
+#[test]
 fn a_telnyx_total_in_a_table_without_a_date_is_no_charge_of_every_month() {
     for table in ["product,cost\nmessaging,1\n", "Product,Cost,Date\nmessaging,1,2026-11-01\n"] {
         let normalized = run(Some(Source::Telnyx), &[Case::value(table)]);
