@@ -12,14 +12,15 @@
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
-//!   of a message of which only lines are known, in whatever order they came. Beyond the bound a
-//!   forgotten line that comes again is stored again, and an estimate that was forgotten no longer
-//!   stands for the price of an event that comes later.
+//!   and the dimensions of a message of which only lines are known, in whatever order they came.
+//!   Beyond the bound a forgotten line that comes again is stored again, and an estimate that was
+//!   forgotten no longer stands for the price of an event that comes later, nor does one for the
+//!   price of a known event where more than the bound do.
 
 use model::vocabulary::{Basis, ChargeKind};
 
 use crate::facet::{Interner, Price, TextId};
-use crate::fold::Event;
+use crate::fold::{self, Event};
 
 /// Lines kept of one message: with each of them what it costs is made anew from all.
 pub(crate) const LINES_MAX: usize = 256;
@@ -84,9 +85,16 @@ impl Said<'_> {
 
     /// Another line says the same as this event's price.
     fn is_repeated(&self, lines: &[Event], words: &Interner) -> bool {
-        lines.iter().filter(|line| line.time_us == self.event.time_us).any(|line| {
-            let said = words.price_of(line.price);
-            said.is_some_and(|said| said.kind == self.price.kind && said.nanos == self.price.nanos)
+        self.repeated_at(lines, words).is_some()
+    }
+
+    /// The first line that does.
+    fn repeated_at(&self, lines: &[Event], words: &Interner) -> Option<usize> {
+        lines.iter().position(|line| {
+            line.time_us == self.event.time_us
+                && words.price_of(line.price).is_some_and(|said| {
+                    said.kind == self.price.kind && said.nanos == self.price.nanos
+                })
         })
     }
 }
@@ -130,9 +138,23 @@ pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charg
     Charges { base: None, fees, zeros: true }
 }
 
-/// Of too many lines, in their order, the one to forget: the oldest that stands for nothing and
-/// does not date the message.
-pub(crate) fn to_forget(lines: &[Event], words: &Interner) -> Option<usize> {
+/// Of too many lines, in their order, the one to forget: the oldest that stands for nothing, not
+/// even for the price of an event, and neither dates nor places the message.
+pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
+    let mut kept: Vec<usize> = standing(lines, words);
+    kept.push(0);
+    kept.extend(lines.iter().position(Event::tells_vendor_time));
+    kept.extend(fold::placing(lines, words));
+    let n_needed = kept.len();
+    let said = |event| Some(Said { event, price: words.price_of(event.price)? });
+    let prices = told.iter().filter_map(said);
+    kept.extend(prices.filter_map(|said| said.repeated_at(lines, words)));
+    let oldest_but = |kept: &[usize]| (0..lines.len()).find(|at| !kept.contains(at));
+    oldest_but(&kept).or_else(|| oldest_but(&kept[..n_needed]))
+}
+
+/// Where the lines are that stand, one a kind.
+fn standing(lines: &[Event], words: &Interner) -> Vec<usize> {
     let mut standing: Vec<(usize, Said<'_>)> = Vec::new();
     for (at, event) in lines.iter().enumerate() {
         let Some(price) = words.price_of(event.price) else { continue };
@@ -143,9 +165,7 @@ pub(crate) fn to_forget(lines: &[Event], words: &Interner) -> Option<usize> {
             None => standing.push((at, said)),
         }
     }
-    let dating = [Some(0), lines.iter().position(Event::tells_vendor_time)];
-    let is_kept = |at| dating.contains(&Some(at)) || standing.iter().any(|(kept, _)| *kept == at);
-    (0..lines.len()).find(|at| !is_kept(*at))
+    standing.into_iter().map(|(at, _)| at).collect()
 }
 
 fn charge(said: &Said<'_>, segments: u16) -> Charge {

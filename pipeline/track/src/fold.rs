@@ -10,7 +10,7 @@
 use model::vocabulary::{Basis, Channel, ErrorClass, Status, TrafficClass};
 
 use crate::charges::{self, Charges, LINES_MAX};
-use crate::facet::{Interner, Series, TextId};
+use crate::facet::{Facet, Interner, Series, TextId};
 
 /// 72 h without a final event close a message.
 pub const HORIZON_US: i64 = 72 * model::time::HOUR_US;
@@ -183,7 +183,8 @@ pub(crate) fn forget_lines(events: &mut Vec<Event>, words: &Interner) {
     events.sort_unstable_by_key(Event::order);
     let n_told = events.len() - n_lines;
     while events.len() - n_told > LINES_MAX {
-        let Some(at) = charges::to_forget(&events[n_told..], words) else { return };
+        let (told, lines) = events.split_at(n_told);
+        let Some(at) = charges::to_forget(told, lines, words) else { return };
         events.remove(n_told + at);
     }
 }
@@ -285,6 +286,20 @@ fn series(events: &[Event], words: &Interner) -> Series {
         }
     }
     series
+}
+
+/// Of events in their order, where those are that give the series its dimensions.
+pub(crate) fn placing(events: &[Event], words: &Interner) -> impl Iterator<Item = usize> {
+    let first = |tells: fn(&Facet) -> bool| {
+        events.iter().position(|event| tells(words.facet_of(event.facet)))
+    };
+    let dimensions = [
+        first(|facet| facet.channel != Channel::Unknown),
+        first(|facet| facet.carrier.0 != 0),
+        first(|facet| facet.country.0 != 0),
+        first(|facet| facet.traffic_class != TrafficClass::Unknown),
+    ];
+    dimensions.into_iter().flatten()
 }
 
 #[cfg(test)]

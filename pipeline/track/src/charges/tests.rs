@@ -127,6 +127,61 @@ fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
     assert_eq!(charges(&[fee]), [(Conversation, Vendor, 1, Some(3_050_000))]);
 }
 
+/// A line's facet that tells one dimension.
+fn telling(dimension: usize, value: usize) -> Facet {
+    let text = TextId(u32::try_from(value + 1).unwrap());
+    match dimension {
+        0 => FACET,
+        1 => Facet { carrier: text, channel: Channel::Unknown, ..FACET },
+        2 => Facet { country: text, channel: Channel::Unknown, ..FACET },
+        _ => Facet { traffic_class: TrafficClass::Otp, channel: Channel::Unknown, ..FACET },
+    }
+}
+
+#[test]
+fn a_line_that_alone_tells_the_carrier_is_kept_however_many_follow() {
+    let mut words = Interner::default();
+    let line = |time_us| Saying { time_us, ..FEE };
+    let mut all = events(&(0..600).map(line).collect::<Vec<_>>(), &mut words);
+    all[1].facet = words.facet(telling(1, 7));
+    let mut kept = Vec::new();
+    for event in all {
+        kept.push(event);
+        fold::forget_lines(&mut kept, &words);
+    }
+    let outcome = fold::fold(&mut kept, false, &words).unwrap();
+    assert_eq!((kept.len(), outcome.series.carrier), (LINES_MAX, TextId(8)));
+}
+
+#[test]
+fn a_line_that_repeats_an_events_price_is_kept_however_many_follow() {
+    let mut words = Interner::default();
+    let estimate = |time_us| Saying { basis: Estimated, is_line: true, time_us, ..EVENT };
+    let lines = (-1..600).map(estimate);
+    let sayings: Vec<Saying> = [EVENT].into_iter().chain(lines).collect();
+    let mut all = events(&sayings, &mut words);
+    let mut kept = Vec::new();
+    for event in &all {
+        kept.push(*event);
+        fold::forget_lines(&mut kept, &words);
+    }
+    let whole = fold::fold(&mut all, false, &words).unwrap().charges;
+    assert_eq!(whole.base.unwrap().basis, Estimated);
+    assert_eq!(fold::fold(&mut kept, false, &words).unwrap().charges, whole);
+    assert_eq!(kept.len(), 1 + LINES_MAX);
+}
+
+#[test]
+fn lines_that_repeat_more_prices_than_are_kept_are_forgotten_too() {
+    let mut words = Interner::default();
+    let priced = |time_us| Saying { time_us, ..EVENT };
+    let repeating = |time_us| Saying { is_line: true, time_us, ..EVENT };
+    let sayings: Vec<Saying> = (0..300).map(priced).chain((0..300).map(repeating)).collect();
+    let mut all = events(&sayings, &mut words);
+    fold::forget_lines(&mut all, &words);
+    assert_eq!(all.len(), 300 + LINES_MAX);
+}
+
 fn saying() -> impl Strategy<Value = Saying> {
     let nanos = prop::option::weighted(0.8, 0_i128..4);
     let kind = prop::sample::select(vec![Message, Segment, CarrierFee, Conversation]);
@@ -144,8 +199,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn lines_that_are_forgotten_change_neither_what_stands_nor_the_messages_time(
+    fn lines_that_are_forgotten_change_neither_what_stands_nor_the_messages_time_and_place(
         sayings in prop::collection::vec((saying(), 0_i64..600, any::<bool>()), LINES_MAX + 1..340),
+        placed in prop::collection::vec((0_usize..340, 0_usize..4), 0..9),
         turn in 0_usize..340,
     ) {
         let mut words = Interner::default();
@@ -155,6 +211,10 @@ proptest! {
         let mut all = events(&lines, &mut words);
         for (event, (_, _, is_brokers)) in all.iter_mut().zip(&sayings) {
             event.flags = if *is_brokers { FLAG_LINE } else { event.flags };
+        }
+        for (at, dimension) in placed {
+            let at = at % all.len();
+            all[at].facet = words.facet(telling(dimension, at));
         }
         let mut kept = Vec::new();
         let turn = turn % all.len();
@@ -167,6 +227,7 @@ proptest! {
         let known = fold::fold(&mut kept, false, &words).unwrap();
         prop_assert_eq!(known.charges, whole.charges);
         prop_assert_eq!(known.cohort_us, whole.cohort_us);
+        prop_assert_eq!(known.series, whole.series);
         let newest = &all[all.len() - LINES_MAX / 2..];
         prop_assert!(newest.iter().all(|event| kept.contains(event)), "redeliveries are told");
     }
