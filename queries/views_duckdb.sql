@@ -315,7 +315,8 @@ FROM (
             ORDER BY
                 CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
                 CASE WHEN quantity = 0 THEN 0 ELSE 1 END DESC,
-                revision DESC
+                revision DESC,
+                kind
         ) AS place
     FROM charges
     WHERE grain IS NULL OR grain <> 'period'

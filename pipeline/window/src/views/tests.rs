@@ -35,3 +35,29 @@ fn every_revised_table_has_a_view_and_carried_columns_are_carried() {
         }
     }
 }
+
+/// Rows of formats 2 and 3: a price of the message and one of its segments.
+#[tokio::test]
+async fn of_two_prices_that_are_alike_spend_has_the_same_whatever_the_order_of_rows() {
+    use datafusion::prelude::SessionContext;
+    let row = |kind: &str| {
+        let column = |name: &str| match name {
+            "kind" => format!("'{kind}' AS kind"),
+            "basis" => "'vendor' AS basis".to_owned(),
+            "message_key" => "'m' AS message_key".to_owned(),
+            "grain" => "'message' AS grain".to_owned(),
+            "quantity" | "revision" => format!("1 AS {name}"),
+            _ => format!("CAST(NULL AS VARCHAR) AS {}", quoted(name)),
+        };
+        let columns = schema::CHARGES.columns.iter().map(|table| column(&table.name));
+        format!("SELECT {}", columns.collect::<Vec<_>>().join(", "))
+    };
+    for [first, second] in [["message", "segment"], ["segment", "message"]] {
+        let context = SessionContext::new();
+        let rows = format!("CREATE TABLE charges AS {} UNION ALL {}", row(first), row(second));
+        context.sql(&rows).await.unwrap().collect().await.unwrap();
+        let kinds = format!("SELECT kind FROM ({})", spend(Dialect::DataFusion));
+        let found = context.sql(&kinds).await.unwrap().to_string().await.unwrap();
+        assert!(found.contains("| message |") && !found.contains("segment"), "{first}: {found}");
+    }
+}
