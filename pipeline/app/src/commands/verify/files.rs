@@ -102,19 +102,32 @@ pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
     tell(&wrong)
 }
 
-/// Slices of the state that a newest manifest names and that are gone. Where it is not the newest
-/// any more, they were replaced.
+/// Slices of the state that a newest manifest names and that are gone. A running process may have
+/// replaced them meanwhile: then the one that is the newest now does not name them.
 fn missing_state(
     dir: &DataDir,
     name: &str,
     head: &Manifest,
     place: &Place,
 ) -> Outcome<Vec<String>> {
-    // A slice that has nothing has no file.
-    let paths = head.state.iter().map(|slice| &slice.file.path).filter(|path| !path.is_empty());
-    let missing: Vec<String> = paths.filter(|path| !place.has(path)).cloned().collect();
-    let stands = missing.is_empty() || reader(dir, name)?.epoch() == head.epoch;
-    Ok(if stands { missing } else { Vec::new() })
+    let missing: Vec<String> = slices(head).filter(|path| !place.has(path)).cloned().collect();
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    let newest = reader(dir, name)?.head().cloned().unwrap_or_default();
+    Ok(still_named(missing, &newest))
+}
+
+/// Those that a later manifest names too: in between they were never to be collected.
+fn still_named(mut missing: Vec<String>, newest: &Manifest) -> Vec<String> {
+    let named: BTreeSet<&String> = slices(newest).collect();
+    missing.retain(|path| named.contains(path));
+    missing
+}
+
+/// Paths of a manifest's slices. A slice that has nothing has no file.
+fn slices(manifest: &Manifest) -> impl Iterator<Item = &String> {
+    manifest.state.iter().map(|slice| &slice.file.path).filter(|path| !path.is_empty())
 }
 
 /// All that can be read; those that cannot are `wrong`.
@@ -149,4 +162,32 @@ fn tell(wrong: &[String]) -> Outcome<bool> {
         written(writeln!(out, "  {path}"))?;
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::manifest::StateSlice;
+
+    use super::*;
+
+    fn naming(epoch: u64, paths: &[&str]) -> Manifest {
+        let file = |path: &str| FileRef {
+            table: "state".to_owned(),
+            path: path.to_owned(),
+            rows: 1,
+            bytes: 1,
+            sha256: String::new(),
+        };
+        let slice = |path: &&str| StateSlice { slice: (*path).to_owned(), epoch, file: file(path) };
+        Manifest { epoch, state: paths.iter().map(slice).collect(), ..Manifest::default() }
+    }
+
+    #[test]
+    fn a_slice_that_is_gone_is_told_although_the_head_moved_unless_it_was_replaced() {
+        let missing =
+            || slices(&naming(7, &["state/a", "", "state/b"])).cloned().collect::<Vec<_>>();
+        let newest = naming(8, &["state/a", "state/c", ""]);
+        assert_eq!(still_named(missing(), &newest), ["state/a"]);
+        assert_eq!(still_named(missing(), &naming(7, &["state/a", "state/b"])).len(), 2);
+    }
 }
