@@ -77,6 +77,11 @@ struct Version {
     version: u32,
 }
 
+#[derive(Debug, Row, Deserialize)]
+struct Named {
+    name: String,
+}
+
 impl ClickHouse {
     /// Prepares a client; nothing is sent yet.
     ///
@@ -130,9 +135,7 @@ impl ClickHouse {
             let table = self.layout.qualified(MIGRATIONS);
             self.execute(&format!("INSERT INTO {table} (version) VALUES ({version})"), database)?;
         }
-        for statement in ddl::retention(&self.layout) {
-            self.execute(&statement, database)?;
-        }
+        self.retain()?;
         for (name, query) in views {
             self.execute(&ddl::view(&self.layout, name, query), database)?;
         }
@@ -146,6 +149,22 @@ impl ClickHouse {
         let asked = async { self.client.0.query(&query).fetch_one::<Version>().await };
         let row = self.wait("ask the version of the tables of", asked)?;
         Ok(row.version)
+    }
+
+    /// Makes the tables' TTL those of the configuration.
+    fn retain(&self) -> Result<(), ClickHouseError> {
+        let query = self.client.0.query(&ddl::limited()).bind(&self.layout.database);
+        let asked = async { query.fetch_all::<Named>().await };
+        let found = self.wait("ask for the TTL of tables of", asked)?;
+        let limited: Vec<String> = found.into_iter().map(|table| table.name).collect();
+        for statement in ddl::retention(&self.layout, &limited) {
+            match self.execute(&statement, Some(&self.layout.database)) {
+                // Another server of the cluster was first.
+                Err(error) if error.lacks_ttl() => {}
+                done => done?,
+            }
+        }
+        Ok(())
     }
 
     fn execute(&self, statement: &str, database: Option<&str>) -> Result<(), ClickHouseError> {
