@@ -85,6 +85,12 @@ impl ClickHouseError {
         }
     }
 
+    /// There is no such database or table.
+    pub(super) fn is_unmade(&self) -> bool {
+        matches!(self, Self::Refused { source: Error::BadResponse(text), .. }
+            if matches!(code(text), Some(60 | 81)))
+    }
+
     /// The TTL that was to be removed is not there.
     pub(super) fn lacks_ttl(&self) -> bool {
         matches!(self, Self::Refused { source: Error::BadResponse(text), .. }

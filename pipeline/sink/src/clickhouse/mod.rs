@@ -105,12 +105,16 @@ impl ClickHouse {
         Ok(Self { client: Debugless(client), url: endpoint.url.clone(), layout, runtime, stop })
     }
 
-    /// Asks for a constant: whether the server is there and knows the user.
+    /// Whether the server is there, knows the user, and has no tables of a newer build.
     ///
     /// # Errors
-    /// Where it cannot be reached or refuses.
-    pub fn ping(&self) -> Result<(), ClickHouseError> {
-        self.wait("log in to", async { self.client.0.query("SELECT 1").execute().await })
+    /// Where it cannot be reached or refuses, or is of a newer version.
+    pub fn check(&self) -> Result<(), ClickHouseError> {
+        self.wait("log in to", async { self.client.0.query("SELECT 1").execute().await })?;
+        match self.version() {
+            Err(error) if error.is_unmade() => Ok(()),
+            found => self.not_newer(found?),
+        }
     }
 
     /// Makes the database, the tables and views, and adds columns of newer versions. Repeatable.
@@ -123,10 +127,7 @@ impl ClickHouse {
             self.execute(&statement, None)?;
         }
         let found = self.version()?;
-        if found > schema::VERSION {
-            let known = schema::VERSION;
-            return Err(ClickHouseError::NewerSchema { url: self.url.clone(), found, known });
-        }
+        self.not_newer(found)?;
         let database = Some(self.layout.database.as_str());
         for version in found + 1..=schema::VERSION {
             for statement in ddl::migration(&self.layout, version) {
@@ -140,6 +141,14 @@ impl ClickHouse {
             self.execute(&ddl::view(&self.layout, name, query), database)?;
         }
         Ok(())
+    }
+
+    fn not_newer(&self, found: u32) -> Result<(), ClickHouseError> {
+        let known = schema::VERSION;
+        if found <= known {
+            return Ok(());
+        }
+        Err(ClickHouseError::NewerSchema { url: self.url.clone(), found, known })
     }
 
     /// Newest version that was applied; 0 for a new database.
