@@ -20,7 +20,7 @@ object with `share` and, where only the first N requests are meant, `times`:
     error              {"code", "status", "message", "share", "times", "after_apply"}
     hang_s             seconds, or {"s", "share", "times", "at": "before" | "after"} the insert
     refuse             true: resets every connection that asks for data
-    seed, only_inserts (true), tables (all)
+    seed, only_inserts (true), tables (all), statements (all; a regular expression found in them)
 Shares are drawn from `seed` in the order of the requests. Faults end with the process.
 
 GET /_log lists the inserts since the directory was made: id, time, query_id, database, table,
@@ -215,7 +215,7 @@ class Faults:
     order of requests give the same faults again."""
 
     DRAWN = ("drop_before_apply", "error", "hang_s", "drop_after_apply")
-    KEYS = {*DRAWN, "refuse", "seed", "only_inserts", "tables"}
+    KEYS = {*DRAWN, "refuse", "seed", "only_inserts", "tables", "statements"}
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -239,17 +239,18 @@ class Faults:
                     self.drawn[name] = {"share": 1.0, "left": value.get("times"), **value}
             return wanted
 
-    def meant(self, insert: bool, table: str | None) -> bool:
+    def meant(self, insert: bool, table: str | None, text: str) -> bool:
         """Whether the faults are for such a request."""
         tables = self.wanted.get("tables")
         return (insert or not self.wanted.get("only_inserts", True)) and (
-            tables is None or table in tables)
+            tables is None or table in tables) and (
+            re.search(self.wanted.get("statements", ""), text) is not None)
 
-    def draw(self, insert: bool, table: str | None) -> dict[str, dict[str, Any]]:
+    def draw(self, insert: bool, table: str | None, text: str) -> dict[str, dict[str, Any]]:
         """The faults of this request by name."""
         with self.lock:
             hit: dict[str, dict[str, Any]] = {}
-            if not self.meant(insert, table):
+            if not self.meant(insert, table, text):
                 return hit
             samples = [self.dice.random() for _ in self.DRAWN]
             for name, sample in zip(self.DRAWN, samples, strict=True):
@@ -523,7 +524,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         statement = Insert.parse(text)
         self.open_entry(statement, len(body))
-        hit = self.server.faults.draw(bool(statement), statement.table if statement else None)
+        hit = self.server.faults.draw(
+            bool(statement), statement.table if statement else None, text)
         if "drop_before_apply" in hit:
             self.close_entry("dropped_before_apply")
             raise Dropped

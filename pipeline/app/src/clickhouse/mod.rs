@@ -343,8 +343,8 @@ fn is_loaded(name: &str) -> bool {
 }
 
 /// Fails where the configured server refuses; one that cannot be reached is waited for later.
-pub(crate) fn check_login(server: &ClickHouse) -> Outcome<()> {
-    match server.ping() {
+pub(crate) fn check_server(server: &ClickHouse) -> Outcome<()> {
+    match server.check() {
         Err(error) if error.refusal() == Refusal::Later => {
             tracing::warn!(error = %error, "ClickHouse is not there: its rows wait for it");
             Ok(())

@@ -36,14 +36,14 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<()> {
             good.push_str(", the object store");
         }
         if let Some(server) = &server {
-            server.ping()?;
+            server.check()?;
             good.push_str(", ClickHouse");
         }
         note(&format!("{good}: good"));
         return Ok(());
     }
     if let Some(server) = &server {
-        clickhouse::check_login(server)?;
+        clickhouse::check_server(server)?;
     }
     stop_on_signals(&stop)?;
     let clock: Arc<dyn Clock> = Arc::new(GuardedClock::new(proof::clock()));

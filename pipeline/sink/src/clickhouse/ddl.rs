@@ -4,7 +4,7 @@
 //! version 1  CREATE TABLE IF NOT EXISTS …     columns whose `since` is 1
 //! version 2  ALTER TABLE … ADD COLUMN IF NOT EXISTS …   columns whose `since` is 2
 //!            ALTER TABLE … MODIFY COLUMN …              columns whose `nullable_since` is 2
-//! always     MODIFY TTL, CREATE OR REPLACE VIEW
+//! always     MODIFY TTL or REMOVE TTL, CREATE OR REPLACE VIEW
 //! ```
 //! Invariants: every statement can be repeated; a new table and one that grew through all versions
 //! have the same columns; a table keeps its token window whatever its engine.
@@ -23,6 +23,11 @@ const TOKENS: u32 = 10_000;
 const TOKENS_S: u32 = 315_360_000;
 /// Where the applied versions are kept.
 pub(crate) const MIGRATIONS: &str = "sendtally_migrations";
+/// When a row without a time goes, and the last day that a TTL may come to: beyond 2106 it wraps
+/// to 1970, and the row goes at once. A TTL that has it is one of ours.
+const NEVER: &str = "2105-01-01 00:00:00";
+/// As good as never, and still a time that `DateTime64` can hold.
+const DAYS_MAX: u32 = 50_000;
 
 /// Where tables are, and on what kind of cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,22 +232,33 @@ const fn codec(column: &Column) -> Option<&'static str> {
     }
 }
 
+/// Names of a database's tables that have a TTL of ours; `?` is the database.
+pub(crate) fn limited() -> String {
+    format!(
+        "SELECT name FROM system.tables WHERE database = ? AND position(engine_full, '{NEVER}') > 0"
+    )
+}
+
 /// Statements that set how long rows stay; they follow the configuration, so each start runs them.
-pub(crate) fn retention(layout: &Layout) -> Vec<String> {
+/// `limited` tables have a TTL of ours: without days it goes. What somebody else set stays then.
+pub(crate) fn retention(layout: &Layout, limited: &[String]) -> Vec<String> {
     let of_table = |table: &Table| {
-        let days = layout.ttl_days.get(&table.name)?;
-        // A row without a time stays.
-        let time = format!(
-            "toDateTime(ifNull({}, toDateTime64('2105-01-01 00:00:00', 6, 'UTC')))",
-            quoted(&table.partition_time)
-        );
-        Some(format!(
-            "ALTER TABLE {}{} MODIFY TTL {time} + INTERVAL {days} DAY DELETE",
-            layout.qualified(&table.name),
-            layout.on_cluster(),
-        ))
+        let change = match layout.ttl_days.get(&table.name) {
+            Some(days) => format!("MODIFY TTL {} DELETE", goes(table, *days)),
+            None if limited.contains(&table.name) => "REMOVE TTL".to_owned(),
+            None => return None,
+        };
+        let (name, on) = (layout.qualified(&table.name), layout.on_cluster());
+        Some(format!("ALTER TABLE {name}{on} {change}"))
     };
     loaded().filter_map(of_table).collect()
+}
+
+/// When a row goes.
+fn goes(table: &Table, days: u32) -> String {
+    let (column, days) = (quoted(&table.partition_time), days.min(DAYS_MAX));
+    let never = format!("toDateTime64('{NEVER}', 6, 'UTC')");
+    format!("toDateTime(least(ifNull({column}, {never}) + INTERVAL {days} DAY, {never}))")
 }
 
 /// A view that hides revisions. `query` names its table without a database: the session's is meant.
@@ -335,10 +351,12 @@ mod tests {
     }
 
     #[test]
-    fn retention_is_set_for_the_tables_that_are_named() {
-        let statements = retention(&cluster());
-        assert_eq!(statements.len(), 1);
+    fn retention_is_set_for_the_tables_that_are_named_and_taken_from_the_others_that_had_it() {
+        let limited = ["events", "messages", "elsewhere"].map(str::to_owned);
+        let statements = retention(&cluster(), &limited);
+        assert_eq!(statements.len(), 2);
         assert!(statements[0].contains("`events`") && statements[0].contains("INTERVAL 90 DAY"));
-        assert!(retention(&Layout::single("x")).is_empty());
+        assert_eq!(statements[1], "ALTER TABLE `d\\`b`.`messages` ON CLUSTER `main` REMOVE TTL");
+        assert!(retention(&Layout::single("x"), &[]).is_empty());
     }
 }

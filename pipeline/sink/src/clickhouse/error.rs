@@ -84,7 +84,22 @@ impl ClickHouseError {
             | Self::Runtime { .. } => Refusal::Other,
         }
     }
+
+    /// There is no such database or table.
+    pub(super) fn is_unmade(&self) -> bool {
+        matches!(self, Self::Refused { source: Error::BadResponse(text), .. }
+            if matches!(code(text), Some(60 | 81)))
+    }
+
+    /// The TTL that was to be removed is not there.
+    pub(super) fn lacks_ttl(&self) -> bool {
+        matches!(self, Self::Refused { source: Error::BadResponse(text), .. }
+            if code(text) == Some(36) && text.contains(NO_TTL))
+    }
 }
+
+/// What it says to `REMOVE TTL` where there is none, with code 36 of many bad arguments.
+const NO_TTL: &str = "doesn't have any table TTL expression";
 
 /// The number in `Code: 252. DB::Exception: …`.
 fn code(text: &str) -> Option<u32> {

@@ -77,6 +77,11 @@ struct Version {
     version: u32,
 }
 
+#[derive(Debug, Row, Deserialize)]
+struct Named {
+    name: String,
+}
+
 impl ClickHouse {
     /// Prepares a client; nothing is sent yet.
     ///
@@ -100,12 +105,16 @@ impl ClickHouse {
         Ok(Self { client: Debugless(client), url: endpoint.url.clone(), layout, runtime, stop })
     }
 
-    /// Asks for a constant: whether the server is there and knows the user.
+    /// Whether the server is there, knows the user, and has no tables of a newer build.
     ///
     /// # Errors
-    /// Where it cannot be reached or refuses.
-    pub fn ping(&self) -> Result<(), ClickHouseError> {
-        self.wait("log in to", async { self.client.0.query("SELECT 1").execute().await })
+    /// Where it cannot be reached or refuses, or is of a newer version.
+    pub fn check(&self) -> Result<(), ClickHouseError> {
+        self.wait("log in to", async { self.client.0.query("SELECT 1").execute().await })?;
+        match self.version() {
+            Err(error) if error.is_unmade() => Ok(()),
+            found => self.not_newer(found?),
+        }
     }
 
     /// Makes the database, the tables and views, and adds columns of newer versions. Repeatable.
@@ -118,10 +127,7 @@ impl ClickHouse {
             self.execute(&statement, None)?;
         }
         let found = self.version()?;
-        if found > schema::VERSION {
-            let known = schema::VERSION;
-            return Err(ClickHouseError::NewerSchema { url: self.url.clone(), found, known });
-        }
+        self.not_newer(found)?;
         let database = Some(self.layout.database.as_str());
         for version in found + 1..=schema::VERSION {
             for statement in ddl::migration(&self.layout, version) {
@@ -130,13 +136,19 @@ impl ClickHouse {
             let table = self.layout.qualified(MIGRATIONS);
             self.execute(&format!("INSERT INTO {table} (version) VALUES ({version})"), database)?;
         }
-        for statement in ddl::retention(&self.layout) {
-            self.execute(&statement, database)?;
-        }
+        self.retain()?;
         for (name, query) in views {
             self.execute(&ddl::view(&self.layout, name, query), database)?;
         }
         Ok(())
+    }
+
+    fn not_newer(&self, found: u32) -> Result<(), ClickHouseError> {
+        let known = schema::VERSION;
+        if found <= known {
+            return Ok(());
+        }
+        Err(ClickHouseError::NewerSchema { url: self.url.clone(), found, known })
     }
 
     /// Newest version that was applied; 0 for a new database.
@@ -146,6 +158,22 @@ impl ClickHouse {
         let asked = async { self.client.0.query(&query).fetch_one::<Version>().await };
         let row = self.wait("ask the version of the tables of", asked)?;
         Ok(row.version)
+    }
+
+    /// Makes the tables' TTL those of the configuration.
+    fn retain(&self) -> Result<(), ClickHouseError> {
+        let query = self.client.0.query(&ddl::limited()).bind(&self.layout.database);
+        let asked = async { query.fetch_all::<Named>().await };
+        let found = self.wait("ask for the TTL of tables of", asked)?;
+        let limited: Vec<String> = found.into_iter().map(|table| table.name).collect();
+        for statement in ddl::retention(&self.layout, &limited) {
+            match self.execute(&statement, Some(&self.layout.database)) {
+                // Another server of the cluster was first.
+                Err(error) if error.lacks_ttl() => {}
+                done => done?,
+            }
+        }
+        Ok(())
     }
 
     fn execute(&self, statement: &str, database: Option<&str>) -> Result<(), ClickHouseError> {
