@@ -3,9 +3,13 @@ missing one.
 
     write ─► fsync(file) ─► fsync(directory) ─► write aside ─► fsync ─► link manifest ─► fsync(dir)
                                                                           public links only after ─┘
-A trace of one `load`, and one of a live `run` on a real Kafka that is ended by SIGTERM, are read call by
-call. The rules are those of "Chains" in DESIGN.md; that the check can fail is shown by leaving fsyncs out
-of a trace.
+A trace of one `load`, one of a live `run` on a real Kafka that is ended by SIGTERM, and one of the `run`
+that takes over after a `kill -9` are read call by call. The rules are those of "Chains" in DESIGN.md; that
+the check can fail is shown by leaving fsyncs out of a trace.
+
+Of a takeover it is assumed that no name of a manifest which the killed process left is durable: it may have
+died between the link and the fsync of the directory. The bytes are, by the rule for links. A manifest may
+appear once those that it builds on are durable: the one before it, and those of the epochs it takes in.
 """
 
 from __future__ import annotations
@@ -83,7 +87,8 @@ class Disk:
             self.wrong.append(f"{name} is linked before its bytes are durable")
         if name.suffix == ".json":
             self.manifests += 1
-            self.needs(name, [self.root / file for file in named(name)], dirty, unnamed)
+            files = [self.root / file for file in named(name)]
+            self.needs(name, [*files, *self.built_on(name)], dirty, unnamed)
         elif "public" in name.parts:
             self.published += 1
             lake = self.root / "chains" / "lake"
@@ -93,6 +98,13 @@ class Disk:
             self.needs(name, [heads[0]], dirty, unnamed)
         self.unnamed.add(name)
         self.announced.append(name)
+
+    def built_on(self, manifest: Path) -> list[Path]:
+        """Manifests that a manifest stands on."""
+        epochs = {manifest.parent.name: int(manifest.stem) - 1,
+                  **json.loads(manifest.read_text())["consumed"]}
+        return [self.root / "chains" / chain / f"{epoch:020}.json"
+                for chain, epoch in epochs.items() if epoch > 0]
 
     def needs(self, name: Path, files: list[Path], dirty: set[Path], unnamed: set[Path]) -> None:
         """All these files, and the directories that lead to them, are durable."""
@@ -117,9 +129,9 @@ def named(manifest: Path) -> list[str]:
     return [entry["path"] for entry in files if entry["path"]]
 
 
-def judge(root: Path, lines: list[str]) -> Disk:
-    """Reads a trace."""
-    disk = Disk(root)
+def judge(root: Path, lines: list[str], left: frozenset[Path] = frozenset()) -> Disk:
+    """Reads a trace; `left` are names that may not be durable when it begins."""
+    disk = Disk(root, unnamed=set(left))
     for line in lines:
         disk.line(line)
     disk.end()
@@ -174,6 +186,75 @@ def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
             os.kill(int(child), signal.SIGTERM)
             assert traced.wait(60) == 0, (work / "log.txt").read_text()
     return data, calls.read_text().splitlines()
+
+
+def manifests(data: Path) -> frozenset[Path]:
+    """Manifests of all chains."""
+    return frozenset(data.glob("chains/*/*.json"))
+
+
+@pytest.fixture(scope="module")
+def takeover_trace(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, list[str], frozenset[Path]]:
+    """The calls of a `run` on the directory of one that was killed, until it has committed to
+    every chain and got SIGTERM; its data directory, and the manifests that it found."""
+    work = tmp_path_factory.mktemp("takeover-fsyncs")
+    data, calls = work / "data", work / "calls"
+    chains = "job", "aggregate", "lake"
+    with kafka.Kafka() as node:
+        config = sendtally.Config(data, node.brokers, extra={"sink": ["publish_after_s = 1"]})
+        feed = ("simulate", "--live", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml",
+                "--rate", "200", "--events", "20000", "--partitions", "4", "--out", "kafka",
+                "--brokers", node.brokers, "--log", work / "log")
+        with open(work / "log.txt", "wb") as out, sendtally.running(*feed, log=work / "feed.txt"):
+            sendtally.wait_until(node.topics, 30, "topics")
+            with sendtally.running("run", "--config", config.write(), log=work / "1.txt") as first:
+                sendtally.wait_until(
+                    lambda: all(sendtally.head(data, chain) > 2 for chain in chains), 120,
+                    "manifests of every chain")
+                first.end(signal.SIGKILL)
+            left = manifests(data)
+            found = {chain: sendtally.head(data, chain) for chain in chains}
+            traced = subprocess.Popen(
+                strace(calls, sendtally.binary(), "run", "--config", config.write()),
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=sendtally.environment())
+            sendtally.wait_until(
+                lambda: all(sendtally.head(data, chain) > found[chain] + 1 for chain in chains),
+                120, "manifests of the second process")
+            child = Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]
+            os.kill(int(child), signal.SIGTERM)
+            assert traced.wait(60) == 0, (work / "log.txt").read_text()
+    return data, calls.read_text().splitlines(), left
+
+
+@pytest.mark.servers
+def test_who_takes_over_makes_durable_what_it_builds_on(
+    takeover_trace: tuple[Path, list[str], frozenset[Path]],
+) -> None:
+    data, lines, left = takeover_trace
+    disk = judge(data, lines, left)
+    first = {path.parent.name: path for path in reversed(disk.announced) if path.suffix == ".json"}
+    assert first.keys() >= {"job", "aggregate", "lake"}
+    assert all(set(disk.built_on(path)) & left for path in first.values()), first
+    assert not disk.wrong, "\n".join(disk.wrong[:10])
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("chain", ["job", "aggregate", "lake"])
+def test_a_fsync_that_a_takeover_misses_is_told(
+    takeover_trace: tuple[Path, list[str], frozenset[Path]], chain: str
+) -> None:
+    data, lines, left = takeover_trace
+    links = [at for at, line in enumerate(lines)
+             if re.search(rf'link(?:at)?\(.*/chains/{chain}/\d{{20}}\.json"', line)]
+    synced = [at for at, line in enumerate(lines[:links[0]])
+              if re.search(rf"f(data)?sync\(\d+<[^>]*/chains/{chain}>", line)]
+    assert synced, f"the trace has no fsync of chains/{chain} before its first manifest"
+    fewer = [line for at, line in enumerate(lines) if at not in set(synced)]
+    head = max(path for path in left if path.parent.name == chain)
+    wrong = judge(data, fewer, left).wrong
+    assert any(f"before the name {head} is durable" in one for one in wrong), wrong[:10]
 
 
 def test_everything_is_durable_before_what_names_it(trace: Trace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -162,6 +163,107 @@ def test_deleted_records_stop_it_until_the_user_says_where_to_go_on(
     counts = ledger(chosen.data)
     assert (events(chosen.data), counts["gaps"], counts["records"]) == (20, 10, 20)
     sendtally.call("verify", "--data", chosen.data).expect(0)
+
+
+def seek(answer: str) -> str:
+    """The offset in the command that a message names."""
+    found = re.search(r"sendtally run --config FILE --seek (\S+/\d+=\d+)", answer)
+    assert found, answer
+    return found[1]
+
+
+def test_an_offset_past_the_end_stops_it_until_the_user_says_where_to_go_on(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    """The same topic, by its id, that lost its end: as after an unclean election."""
+    send(node, range(10))
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    drain(config).expect(0)
+    newest = chosen.data / "chains" / "job" / f"{sendtally.head(chosen.data):020}.json"
+    manifest = json.loads(newest.read_text())
+    [line] = [line for line in manifest["inputs"] if line["partition"] == 0]
+    assert (line["topic"], line["end_offset"]) == (TOPIC, 10) and line["topic_id"]
+    line["end_offset"] = 25
+    sendtally.rewrite(newest, manifest)
+    send(node, range(10, 15))
+    answer = drain(config).expect(
+        4, f"{TOPIC}/0: the next offset is 25, the broker has 0 to 15", "nothing was skipped")
+    assert seek(answer.err) == f"{TOPIC}/0=0"
+    assert events(chosen.data) == 10
+    drain(config, "--seek", seek(answer.err)).expect(0)
+    assert (events(chosen.data), ledger(chosen.data)["duplicate"]) == (15, 10)
+    drain(config).expect(0)
+
+
+def test_records_deleted_before_a_running_process_read_them_stop_it(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    send(node, range(10))
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        sendtally.wait_until(lambda: sendtally.head(chosen.data) > 1, 60, "a commit")
+        sendtally.wait_until(lambda: events(chosen.data) == 10, 60, "the first events")
+        process.popen.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # what it had asked for is answered before there is more
+        send(node, range(10, 30))
+        admin = node.admin()  # it must outlive its answers
+        deleted = admin.delete_records([TopicPartition(TOPIC, 0, 20)])
+        assert [future.result(timeout=30) for future in deleted.values()]
+        process.popen.send_signal(signal.SIGCONT)
+        assert process.popen.wait(60) == 4, process.text()[-2000:]
+    said = process.text()
+    assert f"{TOPIC}/0: the next offset is 10, the broker has 20 to 30" in said, said[-2000:]
+    assert seek(said) == f"{TOPIC}/0=20"
+    assert events(chosen.data) == 10
+    drain(config, "--seek", seek(said)).expect(0)
+    counts = ledger(chosen.data)
+    assert (events(chosen.data), counts["gaps"], counts["records"]) == (20, 10, 20)
+    sendtally.call("verify", "--data", chosen.data).expect(0)
+
+
+def test_a_topic_deleted_under_a_running_process_stops_it_and_the_others_go_on(
+    node: kafka.Kafka, tmp_path: Path
+) -> None:
+    node.create_topics(["messaging.other"], 1)
+    send(node, range(10))
+    chosen = sendtally.Config(tmp_path / "data", node.brokers)
+    config = chosen.write()
+    admin = node.admin()  # it must outlive its answers
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        sendtally.wait_until(lambda: sendtally.head(chosen.data) > 1, 60, "a commit")
+        sendtally.wait_until(lambda: events(chosen.data) == 10, 60, "the first events")
+        admin.delete_topics([TOPIC])[TOPIC].result(timeout=30)
+        assert process.popen.wait(60) == 4, process.text()[-2000:]
+    said = process.text()
+    assert f"topic {TOPIC} was deleted while it was read" in said, said[-2000:]
+    assert "then sendtally run --config FILE" in said
+    named = seek(said)
+    assert named in {f"{TOPIC}/0=0", f"{TOPIC}/1=0"}
+    # Gone for good: the pattern finds the other topic only.
+    producer = Producer({"bootstrap.servers": node.brokers, **QUIET})
+    producer.produce("messaging.other", report(10), headers=HEADERS)
+    assert producer.flush(30) == 0
+    drain(config).expect(0)
+    assert events(chosen.data) == 11
+    # Made anew.
+    sendtally.wait_until(lambda: TOPIC not in node.topics(), 30, "the topic to be gone")
+    node.create_topics([TOPIC], 2)
+    send(node, range(20, 25))
+    both = [word for number in (0, 1) for word in ("--seek", f"{TOPIC}/{number}=0")]
+    assert named in both
+    drain(config, *both).expect(0)
+    assert events(chosen.data) == 16
+    sendtally.call("verify", "--data", chosen.data).expect(0)
+    # Going back by hand stands in the manifest: without it, it would be a record read twice.
+    newest = chosen.data / "chains" / "job" / f"{sendtally.head(chosen.data):020}.json"
+    manifest = json.loads(newest.read_text())
+    kept = {key: value for key, value in manifest["values"].items() if "sought/" not in key}
+    assert len(manifest["values"]) - len(kept) == 1, "partition 1 had no record before"
+    sendtally.rewrite(newest, {**manifest, "values": kept})
+    answer = sendtally.call("verify", "--data", chosen.data).expect(1, "1 of 8")
+    assert "WRONG  offsets contiguous: 1 rows" in answer.out
 
 
 def test_a_topic_made_anew_and_shorter_stops_it(node: kafka.Kafka, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ pub(crate) fn run(settings: &Settings, mode: &Mode, clock: &Arc<dyn Clock>) -> O
     let size = core.trackers.size();
     let (messages, hot, bytes) = (size.n_messages, size.n_hot, size.n_bytes);
     tracing::info!(epoch = chain.epoch(), messages, hot, bytes, "recovered");
-    opened.into_iter().for_each(|opening| core.inputs.start(opening));
+    core.open(opened);
     let committer = Committer {
         dir: dir.clone(),
         chain,

@@ -83,8 +83,9 @@ pub enum IngestError {
     /// A stored offset is not in the partition any more, or not yet.
     #[error(
         "{topic}/{partition}: the next offset is {wanted}, the broker has {low} to {high}: records \
-         were deleted or the topic was made anew; nothing was skipped. To go on from an offset and \
-         write the difference into the ledger: sendtally run --seek {topic}/{partition}=OFFSET"
+         were deleted or lost, or the topic was made anew; nothing was skipped. To go on from the \
+         first that is left (what is read twice counts as duplicate) and write the difference into \
+         the ledger: sendtally run --config FILE --seek {topic}/{partition}={low}"
     )]
     OutOfRange {
         /// Topic.
@@ -102,7 +103,8 @@ pub enum IngestError {
     #[error(
         "topic {topic} was made anew: its id is {found}, stored offsets are of {known}; nothing \
          was skipped. To read the new topic from its start and write the difference into the \
-         ledger, for each of its partitions: sendtally run --seek {topic}/{partition}=0"
+         ledger: sendtally run --config FILE --seek {topic}/{partition}=0, with one --seek for \
+         each of its partitions"
     )]
     MadeAnew {
         /// Topic.
@@ -114,8 +116,25 @@ pub enum IngestError {
         /// The id that the broker tells.
         found: String,
     },
+    /// A topic went away while it was read.
+    #[error(
+        "topic {topic} was deleted while it was read (noticed at partition {partition}): what was \
+         read of it is committed, the rest is gone with it. To go on without it: take its name \
+         out of [[topics]] (a pattern may stay), then sendtally run --config FILE. If it is made \
+         anew: sendtally run --config FILE --seek {topic}/{partition}=0, with one --seek for each \
+         of its partitions"
+    )]
+    Deleted {
+        /// Topic.
+        topic: String,
+        /// The partition where it was noticed.
+        partition: i32,
+    },
     /// Consuming failed for good.
-    #[error("cannot read from Kafka: {reason}")]
+    #[error(
+        "cannot read from Kafka: {reason}; nothing was skipped. Start again: sendtally run \
+         --config FILE goes on from what is committed, or says which partition does not fit"
+    )]
     Consume {
         /// What the client says.
         reason: String,
@@ -142,9 +161,10 @@ impl IngestError {
     pub const fn domain(&self) -> Domain {
         match self {
             Self::Unreachable { .. } | Self::Produce { .. } => Domain::Dependency,
-            Self::OutOfRange { .. } | Self::MadeAnew { .. } | Self::Consume { .. } => {
-                Domain::Protect
-            }
+            Self::OutOfRange { .. }
+            | Self::MadeAnew { .. }
+            | Self::Deleted { .. }
+            | Self::Consume { .. } => Domain::Protect,
             _ => Domain::Usage,
         }
     }

@@ -113,8 +113,12 @@ impl Start {
         if (low..=high).contains(&self.offset) {
             return Ok(());
         }
+        Err(self.out_of_range(low, high))
+    }
+
+    fn out_of_range(&self, low: i64, high: i64) -> IngestError {
         let (topic, partition, wanted) = (self.topic.clone(), self.partition, self.offset);
-        Err(IngestError::OutOfRange { topic, partition, wanted, low, high })
+        IngestError::OutOfRange { topic, partition, wanted, low, high }
     }
 }
 
@@ -128,7 +132,8 @@ pub struct Polled {
 }
 
 struct Assigned {
-    input: u32,
+    /// Its offset is the next one that a poll gives.
+    start: Start,
     queue: PartitionQueue<Context>,
 }
 
@@ -139,6 +144,8 @@ pub struct KafkaSource {
     is_embedded: bool,
     assigned: Vec<Assigned>,
     turn: usize,
+    /// Why the next poll fails: what was read before it leaves first.
+    failed: Option<IngestError>,
 }
 
 impl std::fmt::Debug for KafkaSource {
@@ -163,6 +170,7 @@ impl KafkaSource {
             is_embedded: settings.is_embedded,
             assigned: Vec::new(),
             turn: 0,
+            failed: None,
         };
         source.metadata()?;
         Ok(source)
@@ -284,7 +292,7 @@ impl KafkaSource {
                 brokers: self.brokers.clone(),
             };
             let queue = queue.ok_or_else(missing)?;
-            self.assigned.push(Assigned { input: start.input, queue });
+            self.assigned.push(Assigned { start: start.clone(), queue });
         }
         if Mutant::AssignFirst.lives() {
             return Ok(());
@@ -300,10 +308,13 @@ impl KafkaSource {
     /// # Errors
     /// Offsets out of range or a fatal error. An absent broker is no error: librdkafka retries.
     pub fn poll(&mut self, bytes_max: usize, wait: Duration) -> Result<Polled, IngestError> {
+        if let Some(failed) = self.failed.take() {
+            return Err(failed);
+        }
         let mut polled = Polled::default();
         // The main queue has no records, but errors and statistics are served there.
         match self.consumer.poll(Duration::ZERO) {
-            Some(Err(error)) => self.judge(&error)?,
+            Some(Err(error)) => self.judge(&error, None)?,
             Some(Ok(record)) => return Err(astray(&record)),
             None => {}
         }
@@ -311,56 +322,71 @@ impl KafkaSource {
         for step in 0..partitions {
             let at = (self.turn + step) % partitions;
             let share = bytes_max.saturating_sub(polled.batch.bytes.len()).min(bytes_max / 2);
-            self.drain(at, share.max(1), &mut polled)?;
-            if polled.batch.bytes.len() >= bytes_max {
+            let drained = self.drain(at, share.max(1), &mut polled);
+            self.failed = drained.and_then(|error| self.judge(&error, self.assigned.get(at)).err());
+            if self.failed.is_some() || polled.batch.bytes.len() >= bytes_max {
                 break;
             }
         }
         self.turn = (self.turn + 1) % partitions.max(1);
         if polled.batch.records.is_empty() && polled.ended.is_empty() {
+            if let Some(failed) = self.failed.take() {
+                return Err(failed);
+            }
             std::thread::sleep(wait);
         }
         Ok(polled)
     }
 
-    fn drain(&self, at: usize, bytes_max: usize, into: &mut Polled) -> Result<(), IngestError> {
-        let Some(assigned) = self.assigned.get(at) else { return Ok(()) };
-        let start = into.batch.bytes.len();
-        while into.batch.bytes.len() - start < bytes_max {
-            match assigned.queue.poll(Duration::ZERO) {
+    /// Takes what one partition has; gives the error that it met.
+    fn drain(&mut self, at: usize, bytes_max: usize, into: &mut Polled) -> Option<KafkaError> {
+        let Assigned { start, queue } = self.assigned.get_mut(at)?;
+        let begun = into.batch.bytes.len();
+        while into.batch.bytes.len() - begun < bytes_max {
+            match queue.poll(Duration::ZERO) {
                 None => break,
-                Some(Ok(message)) => push(&mut into.batch, assigned.input, &message),
-                Some(Err(KafkaError::PartitionEOF(_))) => into.ended.push(assigned.input),
-                Some(Err(error)) => self.judge(&error)?,
+                Some(Ok(message)) => {
+                    push(&mut into.batch, start.input, &message);
+                    start.offset = message.offset() + 1;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => into.ended.push(start.input),
+                Some(Err(error)) => return Some(error),
             }
         }
-        Ok(())
+        None
     }
 
     /// Stops on what would lose data; leaves the rest to librdkafka's retries.
-    fn judge(&self, error: &KafkaError) -> Result<(), IngestError> {
-        let reason = error.to_string();
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Err(IngestError::Consume {
-                    reason: format!(
-                        "{reason}: an offset is not in its partition any more; nothing was \
-                         skipped; see sendtally run --seek TOPIC/PARTITION=OFFSET"
-                    ),
-                })
+    fn judge(&self, error: &KafkaError, of: Option<&Assigned>) -> Result<(), IngestError> {
+        use RDKafkaErrorCode as Code;
+        let code = error.rdkafka_error_code();
+        let lost = matches!(code, Some(Code::AutoOffsetReset | Code::OffsetOutOfRange));
+        let deleted = matches!(code, Some(Code::UnknownTopicOrPartition | Code::UnknownPartition));
+        let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        match of.map(|of| &of.start) {
+            Some(start) if lost => Err(self.out_of_range(start)),
+            Some(Start { topic, partition, .. }) if deleted => {
+                let (topic, partition) = (topic.clone(), *partition);
+                Err(IngestError::Deleted { topic, partition })
             }
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownPartition,
-            ) => Err(IngestError::Consume {
-                reason: format!("{reason}: a topic of the job was deleted"),
-            }),
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
-                Err(IngestError::Consume { reason })
+            _ if lost || deleted || fatal => {
+                Err(IngestError::Consume { reason: error.to_string() })
             }
             _ => {
-                tracing::warn!(error = %reason, "kafka: reading goes on when the broker answers");
+                tracing::warn!(%error, "kafka: reading goes on when the broker answers");
                 Ok(())
             }
+        }
+    }
+
+    /// The next offset is gone: says what the broker has instead.
+    fn out_of_range(&self, start: &Start) -> IngestError {
+        let (topic, partition, offset) = (&start.topic, start.partition, start.offset);
+        match self.bounds(topic, partition) {
+            Ok((low, high)) => start.out_of_range(low, high),
+            Err(error) => IngestError::Consume {
+                reason: format!("{topic}/{partition} has no offset {offset} any more, and {error}"),
+            },
         }
     }
 
@@ -395,8 +421,7 @@ fn has_no_leader(error: &KafkaError) -> bool {
 fn astray(record: &BorrowedMessage<'_>) -> IngestError {
     IngestError::Consume {
         reason: format!(
-            "the record {}/{} at {} came beside its partition's queue; nothing was skipped, start \
-             again",
+            "the record {}/{} at {} came beside its partition's queue",
             record.topic(),
             record.partition(),
             record.offset()

@@ -27,6 +27,7 @@ use crate::aggregate::state::{ADMITTED, BEGUN, CHANGED};
 use crate::cli::VerifyArgs;
 use crate::failure::{Failure, Outcome};
 use crate::job::recover::old_costs_through;
+use crate::job::sought;
 use crate::place;
 use crate::tables::{self, JOB, Snapshot, reader, snapshot_inside};
 
@@ -58,6 +59,7 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     all.push(rows("admitted", vec![admitted])?);
     all.push(rows("kept", vec![coverage.row()?])?);
     all.push(rows("partial", vec![partial])?);
+    all.push(rows("sought", vec![sought::rows(&job)?])?);
     let charges = recompute_charges(&all, old_costs_through(&job))?;
     all.push(rows("again_charges", charges)?);
     let session = Session::open_for_whole_tables(all)?;

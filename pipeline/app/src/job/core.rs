@@ -29,7 +29,8 @@ use track::{Decision, Flush, SLICES};
 
 use super::dead;
 use super::elements::Elements;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Opening};
+use super::sought;
 use super::trackers::Trackers;
 use crate::failure::Outcome;
 
@@ -107,6 +108,17 @@ impl Core {
             appended: Vec::new(),
             bytes: 0,
             rows: 0,
+        }
+    }
+
+    /// Reads these inputs from now on.
+    pub(crate) fn open(&mut self, opened: Vec<Opening>) {
+        for opening in opened {
+            if opening.sought_back {
+                let key = sought::key(self.epoch, &opening.input);
+                self.values.insert(key, opening.offset.to_string());
+            }
+            self.inputs.start(opening);
         }
     }
 

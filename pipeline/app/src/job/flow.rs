@@ -282,9 +282,7 @@ impl CoreLoop<'_> {
 
     fn learn(&mut self, news: News) {
         match news {
-            News::Opened(opened) => {
-                opened.into_iter().for_each(|opening| self.core.inputs.start(opening));
-            }
+            News::Opened(opened) => self.core.open(opened),
             News::AtEnd { input, next_offset, checked_at_us } => {
                 self.core.inputs.at_end(input, next_offset, checked_at_us);
             }

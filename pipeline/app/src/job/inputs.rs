@@ -32,6 +32,8 @@ pub(crate) struct Opening {
     pub(crate) input: Input,
     /// The ledger counts from here.
     pub(crate) offset: i64,
+    /// The user went back to this offset by hand.
+    pub(crate) sought_back: bool,
     /// Kafka's id of its topic, where the broker has one.
     pub(crate) topic_id: Option<String>,
 }

@@ -152,12 +152,13 @@ impl Reader {
             unknown += usize::from(known.is_none());
             let start = Start { topic: part.topic, partition: part.partition, offset, input: id };
             start.check(low, high)?;
-            openings.push((start, input, stored, high));
+            let sought_back = seek.zip(stored).is_some_and(|(seek, stored)| seek < stored);
+            openings.push((start, input, stored, sought_back, high));
         }
         let starts: Vec<Start> = openings.iter().map(|(start, ..)| start.clone()).collect();
         self.source.assign(&starts)?;
         let mut opened = Vec::new();
-        for (start, input, stored, high) in openings {
+        for (start, input, stored, sought_back, high) in openings {
             let (id, _) = self.inputs.open(input.clone());
             if let Some(state) = self.inputs.states.get_mut(id as usize) {
                 state.range.topic_id = ids.get(input.topic.as_ref()).cloned();
@@ -167,7 +168,7 @@ impl Reader {
             // A jump forward is written into the ledger as a gap; a jump back starts anew.
             let offset = stored.map_or(start.offset, |stored| stored.min(start.offset));
             let topic_id = ids.get(input.topic.as_ref()).cloned();
-            opened.push(Opening { input, offset, topic_id });
+            opened.push(Opening { input, offset, sought_back, topic_id });
         }
         Ok(opened)
     }

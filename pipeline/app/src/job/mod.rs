@@ -27,6 +27,8 @@ pub(crate) mod kafka;
 
 pub(crate) mod recover;
 
+pub(crate) mod sought;
+
 pub(crate) mod space;
 
 pub(crate) mod state;

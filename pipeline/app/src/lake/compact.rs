@@ -188,3 +188,38 @@ impl Lake {
         Ok(files)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(sizes: &[u64]) -> Group {
+        let file = |bytes: &u64| FileRef {
+            table: String::new(),
+            path: String::new(),
+            rows: 1,
+            bytes: *bytes,
+            sha256: String::new(),
+        };
+        let files = sizes.iter().map(file).collect();
+        Group { table: "events".to_owned(), date: "2026-03-02".to_owned(), files }
+    }
+
+    /// By the sizes that manifests name: no such files are made.
+    #[test]
+    fn a_group_goes_in_files_of_about_128_mb() {
+        const MIB: u64 = 1 << 20;
+        let parts = |sizes: &[u64]| group(sizes).n_parts();
+        assert_eq!((parts(&[]), parts(&[0]), parts(&[1])), (1, 1, 1), "never none");
+        assert_eq!(parts(&[127 * MIB]), 1);
+        assert_eq!(parts(&[128 * MIB]), 1);
+        assert_eq!(parts(&[64 * MIB, 64 * MIB, 128 * MIB]), 2, "the files' sum counts");
+        assert_eq!(parts(&[1280 * MIB]), 10);
+        // One file up to half as much again; of several, none is off the target by over a quarter.
+        assert_eq!((parts(&[192 * MIB - 1]), parts(&[192 * MIB])), (1, 2));
+        for mib in 192..4000 {
+            let part = mib * MIB / parts(&[mib * MIB]) as u64;
+            assert!((96 * MIB..=160 * MIB).contains(&part), "{mib} MiB go in parts of {part}");
+        }
+    }
+}
