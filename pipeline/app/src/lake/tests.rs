@@ -453,10 +453,10 @@ fn on_a_store_old_copies_make_way_for_what_the_disk_lacks_and_come_again_when_th
     lake.rules.min_free_bytes = u64::MAX / 4;
     lake.step(true, &world.clock).unwrap();
     assert_eq!(here(&lake), lake.files().len(), "young copies may be in use");
-    let old = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
     for file in lake.files() {
         let copy = fs::File::options().write(true).open(world.dir.root().join(&file.path)).unwrap();
-        copy.set_modified(old).unwrap();
+        let written = copy.metadata().unwrap().modified().unwrap();
+        copy.set_modified(written - std::time::Duration::from_hours(2)).unwrap();
     }
     lake.step(true, &world.clock).unwrap();
     assert_eq!(here(&lake), 0);
