@@ -5,12 +5,12 @@
 //! nothing is guessed. A table is one record with its heading (`--whole`).
 //!
 //! Traps: in a file every figure is text, also where JSON has numbers; a cell may be empty or
-//! `false` where JSON has no text, and columns have any order, so a total is the charge that it is as
-//! JSON (but not where JSON spells the digits of an undocumented field as text); a file does not tell
-//! that its report is complete, nor its span: a total without a date of its own (the file of an MDR
-//! report's `report_url`) is a dead letter, as the same total of another month would take its
-//! place. Of `errors` the spelling in a cell is not documented: it is not read, so a failed row whose
-//! JSON tells a code is another event as a table, of the same message.
+//! `false` where JSON has no text, and columns have any order, so a total is the charge that it is
+//! as JSON (but not where JSON spells the digits of an undocumented field as text); a file does
+//! not tell that its report is complete, nor its span: a total without a date of its own (the file
+//! of an MDR report's `report_url`) is a dead letter, as the same total of another month would
+//! take its place. Of `errors` the spelling in a cell is not documented: it is not read, so a
+//! failed row whose JSON tells a code is another event as a table, of the same message.
 
 use crate::csv;
 use crate::draft::{Dead, Place};
