@@ -52,6 +52,11 @@ def make_traffic(
 ) -> Traffic:
     """Simulates into an empty Kafka and lets the oracle derive what must come out."""
     sendtally.simulate(scenario, SEED, rate, events, server.brokers, log)
+    return expected(server, log)
+
+
+def expected(server: kafka.Kafka, log: Path) -> Traffic:
+    """What the oracle derives from the log of what is in Kafka."""
     topics = list(server.topics())
     categories = wire.write_categories(server.brokers, topics, log / "categories.csv")
     connection = oracle.connect()
