@@ -1,8 +1,8 @@
 //! Compressed exports: gzip, and the ZIP archives that vendors' portals give under any name.
 //!
 //! A value that begins like one is unpacked and read as if it had come so; each file of an archive
-//! is a part of the record, in the order of its directory. A file is bounded as a record is, and all
-//! of them together by the record's own size: a small one can fill neither memory nor time.
+//! is a part of the record, in the order of its directory. A file is bounded as a record is, and
+//! all of them together by the record's own size: a small one can fill neither memory nor time.
 
 use model::vocabulary::DeadReason;
 
