@@ -48,14 +48,14 @@ pub struct Seen {
     pub records: usize,
     /// Elements.
     pub elements: i64,
-    /// Bytes that came out of its compressed parts.
-    pub unpacked: usize,
-    /// Rows, of events and of bills.
-    pub rows: usize,
     /// Of these, events.
     pub events: i64,
     /// Of these, dead letters.
     pub dead: i64,
+    /// Rows, of events and of bills.
+    pub rows: usize,
+    /// Bytes that came out of its compressed parts.
+    pub unpacked: usize,
 }
 
 /// A target, ready to be tried.

@@ -110,15 +110,15 @@ fn one(bytes: &[u8]) {
         run.elements += seen.elements;
         run.events += seen.events;
         run.dead += seen.dead;
-        if seen.cpu_ns > run.worst.cpu_ns {
+        let is_slowest = seen.cpu_ns > run.worst.cpu_ns;
+        if is_slowest {
             run.worst.cpu_ns = seen.cpu_ns;
-            run.told = run.told.checked_sub(Duration::from_secs(2)).unwrap_or(run.told);
             let name = format!("slow/{:010}", seen.cpu_ns / 1_000);
             drop(fs::write(run.work.join(name), bytes));
         }
         run.worst.bytes = run.worst.bytes.max(seen.bytes);
         run.worst.share = run.worst.share.max(seen.share);
-        if run.told.elapsed() > Duration::from_secs(1) {
+        if is_slowest || run.told.elapsed() > Duration::from_secs(1) {
             run.told = Instant::now();
             tell(run);
         }

@@ -7,8 +7,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import kafka
@@ -16,7 +15,6 @@ import pytest
 import sendtally
 from clickhouse import ClickHouse
 from conftest import SEED, expected
-from confluent_kafka import KafkaException
 from test_clickhouse import PATIENCE_S, traffic_check_live
 
 pytestmark = pytest.mark.servers
@@ -28,8 +26,7 @@ AGES = {"SENDTALLY_GRACE_S": "1"}
 def proof(monkeypatch: pytest.MonkeyPatch) -> None:
     """The build whose ages can be set."""
     binary = sendtally.binary().with_name("sendtally-proof")
-    if not binary.exists():
-        pytest.skip(f"{binary}: build it with cargo build -p app --features proof")
+    assert binary.exists(), f"{binary}: build it with cargo build -p app --features proof"
     monkeypatch.setenv("SENDTALLY_BIN", str(binary))
 
 
@@ -45,19 +42,6 @@ def taken(data: Path, reader: str) -> int:
     return int(json.loads(newest.read_text())["consumed"].get("job", 0)) if head else 0
 
 
-@contextmanager
-def has_records(node: kafka.Kafka) -> Iterator[None]:
-    """Not before there is something to read; topics that are being made answer with errors."""
-
-    def there() -> bool:
-        with suppress(KafkaException):
-            return sum(node.end_offsets().values()) > 0
-        return False
-
-    sendtally.wait_until(there, PATIENCE_S, "records")
-    yield
-
-
 def test_an_outage_longer_than_the_grace_loses_nothing(tmp_path: Path) -> None:
     without, data = tmp_path / "without", tmp_path / "outage"
     with kafka.Kafka() as node, ClickHouse(tmp_path / "clickhouse") as front:
@@ -69,9 +53,12 @@ def test_an_outage_longer_than_the_grace_loses_nothing(tmp_path: Path) -> None:
                 "--rate", "200", "--events", "20000", "--partitions", "4", "--out", "kafka", "--live",
                 "--brokers", node.brokers, "--log", tmp_path / "log")
         (tmp_path / "log").mkdir()
-        with (sendtally.running(*live, log=tmp_path / "live.log") as producer, has_records(node),
-              sendtally.running("run", "--config", configs[0], log=logs[0], **AGES),
-              sendtally.running("run", "--config", configs[1], log=logs[1], **AGES) as process):
+        with ExitStack() as stack:
+            producer = stack.enter_context(sendtally.running(*live, log=tmp_path / "live.log"))
+            sendtally.wait_until(node.has_records, PATIENCE_S, "records")
+            _, process = [
+                stack.enter_context(sendtally.running("run", "--config", config, log=log, **AGES))
+                for config, log in zip(configs, logs)]
             wait = lambda done, what: sendtally.wait_until(done, PATIENCE_S, what)  # noqa: E731
             wait(lambda: taken(data, "clickhouse") > 2, "rows in ClickHouse")
             front.kill()

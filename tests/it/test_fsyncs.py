@@ -165,6 +165,13 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     return data, calls.read_text().splitlines()
 
 
+def live(node: kafka.Kafka, events: int, work: Path) -> tuple[str | Path, ...]:
+    """The command that writes so many events as fast as the clock."""
+    return ("simulate", "--live", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml", "--rate", "200",
+            "--events", str(events), "--partitions", "4", "--out", "kafka", "--brokers", node.brokers,
+            "--log", work / "log")
+
+
 @pytest.fixture(scope="module")
 def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """The calls of a `run` that is fed while it runs, until SIGTERM, and its data directory."""
@@ -172,9 +179,7 @@ def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     data, calls = work / "data", work / "calls"
     with kafka.Kafka() as node:
         config = sendtally.Config(data, node.brokers, extra={"sink": ["publish_after_s = 1"]})
-        feed = ("simulate", "--live", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml",
-                "--rate", "200", "--events", "4000", "--partitions", "4", "--out", "kafka",
-                "--brokers", node.brokers, "--log", work / "log")
+        feed = live(node, 4_000, work)
         with open(work / "log.txt", "wb") as out, sendtally.running(*feed, log=work / "feed.txt"):
             sendtally.wait_until(node.topics, 30, "topics")
             traced = subprocess.Popen(
@@ -204,9 +209,7 @@ def takeover_trace(
     chains = "job", "aggregate", "lake"
     with kafka.Kafka() as node:
         config = sendtally.Config(data, node.brokers, extra={"sink": ["publish_after_s = 1"]})
-        feed = ("simulate", "--live", "--scenario", sendtally.SCENARIOS / "end_to_end.yaml",
-                "--rate", "200", "--events", "20000", "--partitions", "4", "--out", "kafka",
-                "--brokers", node.brokers, "--log", work / "log")
+        feed = live(node, 20_000, work)
         with open(work / "log.txt", "wb") as out, sendtally.running(*feed, log=work / "feed.txt"):
             sendtally.wait_until(node.topics, 30, "topics")
             with sendtally.running("run", "--config", config.write(), log=work / "1.txt") as first:

@@ -44,7 +44,7 @@ def test_a_clock_that_jumps_stops_nothing_and_changes_no_result(
     with kafka.Kafka() as node:
         config = sendtally.Config(data, node.brokers).write()
         producer = crash.produce(play, node.brokers)
-        sendtally.wait_until(lambda: crash.has_records(node), 60, "records")
+        sendtally.wait_until(node.has_records, 60, "records")
         owner = start(binary, config, tmp_path / "owner.log",
                       SENDTALLY_CLOCK_JUMP=f"{JUMP_S}:{by_s}")
         standby = None

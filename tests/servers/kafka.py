@@ -272,6 +272,13 @@ class Kafka:
         found = self.admin().list_topics(timeout=10).topics
         return {n: len(t.partitions) for n, t in found.items() if not n.startswith("__")}
 
+    def has_records(self) -> bool:
+        """Whether the first records are there; topics that are being made answer with errors."""
+        try:
+            return sum(self.end_offsets().values()) > 0
+        except KafkaException:
+            return False
+
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """End of the log of each partition, control records counted."""
         client = Consumer({

@@ -22,7 +22,7 @@ use crate::datadir::DataDir;
 
 /// Where chains lie, and the ending of a file that has not got its name.
 const CHAINS: &str = "chains";
-const ASIDE: &str = "tmp";
+const ASIDE: &str = ".tmp";
 /// With a store so many manifests' files go in one request; the manifests one by one, in order.
 const BATCH: usize = 64;
 
@@ -115,23 +115,7 @@ pub fn collect_orphans(
     kept: &BTreeSet<String>,
     before_us: i64,
 ) -> Result<usize, CommitError> {
-    let mut deleted = 0;
-    for place in places {
-        let path = dir.place(place)?;
-        for entry in fs::read_dir(&path).map_err(CommitError::io("list", &path))? {
-            let entry = entry.map_err(CommitError::io("list", &path))?;
-            let name = format!("{place}/{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                deleted += collect_orphans(dir, &[&name], kept, before_us)?;
-                continue;
-            }
-            let old = modified_us(&entry.path()).is_some_and(|at| at < before_us);
-            if old && !kept.contains(&name) {
-                deleted += usize::from(fs::remove_file(entry.path()).is_ok());
-            }
-        }
-    }
-    Ok(deleted)
+    places.iter().map(|place| sweep(dir, place, &|name| !kept.contains(name), before_us)).sum()
 }
 
 /// Deletes what was written beside a manifest and never took its name: who wrote it was killed
@@ -140,19 +124,28 @@ pub fn collect_orphans(
 /// # Errors
 /// Where a directory cannot be listed.
 pub fn collect_asides(dir: &DataDir, before_us: i64) -> Result<usize, CommitError> {
-    let chains = dir.place(CHAINS)?;
-    let list = |path: &Path| -> Result<Vec<fs::DirEntry>, CommitError> {
-        let entries = fs::read_dir(path).map_err(CommitError::io("list", path))?;
-        entries.collect::<Result<_, _>>().map_err(CommitError::io("list", path))
-    };
+    sweep(dir, CHAINS, &|name| name.ends_with(ASIDE), before_us)
+}
+
+/// Deletes the files below a place that are old enough and `goes`.
+fn sweep(
+    dir: &DataDir,
+    place: &str,
+    goes: &dyn Fn(&str) -> bool,
+    before_us: i64,
+) -> Result<usize, CommitError> {
     let mut deleted = 0;
-    for chain in list(&chains)?.into_iter().filter(|entry| entry.path().is_dir()) {
-        for entry in list(&chain.path())? {
-            let path = entry.path();
-            let is_aside = path.extension().is_some_and(|extension| extension == ASIDE);
-            if is_aside && modified_us(&path).is_some_and(|at| at < before_us) {
-                deleted += usize::from(fs::remove_file(&path).is_ok());
-            }
+    let path = dir.place(place)?;
+    for entry in fs::read_dir(&path).map_err(CommitError::io("list", &path))? {
+        let entry = entry.map_err(CommitError::io("list", &path))?;
+        let name = format!("{place}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            deleted += sweep(dir, &name, goes, before_us)?;
+            continue;
+        }
+        let old = modified_us(&entry.path()).is_some_and(|at| at < before_us);
+        if old && goes(&name) {
+            deleted += usize::from(fs::remove_file(entry.path()).is_ok());
         }
     }
     Ok(deleted)

@@ -660,13 +660,14 @@ fn of_a_message_the_first_line_the_one_that_stands_and_the_newest_others_are_kep
     assert_eq!(decided(&others[599 - kept..]), vec![Decision::Duplicate; kept]);
     assert_eq!(decided(&[standing[0].clone(), others[0].clone()]), [Decision::Duplicate; 2]);
     assert_eq!(decided(&others[1..2]), [Decision::New], "it was forgotten");
+    assert_eq!(amounts(&mut tracker), [8], "the latest stands");
+}
+
+/// Amounts of the charges of an epoch that closes.
+fn amounts(tracker: &mut Tracker) -> Vec<i128> {
     let charges = tracker.close_epoch(1, None, START_US).unwrap().charges;
-    let amounts: Vec<i128> = charges
-        .iter()
-        .flat_map(|batch| batch.column_by_name("amount").unwrap().as_primitive::<Decimal128Type>())
-        .flatten()
-        .collect();
-    assert_eq!(amounts, [8], "the latest stands");
+    let amounts = charges.iter().map(|batch| batch.column_by_name("amount").unwrap());
+    amounts.flat_map(|column| column.as_primitive::<Decimal128Type>()).flatten().collect()
 }
 
 /// The line that stands is kept however many follow it; the oldest others are forgotten.
@@ -693,13 +694,7 @@ fn of_a_bill_the_line_that_stands_and_the_newest_others_are_kept() {
     assert_eq!(decided(&rows[300..]), [Decision::Duplicate]);
     assert_eq!(decided(&rows[1..2]), [Decision::New], "it was forgotten");
     assert_eq!(decided(&rows[..1]), [Decision::Duplicate]);
-    let charges = tracker.close_epoch(1, None, START_US).unwrap().charges;
-    let amounts: Vec<i128> = charges
-        .iter()
-        .flat_map(|batch| batch.column_by_name("amount").unwrap().as_primitive::<Decimal128Type>())
-        .flatten()
-        .collect();
-    assert_eq!(amounts, [8], "the final one stands");
+    assert_eq!(amounts(&mut tracker), [8], "the final one stands");
 }
 
 /// Sums of all cost panes so far, by kind: messages that have one, and their amount.
