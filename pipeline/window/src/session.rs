@@ -63,8 +63,8 @@ impl Session {
         Self::over(context()?, tables)
     }
 
-    /// The same for queries that join whole tables with each other: slower, and most of what does not
-    /// fit the memory goes to disk.
+    /// The same for queries that join whole tables with each other: slower, and most of what does
+    /// not fit the memory goes to disk.
     ///
     /// # Errors
     /// As [`Self::open`].
