@@ -45,7 +45,8 @@ QUALIFY messages <> 0 AND row_number() OVER (
 CREATE OR REPLACE VIEW our_charge_line AS
 SELECT * EXCLUDE (message_key), message_key AS key, epoch_us(event_time) AS time_us,
     epoch_us(period_start) AS period_us
-FROM parquet_charge_lines;
+FROM parquet_charge_lines
+WHERE disposition <> 'earlier';
 
 -- Our message keys by the oracle's messages: what was stored has a position that the log knows.
 CREATE OR REPLACE TABLE key_of AS
