@@ -2,64 +2,7 @@
 -- messages say. Windows that wait to be published are not compared, nor are those before
 -- kept.costs_from, whose rows retention may have dropped.
 --
--- again_charges are the recomputed charges (verify_charges.sql): those of messages whose price is known
--- count (nothing in no currency is none, where it was not committed before format 4), at their
--- message's cohort time. Series are those that the cardinality guard admitted (verify_fold.sql).
-WITH charged AS (
-    SELECT
-        lengths.window_s,
-        CAST(again.charge_time AS BIGINT)
-            - ((CAST(again.charge_time AS BIGINT) % lengths.length_us) + lengths.length_us)
-                % lengths.length_us AS window_us,
-        again.source,
-        again.channel,
-        CASE
-            WHEN again.carrier IS NULL OR carriers.value IS NOT NULL THEN again.carrier
-            ELSE '__other__'
-        END AS carrier,
-        CASE
-            WHEN again.country IS NULL OR countries.value IS NOT NULL THEN again.country
-            ELSE '__other__'
-        END AS country,
-        again.traffic_class,
-        again.currency,
-        again.kind,
-        again.amount,
-        again.quantity,
-        again.delivered
-    FROM again_charges AS again
-    LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'carrier') AS carriers
-        ON again.carrier = CAST(carriers.value AS VARCHAR)
-    LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'country') AS countries
-        ON again.country = CAST(countries.value AS VARCHAR)
-    CROSS JOIN (
-        VALUES (60, 60000000), (300, 300000000), (3600, 3600000000), (86400, 86400000000)
-    ) AS lengths (window_s, length_us)
-    WHERE again.message_key IS NOT NULL
-      AND again.amount IS NOT NULL
-      AND (again.amount <> 0 OR again.currency IS NOT NULL OR again.by_old_rule)
-),
-
-again AS (
-    SELECT
-        window_s,
-        arrow_cast(window_us, 'Timestamp(Microsecond, Some("UTC"))') AS window_start,
-        source,
-        channel,
-        carrier,
-        country,
-        traffic_class,
-        currency,
-        kind,
-        SUM(amount) AS amount,
-        SUM(quantity) AS quantity,
-        COUNT(*) AS messages,
-        COUNT(*) FILTER (WHERE delivered) AS delivered
-    FROM charged
-    GROUP BY
-        window_s, window_us, source, channel, carrier, country, traffic_class, currency, kind
-)
-
+-- again_costs  verify_cost_sum.sql of every part of the keys
 SELECT
     COALESCE(stored.window_s, again.window_s) AS window_s,
     COALESCE(stored.window_start, again.window_start) AS window_start,
@@ -72,7 +15,10 @@ SELECT
     stored.messages AS stored_messages,
     again.messages AS recomputed_messages
 FROM (SELECT * FROM cost_windows WHERE messages <> 0) AS stored
-FULL OUTER JOIN again
+FULL OUTER JOIN (
+    SELECT *, arrow_cast(window_us, 'Timestamp(Microsecond, Some("UTC"))') AS window_start
+    FROM again_costs
+) AS again
     ON CAST(stored.window_s AS BIGINT) = again.window_s
     AND stored.window_start = again.window_start
     AND CAST(stored.source AS VARCHAR) = again.source

@@ -167,3 +167,4 @@ SELECT
     events,
     provable
 FROM floored
+ORDER BY message_key

@@ -310,6 +310,10 @@ pub(crate) enum SloCommand {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) place: Place,
+    /// In how many parts rows are compared; more take less memory and more time. Without it, one
+    /// for each 250,000 rows.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) parts: Option<u16>,
 }
 
 #[derive(Debug, Args)]

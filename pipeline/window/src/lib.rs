@@ -3,7 +3,7 @@
 //! ```text
 //! panes (signed sums) ─► Engine ─► slo_windows, cost_windows        queries/slo_windows.sql, …
 //! Parquet + segments  ─► Session ─► rows, CSV, JSON, Arrow, table   queries/views_datafusion.sql
-//! events              ─► recompute ─► messages, slo_windows again   queries/verify_*.sql
+//! parts of events, …  ─► Recount ─► messages, charges, windows again  queries/verify_*.sql
 //! ```
 //! The arithmetic of a window stands in `queries/`, where it can be read; this crate gives it
 //! tables, an aggregate function for latency sketches, and plans that are made once. All calls
@@ -41,6 +41,9 @@ pub mod views;
 mod table;
 pub use table::TableSource;
 
+mod part;
+pub use part::{AGAIN_WINDOWS, By, Part};
+
 mod read_only;
 
 mod session;
@@ -50,7 +53,7 @@ mod output;
 pub use output::OutputFormat;
 
 mod recompute;
-pub use recompute::{recompute_charges, recompute_messages, recompute_slo};
+pub use recompute::{Again, Known, Recount};
 
 #[cfg(test)]
 mod fixture;

@@ -15,7 +15,7 @@ use model::schema;
 use crate::executor::Executor;
 use crate::output::Writer;
 use crate::table::{self, TableSource};
-use crate::{OutputFormat, WindowError, read_only};
+use crate::{OutputFormat, Part, WindowError, read_only};
 
 /// Memory of a query: sorts and groups above it go to temporary files. 2 GiB, because a query must
 /// not push a pipeline on the same machine out of memory.
@@ -34,11 +34,12 @@ pub(crate) fn context() -> Result<SessionContext, WindowError> {
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
-/// A context for joins of whole tables: sorted and merged, which goes to temporary files, where the
-/// hash table of a join has to stay in memory.
-pub(crate) fn merging_context() -> Result<SessionContext, WindowError> {
+/// The same for one part of the tables: rows of other parts are known by one column, and the rest of
+/// them is not decoded.
+pub(crate) fn part_context() -> Result<SessionContext, WindowError> {
     let context = context()?;
-    context.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = false;
+    let state = context.state_ref();
+    state.write().config_mut().options_mut().execution.parquet.pushdown_filters = true;
     Ok(context)
 }
 
@@ -59,30 +60,32 @@ impl Session {
     ///
     /// # Errors
     /// Where a file cannot be read, or batches have another schema than their table.
-    pub fn open(tables: Vec<TableSource>) -> Result<Self, WindowError> {
-        Self::over(context()?, tables)
+    pub fn open(mut tables: Vec<TableSource>) -> Result<Self, WindowError> {
+        for known in schema::tables() {
+            if tables.iter().all(|source| source.name != known.name) {
+                tables.push(TableSource::empty(known));
+            }
+        }
+        Self::over(context()?, &tables, None)
     }
 
-    /// The same for queries that join whole tables with each other: slower, and most of what does
-    /// not fit the memory goes to disk.
+    /// Opens one part of these tables, and no others.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_for_whole_tables(tables: Vec<TableSource>) -> Result<Self, WindowError> {
-        Self::over(merging_context()?, tables)
+    pub fn open_part(tables: &[TableSource], part: Part) -> Result<Self, WindowError> {
+        Self::over(part_context()?, tables, Some(part))
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the batches are given up to the session")]
-    fn over(context: SessionContext, tables: Vec<TableSource>) -> Result<Self, WindowError> {
+    fn over(
+        context: SessionContext,
+        tables: &[TableSource],
+        part: Option<Part>,
+    ) -> Result<Self, WindowError> {
         let executor = Executor::threaded()?;
         executor.block_on(async {
-            for source in &tables {
-                table::register(&context, source).await?;
-            }
-            for known in schema::tables() {
-                if tables.iter().all(|source| source.name != known.name) {
-                    table::register(&context, &TableSource::empty(known)).await?;
-                }
+            for source in tables {
+                table::register(&context, source, part).await?;
             }
             Ok::<_, WindowError>(())
         })?;

@@ -23,7 +23,7 @@ use datafusion::prelude::SessionContext;
 use model::schema;
 
 use crate::views::{self, Dialect};
-use crate::{WindowError, rows};
+use crate::{Part, WindowError, rows};
 
 /// Rows of one table.
 #[derive(Debug, Clone)]
@@ -50,16 +50,22 @@ impl TableSource {
     }
 }
 
-/// Registers a table under its name; a revised one as `<t>_revisions`, with `<t>` the newest.
+/// Registers a table under its name, or one part of it; a revised one as `<t>_revisions`, with `<t>`
+/// the newest.
 pub(crate) async fn register(
     context: &SessionContext,
     source: &TableSource,
+    part: Option<Part>,
 ) -> Result<(), WindowError> {
     let name = &source.name;
     let explain = |error| WindowError::OpenTable { table: name.clone(), source: Box::new(error) };
     let conform = |batch| rows::conform(batch, &source.schema, name);
     let segments = source.segments.iter().map(conform).collect::<Result<Vec<_>, _>>()?;
-    let stored = stored_rows(context, source, segments).map_err(explain)?.into_view();
+    let mut stored = stored_rows(context, source, segments).map_err(explain)?;
+    if let Some(filter) = part.and_then(|part| part.filter(name, &source.schema)) {
+        stored = stored.filter(filter).map_err(explain)?;
+    }
+    let stored = stored.into_view();
     let revised =
         schema::tables().into_iter().find(|table| table.name == *name && views::is_revised(table));
     let Some(table) = revised else {

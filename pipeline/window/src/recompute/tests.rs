@@ -3,7 +3,7 @@
 use model::sketch::{bucket, representative_ms};
 
 use super::*;
-use crate::Guard;
+use crate::{By, Guard};
 use crate::fixture::{csv, lines, rows};
 
 /// 2026-01-04T00:00:00Z: 72 h after the start of 2026.
@@ -43,15 +43,33 @@ fn table(events: &[Short]) -> TableSource {
     let text: Vec<String> = events.iter().map(line).collect();
     let batch = rows(&schema::EVENTS.arrow(), &text.join("\n"));
     TableSource {
-        name: "stored".to_owned(),
+        name: schema::EVENTS.name.clone(),
         schema: schema::EVENTS.arrow(),
         parquet: Vec::new(),
         segments: vec![batch],
     }
 }
 
+/// What is known where every series of these events is admitted.
+fn known(events: &[Short], partial: RecordBatch, watermark_us: i64) -> Known {
+    Known { partial, admitted: admitted(&table(events)), watermark_us, old_costs_through: 0 }
+}
+
+/// Messages of these events, counted in so many parts, and the windows of all.
+fn counted(events: TableSource, known: &Known, parts: u16) -> (Vec<RecordBatch>, RecordBatch) {
+    let tables = [events, TableSource::empty(&schema::CHARGE_LINES)];
+    let mut recount = Recount::default();
+    let part = |part| recount.add(&tables, part, known).unwrap().messages;
+    let messages = Part::all(By::Keys, parts).flat_map(part).collect();
+    (messages, recount.slo_windows().unwrap().unwrap())
+}
+
+fn slo_of(events: &[Short], known: &Known) -> RecordBatch {
+    counted(table(events), known, 1).1
+}
+
 fn found(events: &[Short], watermark_us: i64, columns: &[&str]) -> String {
-    csv(&recompute_messages(table(events), &none(), watermark_us).unwrap(), columns)
+    csv(&counted(table(events), &known(events, none(), watermark_us), 1).0, columns)
 }
 
 #[test]
@@ -177,7 +195,7 @@ fn windows_count_each_message_once() {
         ("08", "10", "delivered", true, "05", "broker", submit),
         ("09", "11", "expired", true, "05", "vendor", proof),
     ];
-    let slo = recompute_slo(table(&events), &none(), &admitted(&table(&events)), 0).unwrap();
+    let slo = slo_of(&events, &known(&events, none(), 0));
     let shown = [
         "window_s",
         "window_start",
@@ -203,8 +221,7 @@ fn windows_count_each_message_once() {
     assert_eq!(slo.num_rows(), 4);
     let value = representative_ms(bucket(2_000));
     assert_eq!(csv(&[slo.slice(0, 1)], &["p50_ms", "p99_ms"]), format!("{value:?},{value:?}\n"));
-    let horizon =
-        recompute_slo(table(&events), &none(), &admitted(&table(&events)), i64::MAX / 2).unwrap();
+    let horizon = slo_of(&events, &known(&events, none(), i64::MAX / 2));
     assert_eq!(csv(&[horizon.slice(0, 1)], &["unknown", "pending", "maturity"]), "2,0,1.0\n");
 }
 
@@ -216,8 +233,7 @@ fn windows_are_in_the_series_that_the_guard_admitted() {
         ("02", "0b", "delivered", true, "01", "vendor", r#""channel":"sms","carrier":"odd""#),
         ("03", "0c", "delivered", true, "01", "vendor", r#""channel":"sms","carrier":"other""#),
     ];
-    let known = admitted(&table(&events[..1]));
-    let slo = recompute_slo(table(&events), &none(), &known, 0).unwrap();
+    let slo = slo_of(&events, &known(&events[..1], none(), 0));
     assert_eq!(csv(&[slo.slice(0, 2)], &["carrier", "total"]), "__other__,2\natt,1\n");
 }
 
@@ -228,20 +244,47 @@ fn messages_that_lost_events_are_left_out() {
         ("02", "0b", "delivered", true, "01", "vendor", r#""channel":"sms""#),
         ("03", "0c", "failed", true, "01", "vendor", r#""channel":"sms""#),
     ];
-    let lost = partial(r#"{"message_key":"0b"}"#);
-    let messages = recompute_messages(table(&events), &lost, 0).unwrap();
+    let lost = known(&events, partial(r#"{"message_key":"0b"}"#), 0);
+    let (messages, slo) = counted(table(&events), &lost, 1);
     assert_eq!(csv(&messages, &["outcome"]), "delivered\nfailed\n");
-    let slo = recompute_slo(table(&events), &lost, &admitted(&table(&events)), 0).unwrap();
     assert_eq!(csv(&[slo.slice(0, 1)], &["total", "delivered"]), "2,1\n");
 }
 
 #[test]
 fn no_events_give_no_messages() {
-    let empty = TableSource::empty(&schema::EVENTS);
-    let messages = recompute_messages(empty.clone(), &none(), 0).unwrap();
+    let admitted = Guard::default().snapshot().unwrap();
+    let known = Known { partial: none(), admitted, watermark_us: 0, old_costs_through: 0 };
+    let (messages, slo) = counted(TableSource::empty(&schema::EVENTS), &known, 3);
     assert!(messages.iter().all(|batch| batch.num_rows() == 0));
-    assert_eq!(
-        recompute_slo(empty, &none(), &Guard::default().snapshot().unwrap(), 0).unwrap().num_rows(),
-        0
-    );
+    assert_eq!(slo.num_rows(), 0);
+}
+
+/// A message has its key's first byte in each of 16 parts, and one at their ends.
+fn spread() -> Vec<(String, String)> {
+    let first = (0..=255_u8).step_by(8).chain([15, 17, 127, 129, 255]);
+    let key = |byte: u8| format!("{byte:02x}{}", if byte % 2 == 0 { "00" } else { "ff" }.repeat(15));
+    first.enumerate().map(|(n, byte)| (format!("{n:032x}"), key(byte))).collect()
+}
+
+#[test]
+fn in_any_number_of_parts_the_same_comes_out() {
+    let spread = spread();
+    let texts = [r#""channel":"sms","submit_time":"2026-01-01T00:00:00Z""#, r#""channel":"sms""#];
+    let seconds = ["01", "02", "03"];
+    let event = |(n, (event, key)): (usize, &'static (String, String))| -> Short {
+        let status = ["delivered", "sent", "failed", "read"][n % 4];
+        (event, key, status, n % 4 != 1, seconds[n % 3], "vendor", texts[n % 2])
+    };
+    let spread: &'static [(String, String)] = Box::leak(spread.into_boxed_slice());
+    let events: Vec<Short> = spread.iter().enumerate().map(event).collect();
+    let known = known(&events, none(), 0);
+    let one = counted(table(&events), &known, 1);
+    let columns = ["message_key", "outcome", "latency_ms"];
+    let expected = csv(&one.0, &columns);
+    assert_eq!(expected.lines().count(), events.len());
+    for parts in [2, 3, 7] {
+        let (messages, slo) = counted(table(&events), &known, parts);
+        assert_eq!(csv(&messages, &columns), expected, "{parts} parts");
+        assert_eq!(slo, one.1, "{parts} parts");
+    }
 }

@@ -227,14 +227,3 @@ fn only_columns_asked_for_and_only_the_key_are_read() {
     let plan = text(&session, sql, OutputFormat::Csv);
     assert!(!plan.contains("error_code"), "{}", lines(&plan));
 }
-
-#[test]
-fn joins_of_whole_tables_go_to_disk_where_they_are_asked_to() {
-    let sql = "EXPLAIN SELECT count(*) FROM messages AS a FULL JOIN messages_revisions AS b \
-               ON a.message_key = b.message_key WHERE a.outcome IS DISTINCT FROM b.outcome";
-    let ordinary = text(&Session::open(Vec::new()).unwrap(), sql, OutputFormat::Csv);
-    assert!(ordinary.contains("HashJoinExec"), "{ordinary}");
-    let whole = Session::open_for_whole_tables(Vec::new()).unwrap();
-    let whole = text(&whole, sql, OutputFormat::Csv);
-    assert!(whole.contains("SortMergeJoin") && !whole.contains("HashJoinExec"), "{whole}");
-}

@@ -10,6 +10,7 @@
 //! than that lost no event. Revised rows go by the time of their commit, which is no earlier than
 //! the ingest time of the first event but for skewed clocks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -18,7 +19,7 @@ use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt64Array}
 use arrow_schema::{DataType, Field, Schema};
 use model::manifest::Manifest;
 use model::time::{DAY_US, MINUTE_US, format_us, parse_rfc3339};
-use window::{Session, TableSource};
+use window::{By, Session};
 
 use super::super::note;
 use crate::failure::{Failure, Outcome};
@@ -28,6 +29,9 @@ use crate::lake::Dropped;
 const CLOCK_US: i64 = 5 * MINUTE_US;
 /// Kafka's clock and ours agree to a day.
 const SKEW_US: i64 = DAY_US;
+
+/// Rows of each table that were not compared, and before which time they are.
+pub(super) type LeftOut = BTreeMap<&'static str, (i64, i64)>;
 
 /// From where on each table can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,15 +93,13 @@ impl Coverage {
         })
     }
 
-    /// Keys of the messages that still have events, but perhaps not all of them.
-    pub(super) fn partial(&self, tables: &[TableSource]) -> Outcome<RecordBatch> {
+    /// Keys of the messages of a part that still have events, but perhaps not all of them.
+    pub(super) fn partial(&self, session: &Session) -> Outcome<RecordBatch> {
         let field = Field::new("message_key", DataType::FixedSizeBinary(16), true);
         let none = RecordBatch::new_empty(Arc::new(Schema::new(vec![field])));
         if !self.is_partial {
             return Ok(none);
         }
-        let wanted = tables.iter().filter(|t| ["events", "messages"].contains(&t.name.as_str()));
-        let session = Session::open(wanted.cloned().collect())?;
         let found = session.query(&format!(
             "SELECT message_key FROM messages WHERE cohort_time < {} \
              AND message_key IN (SELECT message_key FROM events)",
@@ -128,16 +130,27 @@ impl Coverage {
         ])?)
     }
 
+    /// Adds the rows of a part that were not compared.
+    pub(super) fn count(&self, session: &Session, by: By, left: &mut LeftOut) -> Outcome<()> {
+        let tables: &[(&str, &str, i64)] = match by {
+            By::Keys => &[("messages", "cohort_time", self.messages_from_us)],
+            By::Windows => &[
+                ("slo_windows", "window_start", self.slo_from_us),
+                ("cost_windows", "window_start", self.costs_from_us),
+            ],
+            By::Epochs => &[],
+        };
+        for (table, column, from_us) in tables.iter().filter(|known| known.2 > i64::MIN) {
+            let which = format!("{column} < {}", timestamp(*from_us));
+            left.entry(table).or_insert((0, *from_us)).0 += count(session, table, &which)?;
+        }
+        Ok(())
+    }
+
     /// Says how many rows were not compared, and why.
-    pub(super) fn tell(&self, session: &Session) -> Outcome<()> {
-        let by_time = [
-            ("messages", "cohort_time", self.messages_from_us),
-            ("slo_windows", "window_start", self.slo_from_us),
-            ("cost_windows", "window_start", self.costs_from_us),
-        ];
-        for (table, column, from_us) in by_time.into_iter().filter(|known| known.2 > i64::MIN) {
-            let rows = count(session, table, &format!("{column} < {}", timestamp(from_us)))?;
-            let day = format_us(from_us);
+    pub(super) fn tell(&self, session: &Session, left: &LeftOut) -> Outcome<()> {
+        for (table, (rows, from_us)) in left {
+            let day = format_us(*from_us);
             note(&format!(
                 "{rows} rows of {table} before {day} were not compared: retention dropped rows \
                  that they may need"
@@ -159,7 +172,7 @@ fn timestamp(us: i64) -> String {
     format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
-fn count(session: &Session, table: &str, which: &str) -> Outcome<i64> {
+pub(super) fn count(session: &Session, table: &str, which: &str) -> Outcome<i64> {
     let found = session.query(&format!("SELECT count(*) AS n FROM {table} WHERE {which}"))?;
     let counted = found.first().and_then(|batch| batch.column(0).as_primitive_opt::<Int64Type>());
     Ok(counted.map_or(0, |counts| counts.value(0)))
@@ -181,7 +194,8 @@ mod tests {
             (all.messages_from_us, all.slo_from_us, all.rows_after),
             (i64::MIN, i64::MIN, 0)
         );
-        assert_eq!(all.partial(&[]).unwrap().num_rows(), 0);
+        let session = Session::open(Vec::new()).unwrap();
+        assert_eq!(all.partial(&session).unwrap().num_rows(), 0);
     }
 
     #[test]
