@@ -112,8 +112,9 @@ def test_sql_gives_the_newest_revisions(drained: Drained) -> None:
     assert wanted and rows[0]["t"] == wanted[0], answer.out
 
 
-def test_verify_agrees(drained: Drained) -> None:
-    sendtally.call("verify", "--data", drained.data).expect(0)
+@pytest.mark.parametrize("parts", [(), ("--parts", "5")])
+def test_verify_agrees(drained: Drained, parts: tuple[str, ...]) -> None:
+    sendtally.call("verify", "--data", drained.data, *parts).expect(0)
 
 
 @pytest.mark.parametrize("kind", ["a segment", "a public file"])
@@ -136,9 +137,13 @@ def test_verify_tells_a_wrong_number_whose_checksum_is_right(
     data = tmp_path / "wrong"
     shutil.copytree(little, data)
     add_one(data, table, column)
-    answer = sendtally.call("verify", "--data", data).expect(1)
-    assert f"WRONG  {check}" in answer.out, answer.out
-    assert "good   files as their manifests say" in answer.out, answer.out
+    whole, divided = (sendtally.call("verify", "--data", data, "--parts", parts).expect(1)
+                      for parts in ("1", "3"))
+    assert f"WRONG  {check}" in whole.out, whole.out
+    assert "good   files as their manifests say" in whole.out, whole.out
+    heads = [[line for line in answer.out.splitlines() if line.startswith(("good", "WRONG"))]
+             for answer in (whole, divided)]
+    assert heads[0] == heads[1], "in parts other rows are wrong than in one"
 
 
 def add_one(data: Path, table: str, column: str) -> None:
