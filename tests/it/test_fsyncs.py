@@ -3,6 +3,7 @@ missing one.
 
     write ─► fsync(file) ─► fsync(directory) ─► write aside ─► fsync ─► link manifest ─► fsync(dir)
                                                                           public links only after ─┘
+                                                                     rows to ClickHouse only after ─┘
 A trace of one `load`, one of a live `run` on a real Kafka that is ended by SIGTERM, and one of the `run`
 that takes over after a `kill -9` are read call by call. The rules are those of "Chains" in DESIGN.md; that
 the check can fail is shown by leaving fsyncs out of a trace.
@@ -22,18 +23,22 @@ import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kafka
 import pytest
 import sendtally
+from clickhouse import ClickHouse
 
-CALLS = "openat,write,pwrite64,writev,fsync,fdatasync,link,linkat,rename,renameat2,mkdir,mkdirat"
+CALLS = ("openat,write,pwrite64,writev,sendto,sendmsg,fsync,fdatasync,link,linkat,rename,renameat2,"
+         "mkdir,mkdirat")
 OPENED = re.compile(r'openat\([^"]*"([^"]+)", ([A-Z_|]+).*\) = \d+')
 WRITTEN = re.compile(r"(?:write|pwrite64|writev)\(\d+<([^>]+)>.*\) = \d+")
 SYNCED = re.compile(r"f(?:data)?sync\(\d+<([^>]+)>\)\s+= 0")
 LINKED = re.compile(r'link(?:at)?\([^"]*"([^"]+)", [^"]*"([^"]+)".*\) = 0')
 STARTED = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
+SENT = re.compile(r"(?:write|writev|sendto|sendmsg)\(\d+<TCP:\[[^>]*->127\.0\.0\.1:(\d+)\]>.*\) = \d+")
 MADE = re.compile(r'mkdir(?:at)?\([^"]*"([^"]+)".*\) = 0')
 
 
@@ -42,6 +47,9 @@ class Disk:
     """What a power cut would leave, call by call."""
 
     root: Path
+    # Port of ClickHouse, where one is loaded.
+    clickhouse: int = 0
+    sent: int = 0
     dirty: set[Path] = field(default_factory=set)
     unnamed: set[Path] = field(default_factory=set)
     announced: list[Path] = field(default_factory=list)
@@ -65,6 +73,8 @@ class Disk:
 
     def call(self, line: str, dirty: set[Path], unnamed: set[Path]) -> None:
         """A call, with what was not durable when it began."""
+        if (found := SENT.search(line)) and int(found[1]) == self.clickhouse:
+            self.send(unnamed)
         if str(self.root.parent) not in line:
             return
         if found := MADE.search(line):
@@ -80,6 +90,14 @@ class Disk:
             self.unnamed = {path for path in self.unnamed if path.parent != synced}
         elif found := LINKED.search(line):
             self.link(Path(found[1]), Path(found[2]), dirty, set(unnamed))
+
+    def send(self, unnamed: set[Path]) -> None:
+        """Something goes to ClickHouse: the plan that says what is in the batch is durable."""
+        chain = self.root / "chains" / "clickhouse"
+        self.sent += any(name.parent == chain for name in self.announced)
+        for name in self.announced:
+            if name.parent == chain and not unnamed.isdisjoint([name, *name.parents]):
+                self.wrong.append(f"ClickHouse is sent to before the name {name} is durable")
 
     def link(self, source: Path, name: Path, dirty: set[Path], unnamed: set[Path]) -> None:
         """A name appears: of a manifest or of a public file."""
@@ -129,9 +147,11 @@ def named(manifest: Path) -> list[str]:
     return [entry["path"] for entry in files if entry["path"]]
 
 
-def judge(root: Path, lines: list[str], left: frozenset[Path] = frozenset()) -> Disk:
+def judge(
+    root: Path, lines: list[str], left: frozenset[Path] = frozenset(), clickhouse: int = 0
+) -> Disk:
     """Reads a trace; `left` are names that may not be durable when it begins."""
-    disk = Disk(root, unnamed=set(left))
+    disk = Disk(root, clickhouse, unnamed=set(left))
     for line in lines:
         disk.line(line)
     disk.end()
@@ -139,13 +159,14 @@ def judge(root: Path, lines: list[str], left: frozenset[Path] = frozenset()) -> 
 
 
 Trace = tuple[Path, list[str]]
+LiveTrace = tuple[Path, list[str], int]
 
 
 def strace(calls: Path, *command: object) -> list[str]:
     """The command under strace."""
     if shutil.which("strace") is None:
         pytest.fail("strace is missing (Debian: strace)")
-    return ["strace", "-f", "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", str(calls),
+    return ["strace", "-f", "-yy", "-s", "0", "-e", f"trace={CALLS}", "-o", str(calls),
             *map(str, command)]
 
 
@@ -173,12 +194,14 @@ def live(node: kafka.Kafka, events: int, work: Path) -> tuple[str | Path, ...]:
 
 
 @pytest.fixture(scope="module")
-def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    """The calls of a `run` that is fed while it runs, until SIGTERM, and its data directory."""
+def live_trace(tmp_path_factory: pytest.TempPathFactory) -> LiveTrace:
+    """The calls of a `run` that is fed while it runs and loads ClickHouse, until SIGTERM, its data
+    directory, and ClickHouse's port."""
     work = tmp_path_factory.mktemp("live-fsyncs")
     data, calls = work / "data", work / "calls"
-    with kafka.Kafka() as node:
-        config = sendtally.Config(data, node.brokers, extra={"sink": ["publish_after_s = 1"]})
+    with kafka.Kafka() as node, ClickHouse(work / "clickhouse") as front:
+        config = sendtally.Config(data, node.brokers, extra={
+            "sink": ["publish_after_s = 1"], "clickhouse": [f'url = "{front.url}"']})
         feed = live(node, 4_000, work)
         with open(work / "log.txt", "wb") as out, sendtally.running(*feed, log=work / "feed.txt"):
             sendtally.wait_until(node.topics, 30, "topics")
@@ -186,11 +209,14 @@ def live_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
                 strace(calls, sendtally.binary(), "run", "--config", config.write()),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=sendtally.environment())
             public = data / "public" / "events"
-            sendtally.wait_until(lambda: list(public.rglob("*.parquet")), 120, "a public file")
+            sendtally.wait_until(
+                lambda: list(public.rglob("*.parquet")) and sendtally.head(data, "clickhouse") > 3,
+                120, "a public file, and plans of the loader")
             child = Path(f"/proc/{traced.pid}/task/{traced.pid}/children").read_text().split()[0]
             os.kill(int(child), signal.SIGTERM)
             assert traced.wait(60) == 0, (work / "log.txt").read_text()
-    return data, calls.read_text().splitlines()
+        port = urlsplit(front.url).port or 0
+    return data, calls.read_text().splitlines(), port
 
 
 def manifests(data: Path) -> frozenset[Path]:
@@ -267,8 +293,10 @@ def test_everything_is_durable_before_what_names_it(trace: Trace) -> None:
 
 
 @pytest.mark.servers
-def test_in_a_live_run_too(live_trace: Trace) -> None:
-    disk = judge(*live_trace)
+def test_in_a_live_run_too(live_trace: LiveTrace) -> None:
+    data, lines, clickhouse = live_trace
+    disk = judge(data, lines, clickhouse=clickhouse)
+    assert disk.sent >= 5, f"{disk.sent} times something was sent to ClickHouse"
     assert disk.manifests >= 15 and disk.published >= 1, (disk.manifests, disk.published)
     assert not disk.wrong, "\n".join(disk.wrong[:10])
 
@@ -276,14 +304,17 @@ def test_in_a_live_run_too(live_trace: Trace) -> None:
 @pytest.mark.servers
 @pytest.mark.parametrize("left_out", [
     r"segments/job/[^>]+\.arrow", "/segments/job", r"state/job/[^>]+\.run", "/chains/job",
-    "/chains/aggregate", r"chains/job/[^>]+\.tmp",
+    "/chains/aggregate", r"chains/job/[^>]+\.tmp", "/chains/clickhouse",
 ])
-def test_a_fsync_that_a_live_run_misses_is_told(live_trace: Trace, left_out: str) -> None:
-    data, lines = live_trace
+def test_a_fsync_that_a_live_run_misses_is_told(live_trace: LiveTrace, left_out: str) -> None:
+    data, lines, clickhouse = live_trace
     # A call that others went past stands in two lines: without its beginning it has no path.
     fewer = [line for line in lines if not re.search(rf"f(data)?sync\(\d+<[^>]*{left_out}>", line)]
     assert len(fewer) < len(lines), f"the trace has no fsync of {left_out}"
-    assert judge(data, fewer).wrong, f"without fsyncs of {left_out} nothing is told"
+    wrong = judge(data, fewer, clickhouse=clickhouse).wrong
+    assert wrong, f"without fsyncs of {left_out} nothing is told"
+    if "clickhouse" in left_out:
+        assert any("ClickHouse is sent to" in one for one in wrong), wrong[:10]
 
 
 @pytest.mark.parametrize("left_out", [
