@@ -329,16 +329,17 @@ def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
     environment = {**stage.cast.environment, "SENDTALLY_BIN": str(play.binary)}
     os.environ["SENDTALLY_BIN"] = str(play.binary)
     sendtally.call("run", "--config", config, "--until-end", **environment).expect(0)
-    sweep(stage, config, environment)
+    # From here all is compared, whatever one of it says: the play is an hour.
+    found = sweep(stage, config, environment)
     # The sweep was live: what it changed is in ClickHouse, and public only after another drain.
-    sendtally.call("run", "--config", config, "--until-end", **environment).expect(0)
+    drained = sendtally.call("run", "--config", config, "--until-end", **environment)
+    found += [] if drained.code == 0 else [f"the drain after the sweep: {drained}"]
     where = [data]
     if stage.store:
         where = [play.work / "looks", "--store", stage.store.url(PREFIX)]
         environment |= stage.store.environment()
-    # From here all is compared, whatever one of it says: the play is an hour.
     verified = sendtally.call("verify", "--data", *where, **environment)
-    found = [] if verified.code == 0 else [f"verify: {verified}"]
+    found += [] if verified.code == 0 else [f"verify: {verified}"]
     traffic = expected(play, stage.node)
     oracle.expect(traffic.expected, sendtally.watermark_us(data))
     found += traffic.differences(data)
@@ -355,8 +356,8 @@ def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
     return account(traffic)
 
 
-def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> None:
-    """Lets a process live long enough to collect what nothing names."""
+def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> list[str]:
+    """Lets a process live long enough to collect what nothing names; what went wrong."""
     log = stage.play.work / "sweep.log"
     ages = {"SENDTALLY_GRACE_S": "2", "SENDTALLY_ORPHAN_S": "1"}
     with open(log, "ab") as out:
@@ -367,10 +368,13 @@ def sweep(stage: Stage, config: Path, environment: dict[str, str]) -> None:
         sendtally.wait_until(
             lambda: "recovered" in log.read_text() or popen.poll() is not None, OWNER_S, "a start")
         sendtally.wait_until(lambda: not unnamed(stage.cast.data), OWNER_S, "orphans to go")
+        wrong = []
+    except AssertionError as error:
+        wrong = [f"the sweep {error}"]
     finally:
         popen.terminate()
         code = popen.wait(OWNER_S)
-    assert code == 0, f"the sweep ended with {code}: {log.read_text()[-3000:]}"
+    return wrong + ([f"the sweep ended with {code}: {log.read_text()[-3000:]}"] if code else [])
 
 
 def expected(play: Play, node: kafka.Kafka) -> Traffic:
