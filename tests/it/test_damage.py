@@ -65,7 +65,7 @@ def read_through(data: Path) -> int:
 def killed(node: kafka.Kafka, work: Path) -> tuple[Path, Path]:
     """A directory whose process was killed before anything was rolled: all rows are in segments.
     Its configuration beside it."""
-    data, log = work / "killed", work / "killed.log"
+    data, log = work / "unrolled", work / "unrolled.log"
     config = sendtally.Config(data, node.brokers, extra={"commit": ["epoch_ms = 100"]}).write()
     total = sum(node.end_offsets().values())
     with sendtally.running("run", "--config", config, log=log) as process:

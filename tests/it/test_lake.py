@@ -34,8 +34,9 @@ POLL_S = 0.05
 
 
 def row_key(table: str) -> str:
-    """Columns that make a row of a table one of its kind."""
-    if table in ("events", "dead_letters"):
+    """Columns that make a row of a table one of its kind. An event and a line may stand twice: came
+    again with an earlier time."""
+    if table in ("events", "charge_lines", "dead_letters"):
         return ", ".join(f'"{name}"' for name in oracle.POSITION)
     schema = tomllib.loads((sendtally.ROOT / "schemas" / f"{table}.toml").read_text())
     names = [*schema["key"], *(c["name"] for c in schema["column"] if c["name"] == "revision")]
@@ -104,7 +105,7 @@ class Watcher:
 
     def read(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
         """Reads a table as anybody would: no row twice, and of events none uncommitted."""
-        newest = "max(epoch)" if table in ("events", "dead_letters", "ledger") else "0"
+        newest = "max(epoch)" if table in ("events", "charge_lines", "dead_letters", "ledger") else "0"
         answer = connection.execute(
             f"SELECT count(*), count(DISTINCT ({row_key(table)})), {newest} FROM "
             f"read_parquet('{self.data}/public/{table}/date=*/*.parquet')").fetchone()
