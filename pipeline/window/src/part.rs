@@ -12,8 +12,8 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr_fn::cast;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::col;
-use model::schema::{CHARGE_LINES, CHARGES, COST_WINDOWS, DEAD_LETTERS, EVENTS, LEDGER, MESSAGES};
 use model::schema::SLO_WINDOWS;
+use model::schema::{CHARGE_LINES, CHARGES, COST_WINDOWS, DEAD_LETTERS, EVENTS, LEDGER, MESSAGES};
 use model::time::MINUTE_US;
 
 /// What rows are divided by.

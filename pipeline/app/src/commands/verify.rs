@@ -18,9 +18,7 @@ use arrow_schema::Schema;
 use commit::DataDir;
 use model::manifest::{FileRef, Manifest};
 use model::window::{WINDOWS_S, window_start};
-use window::{
-    Again, By, Guard, Known, OutputFormat, Part, Recount, Session, TableSource, Window,
-};
+use window::{Again, By, Guard, Known, OutputFormat, Part, Recount, Session, TableSource, Window};
 
 use self::coverage::{Coverage, LeftOut};
 use super::{stdout, written};
@@ -221,11 +219,7 @@ struct Check {
 
 macro_rules! check {
     ($what:literal, $file:literal, $by:expr) => {
-        Check {
-            what: $what,
-            query: include_str!(concat!("../../../../queries/", $file)),
-            by: $by,
-        }
+        Check { what: $what, query: include_str!(concat!("../../../../queries/", $file)), by: $by }
     };
 }
 

@@ -3,8 +3,8 @@
 use model::sketch::{bucket, representative_ms};
 
 use super::*;
-use crate::{By, Guard};
 use crate::fixture::{csv, lines, rows};
+use crate::{By, Guard};
 
 /// 2026-01-04T00:00:00Z: 72 h after the start of 2026.
 const WATERMARK_US: i64 = 1_767_225_600_000_000 + 72 * 3_600_000_000;
@@ -262,7 +262,8 @@ fn no_events_give_no_messages() {
 /// A message has its key's first byte in each of 16 parts, and one at their ends.
 fn spread() -> Vec<(String, String)> {
     let first = (0..=255_u8).step_by(8).chain([15, 17, 127, 129, 255]);
-    let key = |byte: u8| format!("{byte:02x}{}", if byte % 2 == 0 { "00" } else { "ff" }.repeat(15));
+    let key =
+        |byte: u8| format!("{byte:02x}{}", if byte % 2 == 0 { "00" } else { "ff" }.repeat(15));
     first.enumerate().map(|(n, byte)| (format!("{n:032x}"), key(byte))).collect()
 }
 
