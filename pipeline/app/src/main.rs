@@ -26,6 +26,8 @@ mod clickhouse;
 
 mod gateway;
 
+mod heads;
+
 mod clock;
 
 mod pipeline;

@@ -19,6 +19,7 @@ use crate::aggregate::{Aggregate, Alerting, Published, load};
 use crate::clickhouse::{self, Loader};
 use crate::config::Settings;
 use crate::failure::{Failure, Outcome};
+use crate::heads;
 use crate::job::committer::Committer;
 use crate::job::flow::{self, Shared};
 use crate::job::heartbeat::alive_while;
@@ -140,6 +141,7 @@ fn own(
             return Ok(None);
         }
         check_key(chain, dir, &settings.keyring)?;
+        heads::check(dir)?;
         let mut space = Space::new(settings.data_dir.clone(), settings.min_free_bytes);
         if let Err(failure) = space.check(clock.steady_us()) {
             // Who stands by goes on with it; who would begin does not.

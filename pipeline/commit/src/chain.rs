@@ -70,8 +70,14 @@ impl Chain {
     /// # Errors
     /// Where the directory cannot be read or the head is damaged.
     pub fn open(dir: &DataDir, name: &str, owner: &str) -> Result<Self, CommitError> {
+        let mut chain = Self::unread(dir, name, owner)?;
+        chain.refresh()?;
+        Ok(chain)
+    }
+
+    fn unread(dir: &DataDir, name: &str, owner: &str) -> Result<Self, CommitError> {
         let below = format!("chains/{name}");
-        let mut chain = Self {
+        Ok(Self {
             name: name.to_owned(),
             data: dir.clone(),
             dir: dir.place(&below)?,
@@ -79,9 +85,53 @@ impl Chain {
             owner: owner.to_owned(),
             head: None,
             asked: None,
-        };
-        chain.refresh()?;
-        Ok(chain)
+        })
+    }
+
+    /// Reads every manifest of a chain: those that can be read, and paths of those that are damaged,
+    /// gone from between two others, or do not follow the one before. What is collected meanwhile is
+    /// neither.
+    ///
+    /// # Errors
+    /// Where the directory or the store cannot be read.
+    pub fn audit(dir: &DataDir, name: &str) -> Result<(Vec<Manifest>, Vec<PathBuf>), CommitError> {
+        let chain = Self::unread(dir, name, "auditor")?;
+        let numbers = chain.numbers()?;
+        if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
+            // Only sooner than one by one.
+            drop(chain.fetch(*first, *last));
+        }
+        let (mut manifests, mut wrong) = (Vec::new(), Vec::new());
+        let mut before: Option<(u64, Option<String>)> = None;
+        for number in numbers {
+            if let Some((known, _)) = before
+                && known + 1 < number
+            {
+                // A list that was made while manifests came may lack one.
+                let gone = known + 1..number;
+                let gone = gone.filter(|number| !matches!(chain.load(*number), Ok(Some(_))));
+                let gone: Vec<PathBuf> = gone.map(|number| chain.path(number)).collect();
+                before = None;
+                wrong.extend(gone);
+            }
+            match chain.load(number) {
+                Ok(Some((manifest, sha))) => {
+                    let follows = before.and_then(|(_, sha)| sha);
+                    if follows.is_some_and(|sha| sha != manifest.previous) {
+                        wrong.push(chain.path(number));
+                    }
+                    before = Some((number, Some(sha)));
+                    manifests.push(manifest);
+                }
+                Ok(None) => before = None,
+                Err(CommitError::Damaged { path, .. }) => {
+                    wrong.push(path);
+                    before = Some((number, None));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((manifests, wrong))
     }
 
     /// The newest manifest that this process has read.

@@ -12,13 +12,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fail::fail_point;
 
 use crate::CommitError;
 use crate::chain::Chain;
-use crate::datadir::DataDir;
+use crate::datadir::{DataDir, random_hex};
 
 /// Where chains lie, and the ending of a file that has not got its name.
 const CHAINS: &str = "chains";
@@ -82,7 +82,26 @@ fn remove(dir: &DataDir, paths: &BTreeSet<String>) -> Result<usize, CommitError>
     Ok(if dir.remote().is_some() { paths.len() } else { n_here })
 }
 
-/// As [`collect_orphans`], in the store: objects that it dates before `before_us`.
+/// What is old enough to go: the writer of a younger file may be alive.
+///
+/// A file's date is by the clock of what stores it, which may be set while this process goes on with
+/// its own time. So the file has to be old by both.
+#[derive(Debug, Clone, Copy)]
+pub struct Old {
+    /// Time of this process, microseconds.
+    pub now_us: i64,
+    /// Last written so long before, microseconds.
+    pub age_us: i64,
+}
+
+impl Old {
+    /// Before which date, where `dated_us` is the date that a file gets now.
+    fn before_us(self, dated_us: i64) -> i64 {
+        self.now_us.min(dated_us).saturating_sub(self.age_us)
+    }
+}
+
+/// As [`collect_orphans`], in the store.
 ///
 /// # Errors
 /// Where the store cannot be listed or refuses.
@@ -90,9 +109,10 @@ pub fn collect_stored_orphans(
     dir: &DataDir,
     places: &[&str],
     kept: &BTreeSet<String>,
-    before_us: i64,
+    old: Old,
 ) -> Result<usize, CommitError> {
     let Some(remote) = dir.remote() else { return Ok(0) };
+    let before_us = old.before_us(remote.now_us()?);
     let mut orphans = Vec::new();
     for place in places {
         let old = remote.list(place, None)?.into_iter();
@@ -103,8 +123,7 @@ pub fn collect_stored_orphans(
     Ok(orphans.len())
 }
 
-/// Deletes files below `places` that `kept` does not name and that were last written before
-/// `before_us` of the processing clock: the writer of a younger one may be alive. Returns how many
+/// Deletes files below `places` that `kept` does not name and that are old enough. Returns how many
 /// went.
 ///
 /// # Errors
@@ -113,9 +132,13 @@ pub fn collect_orphans(
     dir: &DataDir,
     places: &[&str],
     kept: &BTreeSet<String>,
-    before_us: i64,
+    old: Old,
 ) -> Result<usize, CommitError> {
-    places.iter().map(|place| sweep(dir, place, &|name| !kept.contains(name), before_us)).sum()
+    let mut found = Vec::new();
+    for place in places {
+        sweep(dir, place, &|name| !kept.contains(name), &mut found)?;
+    }
+    remove_old(dir, found, old)
 }
 
 /// Deletes what was written beside a manifest and never took its name: who wrote it was killed
@@ -123,32 +146,55 @@ pub fn collect_orphans(
 ///
 /// # Errors
 /// Where a directory cannot be listed.
-pub fn collect_asides(dir: &DataDir, before_us: i64) -> Result<usize, CommitError> {
-    sweep(dir, CHAINS, &|name| name.ends_with(ASIDE), before_us)
+pub fn collect_asides(dir: &DataDir, old: Old) -> Result<usize, CommitError> {
+    let mut found = Vec::new();
+    sweep(dir, CHAINS, &|name| name.ends_with(ASIDE), &mut found)?;
+    remove_old(dir, found, old)
 }
 
-/// Deletes the files below a place that are old enough and `goes`.
+/// Finds the files below a place that may go, and when each was last written.
 fn sweep(
     dir: &DataDir,
     place: &str,
     goes: &dyn Fn(&str) -> bool,
-    before_us: i64,
-) -> Result<usize, CommitError> {
-    let mut deleted = 0;
+    found: &mut Vec<(PathBuf, i64)>,
+) -> Result<(), CommitError> {
     let path = dir.place(place)?;
     for entry in fs::read_dir(&path).map_err(CommitError::io("list", &path))? {
         let entry = entry.map_err(CommitError::io("list", &path))?;
         let name = format!("{place}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
-            deleted += sweep(dir, &name, goes, before_us)?;
-            continue;
-        }
-        let old = modified_us(&entry.path()).is_some_and(|at| at < before_us);
-        if old && goes(&name) {
-            deleted += usize::from(fs::remove_file(entry.path()).is_ok());
+            sweep(dir, &name, goes, found)?;
+        } else if goes(&name) {
+            found.extend(modified_us(&entry.path()).map(|at| (entry.path(), at)));
         }
     }
-    Ok(deleted)
+    Ok(())
+}
+
+fn remove_old(
+    dir: &DataDir,
+    mut found: Vec<(PathBuf, i64)>,
+    old: Old,
+) -> Result<usize, CommitError> {
+    found.retain(|(_, at)| *at < old.before_us(i64::MAX));
+    if found.is_empty() {
+        return Ok(0);
+    }
+    // On a full disk nothing can be dated, and orphans wait.
+    let Some(dated_us) = date_of_now(dir)? else { return Ok(0) };
+    let gone = |(path, at): &&(PathBuf, i64)| {
+        *at < old.before_us(dated_us) && fs::remove_file(path).is_ok()
+    };
+    Ok(found.iter().filter(gone).count())
+}
+
+/// The date that a file gets now.
+fn date_of_now(dir: &DataDir) -> Result<Option<i64>, CommitError> {
+    let path = dir.place(CHAINS)?.join(format!("now-{}{ASIDE}", random_hex()?));
+    let dated = fs::write(&path, []).ok().and_then(|()| modified_us(&path));
+    drop(fs::remove_file(&path));
+    Ok(dated)
 }
 
 fn modified_us(path: &Path) -> Option<i64> {
@@ -189,8 +235,11 @@ mod tests {
             let asides = ["1.one.tmp", "2.two.tmp"].map(|name| chain.path(1).with_file_name(name));
             asides.iter().for_each(|aside| fs::write(aside, b"{").unwrap());
             let written_us = asides.each_ref().map(|aside| modified_us(aside).unwrap());
-            assert_eq!(collect_asides(&dir, written_us[0].min(written_us[1])).unwrap(), 0, "young");
-            assert_eq!(collect_asides(&dir, i64::MAX).unwrap(), 2);
+            let hour_us = 3_600_000_000;
+            let young = Old { now_us: written_us[0].max(written_us[1]), age_us: hour_us };
+            assert_eq!(collect_asides(&dir, young).unwrap(), 0);
+            let old = Old { now_us: i64::MAX, age_us: -hour_us };
+            assert_eq!(collect_asides(&dir, old).unwrap(), 2);
             assert!(asides.iter().all(|aside| !aside.exists()));
             assert!(chain.read(1).unwrap().is_some());
         });
@@ -215,13 +264,19 @@ mod tests {
             assert_eq!(Chain::open(&place.dir(), "job", "b").unwrap().epoch(), 3);
             let written_us = modified_us(&dir.root().join(file("orphan").path)).unwrap();
             let places = ["segments/job"];
-            let collect = |before_us: i64| {
-                let here = collect_orphans(&dir, &places, &kept, before_us).unwrap();
-                (here, collect_stored_orphans(&dir, &places, &kept, before_us).unwrap())
+            let collect = |old: Old| {
+                let here = collect_orphans(&dir, &places, &kept, old).unwrap();
+                (here, collect_stored_orphans(&dir, &places, &kept, old).unwrap())
             };
             let hour_us = 3_600_000_000;
-            assert_eq!(collect(written_us - hour_us), (0, 0));
-            assert_eq!(collect(written_us + hour_us), (1, usize::from(place.is_stored())));
+            let day_us = 24 * hour_us;
+            assert_eq!(collect(Old { now_us: written_us, age_us: hour_us }), (0, 0));
+            let ahead = Old { now_us: written_us + 2 * day_us, age_us: day_us };
+            assert_eq!(collect(ahead), (0, 0), "old by the process's clock, young by the file's");
+            let behind = Old { now_us: written_us - day_us, age_us: -hour_us };
+            assert_eq!(collect(behind), (0, 0), "young by the process's clock");
+            let old = Old { now_us: i64::MAX, age_us: -hour_us };
+            assert_eq!(collect(old), (1, usize::from(place.is_stored())));
             assert!(!there("orphan") && there("two"));
         });
     }

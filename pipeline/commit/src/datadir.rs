@@ -8,6 +8,7 @@
 //! With a store the same names are its keys. A directory belongs to no store or to the one whose
 //! id it has: what it holds is never mixed with another's.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -171,6 +172,33 @@ impl DataDir {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Paths, below this directory, of the files below a place; none where it is not there.
+    ///
+    /// # Errors
+    /// Where a directory cannot be listed.
+    pub fn files_below(&self, place: &str) -> Result<BTreeSet<String>, CommitError> {
+        let mut files = BTreeSet::new();
+        let mut places = vec![place.to_owned()];
+        while let Some(place) = places.pop() {
+            let path = self.root.join(&place);
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(CommitError::io("list", &path)(error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(CommitError::io("list", &path))?;
+                let name = format!("{place}/{}", entry.file_name().to_string_lossy());
+                if entry.path().is_dir() {
+                    places.push(name);
+                } else {
+                    files.insert(name);
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// A place below it, made where it is absent: a file in a directory that a power cut forgets

@@ -36,7 +36,7 @@ mod collect;
 mod places;
 
 pub use chain::{Chain, Claim, TAKEOVER_US};
-pub use collect::{collect_asides, collect_orphans, collect_passed, collect_stored_orphans};
+pub use collect::{Old, collect_asides, collect_orphans, collect_passed, collect_stored_orphans};
 pub use datadir::{Access, DataDir, random_hex};
 pub use publish::{free_bytes, is_full, publish_absent};
 pub use remote::{Listed, Remote, Told};

@@ -235,6 +235,17 @@ impl Remote {
         absent(answer).map_err(|error| self.refused("look into", error))
     }
 
+    /// The date that an object gets now, microseconds.
+    pub(crate) fn now_us(&self) -> Result<i64, CommitError> {
+        let key = format!("probe-{}", random_hex()?);
+        self.create(&key, b"now")?;
+        let at = self.at(&key);
+        let dated = self.ask("look into", || async { Ok(self.0.store.head(&at).await?) })?;
+        self.delete(&key)?;
+        let dated = dated.map_err(|error| self.refused("look into", error))?;
+        Ok(dated.last_modified.timestamp_micros())
+    }
+
     /// Creates an object only if it is absent; false where it exists. A create whose answer was
     /// lost and that is tried again finds its own object: false too, the caller compares.
     pub(crate) fn create(&self, key: &str, bytes: &[u8]) -> Result<bool, CommitError> {

@@ -21,6 +21,7 @@ use model::window::{WINDOWS_S, window_start};
 use window::{Again, By, Guard, Known, OutputFormat, Part, Recount, Session, TableSource, Window};
 
 use self::coverage::{Coverage, LeftOut};
+use self::files::Files;
 use super::{stdout, written};
 use crate::aggregate::pending;
 use crate::aggregate::state::{ADMITTED, BEGUN, CHANGED};
@@ -38,7 +39,11 @@ const ROWS_PER_PART: i64 = 250_000;
 
 pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     let dir = place::read_named(&args.place)?;
-    let mut failed = usize::from(!files::check(&dir)?);
+    let files = files::check(&dir)?;
+    if files == Files::Headless {
+        return Err(Failure::check("a newest manifest is damaged: no more was compared"));
+    }
+    let mut failed = usize::from(files == Files::Wrong);
     if failed > 0 && dir.remote().is_some() {
         return Err(Failure::check(
             "what the store has is not what was written: no more was compared",

@@ -19,6 +19,7 @@ use super::core::{Core, Mark};
 use super::recover::{KEY, WhenOwned, check_key, claim, recover, takeover};
 use crate::aggregate::{Aggregate, Alerting, Published};
 use crate::failure::Outcome;
+use crate::heads;
 use crate::lake::{Lake, Rules};
 use crate::place;
 use crate::tables::JOB;
@@ -57,6 +58,7 @@ impl Claimed {
         let owner = format!("{name}-{}-{}", std::process::id(), &random_hex()?[..12]);
         let mut chain = Chain::open(&dir, JOB, &owner)?;
         claim(&mut chain, &dir, WhenOwned::Refuse, clock.as_ref(), &|| false)?;
+        heads::check(&dir)?;
         Ok(Self { dir, chain, name, owner, clock, telemetry, stop })
     }
 

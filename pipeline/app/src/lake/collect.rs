@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use commit::{Chain, collect_asides, collect_orphans, collect_passed, collect_stored_orphans};
+use commit::{Chain, Old, collect_asides, collect_orphans, collect_passed, collect_stored_orphans};
 use model::clock::Clock;
 
 use super::Lake;
@@ -69,13 +69,13 @@ impl Lake {
         if let Some(head) = self.loader.as_ref().and_then(Chain::head) {
             kept.extend(head.files.iter().map(|file| file.path.clone()));
         }
-        let before_us = clock.now_us() - orphan_us();
-        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, before_us)?;
-        deleted += collect_asides(&self.dir, before_us)?;
+        let old = Old { now_us: clock.now_us(), age_us: orphan_us() };
+        let mut deleted = collect_orphans(&self.dir, &PLACES, &kept, old)?;
+        deleted += collect_asides(&self.dir, old)?;
         // A list of all objects costs more than one of a directory: a day is exact enough by hours.
         if self.dir.remote().is_some() && now_us - self.listed_us >= orphan_us() / 24 {
             self.listed_us = now_us;
-            deleted += collect_stored_orphans(&self.dir, &PLACES, &kept, before_us)?;
+            deleted += collect_stored_orphans(&self.dir, &PLACES, &kept, old)?;
         }
         deleted += collect_passed(&self.dir, &self.job, passed.job, &kept)?;
         deleted += collect_passed(&self.dir, &self.aggregate, passed.aggregate, &kept)?;

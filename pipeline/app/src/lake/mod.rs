@@ -34,7 +34,7 @@ use model::time::MINUTE_US;
 use sink::Written;
 
 use self::collect::Passed;
-pub(crate) use self::names::public_path;
+pub(crate) use self::names::{public_epoch, public_path};
 pub(crate) use self::publish::is_announced_only;
 pub(crate) use self::retain::{Dropped, Retention};
 use self::roll::Waiting;
@@ -87,7 +87,7 @@ impl Lake {
     ) -> Outcome<Self> {
         let mut chain = Chain::open(dir, LAKE, owner)?;
         crate::job::recover::takeover(&mut chain, "", clock.now_us())?;
-        let lake = Self {
+        let mut lake = Self {
             dir: dir.clone(),
             chain,
             job: reader(dir, JOB)?,

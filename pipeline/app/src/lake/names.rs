@@ -70,6 +70,11 @@ pub(crate) fn public_path(file: &FileRef) -> Option<String> {
     Some(format!("public/{}/date={}/{}", public.table, public.date, public.name))
 }
 
+/// The lake epoch of a published file, by its path.
+pub(crate) fn public_epoch(path: &str) -> Option<u64> {
+    path.rsplit('/').next()?.get(..DIGITS)?.parse().ok()
+}
+
 /// Date of a published file, by its path.
 pub(super) fn public_date(path: &str) -> Option<&str> {
     path.rsplit('/').nth(1)?.strip_prefix("date=")

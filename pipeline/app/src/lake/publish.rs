@@ -34,7 +34,9 @@ impl Lake {
     }
 
     /// Makes `public/` what the head says. Links that are there stay.
-    pub(super) fn publish(&self) -> Outcome<()> {
+    pub(super) fn publish(&mut self) -> Outcome<()> {
+        // Who was frozen through a takeover may not link what its successor has dropped.
+        self.chain.check_owned()?;
         let Some(head) = self.chain.head() else { return Ok(()) };
         let public = self.dir.root().join("public");
         for file in head.files.iter().filter(|file| is_announced_only(file, head)) {

@@ -1,18 +1,26 @@
-//! Every file that a manifest names is there as it was written, and so is what was published.
+//! Every manifest follows the one before it, every file that one names is there as it was written, and
+//! so is what was published, and nothing else.
 //!
 //! With a store the files are its objects: their sizes are compared with its list, their bytes as
 //! far as they are fetched: all but the public ones, which are copies made inside the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
 
-use commit::{CommitError, DataDir, Remote, digest_file};
+use commit::{Chain, CommitError, DataDir, Remote, digest_file};
 use model::manifest::{FileRef, Manifest};
 
 use super::{stdout, written};
 use crate::failure::Outcome;
+use crate::heads;
 use crate::lake::{is_announced_only, public_path};
 use crate::tables::{AGGREGATE, JOB, LAKE, reader};
+
+/// How often a public file that nothing names is looked for again, and how long is between.
+const UNNAMED_TRIES: u32 = 4;
+const UNNAMED_REST: Duration = Duration::from_millis(250);
 
 /// Where the files are looked for.
 enum Place<'a> {
@@ -60,16 +68,31 @@ fn sizes(remote: &Remote) -> Outcome<BTreeMap<String, u64>> {
     Ok(sizes)
 }
 
-/// Tells which are missing or changed; whether none is.
-pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
+/// What the files say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Files {
+    /// All are there as they were written.
+    Good,
+    /// Some are not, and were told; the rows can be read.
+    Wrong,
+    /// A newest manifest is not: which rows there are is not known.
+    Headless,
+}
+
+/// Tells which are missing or changed, or are public and named by no manifest.
+pub(super) fn check(dir: &DataDir) -> Outcome<Files> {
     let mut wrong = Vec::new();
     let manifests = manifests(dir, &mut wrong)?;
-    let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
-    // Before the place is looked at: what is newer than that is not missing.
-    let mut heads = Vec::new();
-    for name in [JOB, AGGREGATE] {
-        heads.push((name, reader(dir, name)?.head().cloned().unwrap_or_default()));
+    // What is gone at the end of a chain is missed by those who read it.
+    match heads::check(dir) {
+        Ok(()) => {}
+        Err(CommitError::Damaged { path, .. }) => wrong.push(shown(dir, &path)),
+        Err(error) => return Err(error.into()),
     }
+    let Some([lake, job, aggregate]) = heads_of(dir)? else {
+        tell(wrong)?;
+        return Ok(Files::Headless);
+    };
     let place = Place::of(dir)?;
     // A run of the state is named by every manifest as long as it is in force.
     let mut seen = BTreeSet::new();
@@ -94,12 +117,41 @@ pub(super) fn check(dir: &DataDir) -> Outcome<bool> {
             }
         }
     }
-    for (name, head) in &heads {
+    for (name, head) in [(JOB, &job), (AGGREGATE, &aggregate)] {
         wrong.extend(missing_state(dir, name, head, &place)?);
     }
-    wrong.sort();
-    wrong.dedup();
-    tell(&wrong)
+    wrong.extend(unnamed(dir)?);
+    Ok(if tell(wrong)? { Files::Good } else { Files::Wrong })
+}
+
+/// Newest manifests of lake, job and aggregate; `None` where one is damaged.
+fn heads_of(dir: &DataDir) -> Outcome<Option<[Manifest; 3]>> {
+    let head = |name: &str| match reader(dir, name) {
+        Ok(chain) => Ok(Some(chain.head().cloned().unwrap_or_default())),
+        Err(CommitError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    };
+    // The lake before the place is looked at: what is newer than that is not missing.
+    let (lake, job, aggregate) = (head(LAKE)?, head(JOB)?, head(AGGREGATE)?);
+    Ok(lake.zip(job).zip(aggregate).map(|((lake, job), aggregate)| [lake, job, aggregate]))
+}
+
+/// Public files that the lake's manifest does not name. A running process links after its manifest
+/// and withdraws after it: what stays so for a while is meant.
+fn unnamed(dir: &DataDir) -> Outcome<BTreeSet<String>> {
+    let mut tries = 0;
+    loop {
+        let mut public = heads::public_names(dir)?;
+        let lake = reader(dir, LAKE)?.head().cloned().unwrap_or_default();
+        for path in lake.files.iter().filter_map(public_path) {
+            public.remove(&path);
+        }
+        tries += 1;
+        if public.is_empty() || tries == UNNAMED_TRIES {
+            return Ok(public);
+        }
+        std::thread::sleep(UNNAMED_REST);
+    }
 }
 
 /// Slices of the state that a newest manifest names and that are gone. A running process may have
@@ -130,28 +182,28 @@ fn slices(manifest: &Manifest) -> impl Iterator<Item = &String> {
     manifest.state.iter().map(|slice| &slice.file.path).filter(|path| !path.is_empty())
 }
 
-/// All that can be read; those that cannot are `wrong`.
+/// All that can be read; those that cannot, are gone or do not follow the one before are `wrong`.
 fn manifests(dir: &DataDir, wrong: &mut Vec<String>) -> Outcome<Vec<Manifest>> {
     let mut manifests = Vec::new();
-    for name in [JOB, AGGREGATE] {
-        let chain = reader(dir, name)?;
-        let numbers = chain.numbers()?;
-        if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
-            // Only sooner than one by one; what is collected meanwhile is passed over below.
-            drop(chain.fetch(*first, *last));
-        }
-        for epoch in numbers {
-            match chain.read(epoch) {
-                Ok(manifest) => manifests.push(manifest.unwrap_or_default()),
-                Err(CommitError::Damaged { path, .. }) => wrong.push(path.display().to_string()),
-                Err(error) => return Err(error.into()),
-            }
+    for name in heads::present(dir) {
+        let (read, damaged) = Chain::audit(dir, name)?;
+        wrong.extend(damaged.iter().map(|path| shown(dir, path)));
+        // The lake's own files are looked at by its head, and are not the loader's.
+        if name == JOB || name == AGGREGATE {
+            manifests.extend(read);
         }
     }
     Ok(manifests)
 }
 
-fn tell(wrong: &[String]) -> Outcome<bool> {
+/// A path below the data directory, as the other files are told.
+fn shown(dir: &DataDir, path: &Path) -> String {
+    path.strip_prefix(dir.root()).unwrap_or(path).display().to_string()
+}
+
+fn tell(mut wrong: Vec<String>) -> Outcome<bool> {
+    wrong.sort();
+    wrong.dedup();
     let mut out = stdout();
     if wrong.is_empty() {
         written(writeln!(out, "good   files as their manifests say"))?;

@@ -63,7 +63,7 @@ impl World {
     }
 
     fn verify(&self) -> Outcome<()> {
-        verify::run(&VerifyArgs { place: Place { data: self.data(), store: None } })
+        verify::run(&VerifyArgs { place: Place { data: self.data(), store: None }, parts: None })
     }
 }
 
