@@ -14,6 +14,7 @@ race.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -45,6 +46,7 @@ from differences import (  # noqa: E402
     alerts,
     doubled,
     evaluated_again,
+    repeated,
     unnamed,
 )
 
@@ -351,6 +353,7 @@ def compare(play: Play, stage: Stage, config: Path) -> dict[str, int]:
     found += alerts(traffic, stage.subscriber, folder)
     found += evaluated_again(traffic, folder, data)
     found += oracle.differences(traffic.expected)
+    found += repeated(traffic.expected)
     found += unnamed(data)
     assert not found, "\n".join(found)
     return account(traffic)
@@ -409,7 +412,8 @@ def report(
     commit = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude", "*"],
                             cwd=sendtally.ROOT, capture_output=True, text=True, check=False)
     return {
-        "commit": commit.stdout.strip() or "unknown", "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": commit.stdout.strip() or "unknown",
+        "binary_sha256": hashlib.sha256(play.binary.read_bytes()).hexdigest(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seed": play.seed, "rate": play.rate, "hits": play.hits,
         "events": counts["elements"], "bills": counts["bills"],
         "charge_lines": counts["charge_lines"], "played_s": round(played_s),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +43,21 @@ def doubled(traffic: Traffic, front: ClickHouse) -> list[str]:
         rows = traffic.expected.execute(f"SELECT count(*) FROM parquet_{table}").fetchone()
         if rows and gained[table] != rows[0]:
             lines.append(f"ClickHouse took {gained[table]} rows of {table}, {rows[0]} are committed")
+    return lines
+
+
+def repeated(connection: oracle.duckdb.DuckDBPyConnection) -> list[str]:
+    """Every revision of a key is there once, in files and, which are equal to them, in ClickHouse."""
+    lines = []
+    for table in oracle.TABLES:
+        schema = tomllib.loads((sendtally.ROOT / "schemas" / f"{table}.toml").read_text())
+        if all(column["name"] != "revision" for column in schema["column"]):
+            continue
+        key = ", ".join(f'"{name}"' for name in [*schema["key"], "revision"])
+        more = connection.execute(f"SELECT count(*) FROM (SELECT {key} FROM parquet_{table} "
+                                  f"GROUP BY {key} HAVING count(*) > 1)").fetchone()
+        if more and more[0]:
+            lines.append(f"{table}: {more[0]} revisions are there more than once")
     return lines
 
 

@@ -119,7 +119,9 @@ def test_a_replay_that_ends_there_is_exactly_once_with_the_next(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("point", "times"), [("commit::uploaded", 1), ("commit::uploaded", 2),
-                                              ("commit::uploaded", 4),
+                                              ("commit::uploaded", 4), ("commit::aside", 1),
+                                              ("commit::aside", 3), ("commit::linked", 1),
+                                              ("commit::linked", 3),
                                               ("commit::created", 2), ("lake::published_file", 1)])
 def test_what_was_half_uploaded_is_whole_after_the_next(
     tmp_path: Path, point: str, times: int, undisturbed: list[dict[str, object]]

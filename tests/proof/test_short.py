@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ for near in (HERE, HERE.parent / "it", HERE.parent / "servers"):
 import oracle  # noqa: E402
 import sendtally  # noqa: E402
 from conftest import SEED  # noqa: E402
-from differences import broken_lives, evidence_differences, follows, unnamed  # noqa: E402
+from differences import broken_lives, evidence_differences, follows, repeated, unnamed  # noqa: E402
 
 CRASH = sendtally.ROOT / "tests" / "proof" / "crash.py"
 
@@ -69,6 +70,21 @@ def test_what_a_process_left_behind_is_told(tmp_path: Path) -> None:
         [line] = unnamed(data)
         assert place in line, (place, line)
         path.unlink()
+
+
+def test_a_revision_that_is_there_twice_is_told() -> None:
+    connection = oracle.connect()
+    revised = {"messages": ["message_key"], "charges": ["charge_id"]}
+    for table in oracle.TABLES:
+        schema = tomllib.loads((sendtally.ROOT / "schemas" / f"{table}.toml").read_text())
+        columns = ", ".join(f'"{column["name"]}" BIGINT' for column in schema["column"])
+        connection.execute(f"CREATE TABLE parquet_{table} ({columns})")
+    for table, key in revised.items():
+        for revision in (1, 2):
+            connection.execute(f"INSERT INTO parquet_{table} ({key[0]}, revision) VALUES (7, {revision})")
+    assert repeated(connection) == []
+    connection.execute("INSERT INTO parquet_charges (charge_id, revision) VALUES (7, 2)")
+    assert repeated(connection) == ["charges: 1 revisions are there more than once"]
 
 
 LIFE = [(1, "o", "fast", "s", "inactive", "pending", "e1", 0),
