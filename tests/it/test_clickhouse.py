@@ -131,6 +131,8 @@ def test_a_drain_gives_up_after_a_minute_and_goes_on_at_the_next_start(
     answer = sendtally.call("run", "--config", config, "--until-end")
     answer.expect(3, "took nothing for 60 s", "Too many parts", "start again")
     assert time.monotonic() - began > 60
+    tries = len(front.log())
+    assert 10 < tries < 60, f"{tries} tries in a minute: they are to be 0.2 s apart, then 2 s"
     front.control()
     sendtally.call("run", "--config", config, "--until-end").expect(0)
     check(traffic, data, front, tmp_path / "dump")

@@ -181,3 +181,14 @@ def test_tables_that_a_newer_build_migrated_are_refused(
     assert front.query("SELECT name, create_table_query FROM system.tables WHERE database = "
                        f"'{DATABASE}' ORDER BY name") == before
     assert [one for one in front.log() if "migrations" not in one["table"]] == []
+
+
+def test_a_cluster_that_is_configured_is_asked_for_by_its_name(
+    little: Traffic, front: ClickHouse, tmp_path: Path
+) -> None:
+    """This engine has no cluster: that it looks for one means that it has read the statement."""
+    extra = {"clickhouse": [f'url = "{front.url}"', 'cluster = "of_the_test"', "replicated = true"]}
+    config = sendtally.Config(tmp_path / "data", little.server.brokers, extra=extra).write()
+    with sendtally.running("run", "--config", config, log=tmp_path / "log") as process:
+        process.wait_for("Requested cluster 'of_the_test' not found", PATIENCE_S)
+        process.end(signal.SIGKILL)
