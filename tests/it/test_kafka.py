@@ -275,7 +275,7 @@ def test_a_topic_made_anew_and_shorter_stops_it(node: kafka.Kafka, tmp_path: Pat
     sendtally.wait_until(lambda: TOPIC not in node.topics(), 30, "the topic to be gone")
     node.create_topics([TOPIC], 2)
     send(node, range(3))
-    drain(config).expect(4, TOPIC, "made anew")
+    drain(config).expect(4, "made anew", f"--seek {TOPIC}/0=0")
 
 
 def make_anew(node: kafka.Kafka) -> None:
@@ -311,7 +311,7 @@ def test_a_topic_made_anew_under_a_running_process_stops_it(
         make_anew(node)
         send(node, range(100, 140))
         assert process.popen.wait(60) == 4, process.text()[-2000:]
-        assert TOPIC in process.text()
+        assert f"--seek {TOPIC}/0=0" in process.text(), process.text()[-2000:]
 
 
 def disorder(data: Path) -> list[int]:
