@@ -21,6 +21,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ OPENED = re.compile(r'openat\([^"]*"([^"]+)", ([A-Z_|]+).*\) = \d+')
 WRITTEN = re.compile(r"(?:write|pwrite64|writev)\(\d+<([^>]+)>.*\) = \d+")
 SYNCED = re.compile(r"f(?:data)?sync\(\d+<([^>]+)>\)\s+= 0")
 LINKED = re.compile(r'link(?:at)?\([^"]*"([^"]+)", [^"]*"([^"]+)".*\) = 0')
+RENAMED = re.compile(r'rename(?:at2?)?\([^"]*"([^"]+)", [^"]*"([^"]+)".*\) = 0')
 STARTED = re.compile(r"^(\d+) +(.*) <unfinished \.\.\.>$")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
 SENT = re.compile(r"(?:write|writev|sendto|sendmsg)\(\d+<TCP:\[[^>]*->127\.0\.0\.1:(\d+)\]>.*\) = \d+")
@@ -90,6 +92,8 @@ class Disk:
             self.unnamed = {path for path in self.unnamed if path.parent != synced}
         elif found := LINKED.search(line):
             self.link(Path(found[1]), Path(found[2]), dirty, set(unnamed))
+        elif found := RENAMED.search(line):
+            self.rename(Path(found[1]), Path(found[2]), dirty)
 
     def send(self, unnamed: set[Path]) -> None:
         """Something goes to ClickHouse: the plan that says what is in the batch is durable."""
@@ -106,6 +110,8 @@ class Disk:
         if name.suffix == ".json":
             self.manifests += 1
             files = [self.root / file for file in named(name)]
+            # The first only makes the chain its own: an older build may go on after it.
+            files += [self.root / "FORMAT"] if self.manifests > 1 else []
             self.needs(name, [*files, *self.built_on(name)], dirty, unnamed)
         elif "public" in name.parts:
             self.published += 1
@@ -114,6 +120,14 @@ class Disk:
                      if str(source.relative_to(self.root)) in named(path)]
             assert heads, f"no manifest names {source}"
             self.needs(name, [heads[0]], dirty, unnamed)
+        self.unnamed.add(name)
+        self.announced.append(name)
+
+    def rename(self, source: Path, name: Path, dirty: set[Path]) -> None:
+        """A name gets other bytes: FORMAT, where an older directory is migrated."""
+        if source in dirty:
+            self.wrong.append(f"{name} is renamed before its bytes are durable")
+        self.unnamed.discard(source)
         self.unnamed.add(name)
         self.announced.append(name)
 
@@ -184,6 +198,34 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
         capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return data, calls.read_text().splitlines()
+
+
+@pytest.fixture(scope="module")
+def migration_trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """The calls of a `load` into a directory of format 3."""
+    work, kept = tmp_path_factory.mktemp("migration-fsyncs"), sendtally.ROOT / "fixtures" / "directories"
+    with tarfile.open(kept / "format-3.tar.xz") as archive:
+        archive.extractall(work, filter="data")
+    data, calls = work / "data", work / "calls"
+    done = subprocess.run(
+        strace(calls, sendtally.binary(), "load", "--records", kept / "format-3.next.jsonl", "--data", data),
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return data, calls.read_text().splitlines()
+
+
+def test_a_migration_is_durable_before_what_only_the_new_format_has(migration_trace: Trace) -> None:
+    disk = judge(*migration_trace)
+    assert disk.root / "FORMAT" in disk.announced and disk.manifests > 2, disk.announced
+    assert not disk.wrong, "\n".join(disk.wrong[:10])
+
+
+@pytest.mark.parametrize("left_out", [r"/FORMAT\.tmp", "/data"])
+def test_a_fsync_that_a_migration_misses_is_told(migration_trace: Trace, left_out: str) -> None:
+    data, lines = migration_trace
+    fewer = [line for line in lines if not re.search(rf"f(data)?sync\(\d+<[^>]*{left_out}>", line)]
+    assert len(fewer) < len(lines), f"the trace has no fsync of {left_out}"
+    assert any("FORMAT" in one for one in judge(data, fewer).wrong), f"without {left_out} nothing is told"
 
 
 def live(node: kafka.Kafka, events: int, work: Path) -> tuple[str | Path, ...]:
