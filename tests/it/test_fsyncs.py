@@ -69,7 +69,8 @@ class Disk:
             self.begun[found[1]] = (found[2], set(self.dirty), set(self.unnamed))
         elif found := RESUMED.match(line):
             start, dirty, unnamed = self.begun.pop(found[1], ("", set(), set()))
-            self.call(start + found[2], dirty, unnamed)
+            # The end of a call that was gone past is set in columns.
+            self.call(re.sub(r"\)\s+= ", ") = ", start + found[2]), dirty, unnamed)
         else:
             self.call(line, self.dirty, self.unnamed)
 
