@@ -5,13 +5,16 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::types::{Decimal128Type, TimestampMicrosecondType};
 use arrow_array::{
-    ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::ArrowError;
 
-use crate::event::{Texts, Words, append_id, positions, schema_without_stored, take_reserved};
+use crate::event::{
+    Plain, Texts, Words, append_id, positions, schema_without_stored, take_reserved,
+};
 use crate::keys::{HashKey, Id16};
 use crate::record::Input;
 use crate::schema;
@@ -104,11 +107,11 @@ pub struct ChargeBatchBuilder {
     kind: Words,
     basis: Words,
     /// quantity, unit price, amount.
-    numbers: [Vec<Option<i128>>; 3],
+    numbers: [Plain<Decimal128Type>; 3],
     unit: Texts,
     currency: Texts,
     /// event, ingest, start and end of the period.
-    times: [Vec<Option<i64>>; 4],
+    times: [Plain<TimestampMicrosecondType>; 4],
     event_time_source: Words,
     is_final: Vec<bool>,
     /// invoice, sku.
@@ -192,14 +195,6 @@ impl ChargeBatchBuilder {
     /// # Errors
     /// Where a column has another length than the rest: a mistake in this file.
     pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
-        let times = |values: &mut Vec<Option<i64>>| -> ArrayRef {
-            let array = TimestampMicrosecondArray::from(take_reserved(values));
-            Arc::new(array.with_timezone("UTC"))
-        };
-        let decimal = |values: &mut Vec<Option<i128>>, digits| -> Result<ArrayRef, ArrowError> {
-            let array = Decimal128Array::from(take_reserved(values));
-            Ok(Arc::new(array.with_precision_and_scale(digits, 9)?))
-        };
         let (topic, partition) = positions(inputs, &take_reserved(&mut self.input))?;
         let [line, charge, message] = &mut self.ids;
         let [quantity, unit_price, amount] = &mut self.numbers;
@@ -215,17 +210,17 @@ impl ChargeBatchBuilder {
             Arc::new(self.message_id.finish()),
             self.kind.finish()?,
             self.basis.finish()?,
-            decimal(quantity, 38)?,
+            quantity.finish_nanos(38)?,
             self.unit.finish()?,
-            decimal(unit_price, 18)?,
-            decimal(amount, 38)?,
+            unit_price.finish_nanos(18)?,
+            amount.finish_nanos(38)?,
             self.currency.finish()?,
-            times(event),
+            event.finish_utc(),
             self.event_time_source.finish()?,
-            times(ingest),
+            ingest.finish_utc(),
             Arc::new(BooleanArray::from(take_reserved(&mut self.is_final))),
-            times(start),
-            times(end),
+            start.finish_utc(),
+            end.finish_utc(),
             Arc::new(invoice.finish()),
             Arc::new(sku.finish()),
             self.channel.finish()?,

@@ -6,12 +6,13 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{
-    BooleanBuilder, FixedSizeBinaryBuilder, StringBuilder, StringDictionaryBuilder,
+    BooleanBuilder, FixedSizeBinaryBuilder, PrimitiveBuilder, StringBuilder,
+    StringDictionaryBuilder,
 };
-use arrow_array::types::Int32Type;
+use arrow_array::types::{Decimal128Type, Int32Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{
-    ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
+    ArrayRef, ArrowPrimitiveType, DictionaryArray, Int32Array, Int64Array, PrimitiveArray,
+    RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::ArrowError;
 
@@ -112,25 +113,61 @@ pub(crate) fn take_reserved<T>(values: &mut Vec<T>) -> Vec<T> {
     std::mem::replace(values, room)
 }
 
+/// A column of plain values in the form of its array, so that finishing copies none.
+#[derive(Debug)]
+pub(crate) struct Plain<T: ArrowPrimitiveType>(PrimitiveBuilder<T>);
+
+impl<T: ArrowPrimitiveType> Default for Plain<T> {
+    fn default() -> Self {
+        Self(PrimitiveBuilder::with_capacity(0))
+    }
+}
+
+impl<T: ArrowPrimitiveType> Plain<T> {
+    #[inline]
+    pub(crate) fn push(&mut self, value: Option<T::Native>) {
+        self.0.append_option(value);
+    }
+
+    /// The values; leaves room for as many, as [`take_reserved`].
+    pub(crate) fn finish(&mut self) -> PrimitiveArray<T> {
+        let room = PrimitiveBuilder::with_capacity(self.0.values_slice().len());
+        std::mem::replace(&mut self.0, room).finish()
+    }
+}
+
+impl Plain<TimestampMicrosecondType> {
+    pub(crate) fn finish_utc(&mut self) -> ArrayRef {
+        Arc::new(self.finish().with_timezone("UTC"))
+    }
+}
+
+impl Plain<Decimal128Type> {
+    /// Amounts of so many digits, nine of them decimals.
+    pub(crate) fn finish_nanos(&mut self, digits: u8) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(self.finish().with_precision_and_scale(digits, 9)?))
+    }
+}
+
 /// A dictionary column whose words are a closed list: pushes an index, hashes nothing.
 #[derive(Debug)]
 pub(crate) struct Words {
-    keys: Vec<Option<i32>>,
+    keys: Plain<Int32Type>,
     words: ArrayRef,
 }
 
 impl Words {
     pub(crate) fn new(words: &'static [&'static str]) -> Self {
-        Self { keys: Vec::new(), words: Arc::new(StringArray::from(words.to_vec())) }
+        Self { keys: Plain::default(), words: Arc::new(StringArray::from(words.to_vec())) }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, index: Option<u8>) {
         self.keys.push(index.map(i32::from));
     }
 
     pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let keys = Int32Array::from(take_reserved(&mut self.keys));
-        Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&self.words))?))
+        Ok(Arc::new(DictionaryArray::try_new(self.keys.finish(), Arc::clone(&self.words))?))
     }
 }
 
@@ -138,7 +175,7 @@ impl Words {
 /// key is kept, and neither hashed nor looked up.
 #[derive(Default)]
 pub(crate) struct Texts {
-    keys: Vec<Option<i32>>,
+    keys: Plain<Int32Type>,
     words: StringDictionaryBuilder<Int32Type>,
     last: String,
     last_key: Option<i32>,
@@ -163,9 +200,8 @@ impl Texts {
 
     pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         self.last_key = None;
-        let keys = Int32Array::from(take_reserved(&mut self.keys));
         let words = Arc::clone(self.words.finish().values());
-        Ok(Arc::new(DictionaryArray::try_new(keys, words)?))
+        Ok(Arc::new(DictionaryArray::try_new(self.keys.finish(), words)?))
     }
 }
 
@@ -186,12 +222,12 @@ pub struct EventBatchBuilder {
     vendor_status: StringBuilder,
     error_code: StringBuilder,
     error_class: Words,
-    event_time: Vec<Option<i64>>,
-    submit_time: Vec<Option<i64>>,
-    ingest_time: Vec<Option<i64>>,
+    event_time: Plain<TimestampMicrosecondType>,
+    submit_time: Plain<TimestampMicrosecondType>,
+    ingest_time: Plain<TimestampMicrosecondType>,
     event_time_source: Words,
     recipient_token: FixedSizeBinaryBuilder,
-    token_key_id: Vec<Option<u16>>,
+    token_key_id: Plain<UInt16Type>,
     recipient_prefix: StringBuilder,
     country: Texts,
     mcc: StringBuilder,
@@ -200,9 +236,9 @@ pub struct EventBatchBuilder {
     sender: Texts,
     traffic_class: Words,
     campaign: Texts,
-    segments: Vec<Option<u16>>,
+    segments: Plain<UInt16Type>,
     security: Words,
-    price: Vec<Option<i128>>,
+    price: Plain<Decimal128Type>,
     price_unit: Words,
     currency: StringBuilder,
     payload_sha256: FixedSizeBinaryBuilder,
@@ -230,12 +266,12 @@ impl Default for EventBatchBuilder {
             vendor_status: StringBuilder::new(),
             error_code: StringBuilder::new(),
             error_class: Words::new(ErrorClass::WORDS),
-            event_time: Vec::new(),
-            submit_time: Vec::new(),
-            ingest_time: Vec::new(),
+            event_time: Plain::default(),
+            submit_time: Plain::default(),
+            ingest_time: Plain::default(),
             event_time_source: Words::new(TimeSource::WORDS),
             recipient_token: FixedSizeBinaryBuilder::new(16),
-            token_key_id: Vec::new(),
+            token_key_id: Plain::default(),
             recipient_prefix: StringBuilder::new(),
             country: Texts::default(),
             mcc: StringBuilder::new(),
@@ -244,9 +280,9 @@ impl Default for EventBatchBuilder {
             sender: Texts::default(),
             traffic_class: Words::new(TrafficClass::WORDS),
             campaign: Texts::default(),
-            segments: Vec::new(),
+            segments: Plain::default(),
             security: Words::new(Security::WORDS),
-            price: Vec::new(),
+            price: Plain::default(),
             price_unit: Words::new(PriceUnit::WORDS),
             currency: StringBuilder::new(),
             payload_sha256: FixedSizeBinaryBuilder::new(32),
@@ -340,11 +376,6 @@ impl EventBatchBuilder {
     /// Where a column has another length than the rest: a mistake in this file.
     pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
-        let times = |values: &mut Vec<Option<i64>>| -> ArrayRef {
-            let array = TimestampMicrosecondArray::from(take_reserved(values));
-            Arc::new(array.with_timezone("UTC"))
-        };
-        let price = Decimal128Array::from(take_reserved(&mut self.price));
         let (topic, partition) = positions(inputs, &take_reserved(&mut self.input))?;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.event_id.finish()),
@@ -360,12 +391,12 @@ impl EventBatchBuilder {
             Arc::new(self.vendor_status.finish()),
             Arc::new(self.error_code.finish()),
             self.error_class.finish()?,
-            times(&mut self.event_time),
-            times(&mut self.submit_time),
-            times(&mut self.ingest_time),
+            self.event_time.finish_utc(),
+            self.submit_time.finish_utc(),
+            self.ingest_time.finish_utc(),
             self.event_time_source.finish()?,
             Arc::new(self.recipient_token.finish()),
-            Arc::new(UInt16Array::from(take_reserved(&mut self.token_key_id))),
+            Arc::new(self.token_key_id.finish()),
             Arc::new(self.recipient_prefix.finish()),
             self.country.finish()?,
             Arc::new(self.mcc.finish()),
@@ -374,9 +405,9 @@ impl EventBatchBuilder {
             self.sender.finish()?,
             self.traffic_class.finish()?,
             self.campaign.finish()?,
-            Arc::new(UInt16Array::from(take_reserved(&mut self.segments))),
+            Arc::new(self.segments.finish()),
             self.security.finish()?,
-            Arc::new(price.with_precision_and_scale(18, 9)?),
+            self.price.finish_nanos(18)?,
             self.price_unit.finish()?,
             Arc::new(self.currency.finish()),
             Arc::new(self.payload_sha256.finish()),
@@ -397,11 +428,14 @@ pub(crate) fn positions(
     rows: &[u32],
 ) -> Result<(ArrayRef, ArrayRef), ArrowError> {
     let topics: StringArray = inputs.iter().map(|input| Some(input.topic.as_ref())).collect();
-    let keys: Int32Array = rows.iter().map(|input| i32::try_from(*input).ok()).collect();
-    let partition = |input: &u32| inputs.get(*input as usize).map(|input| input.partition);
-    let partitions: Int32Array = rows.iter().map(partition).collect();
-    let topic = DictionaryArray::try_new(keys, Arc::new(topics))?;
-    Ok((Arc::new(topic), Arc::new(partitions)))
+    let column = || PrimitiveBuilder::<Int32Type>::with_capacity(rows.len());
+    let (mut keys, mut partitions) = (column(), column());
+    for input in rows {
+        keys.append_option(i32::try_from(*input).ok());
+        partitions.append_option(inputs.get(*input as usize).map(|input| input.partition));
+    }
+    let topic = DictionaryArray::try_new(keys.finish(), Arc::new(topics))?;
+    Ok((Arc::new(topic), Arc::new(partitions.finish())))
 }
 
 /// Schema of what `normalize` gives: the `events` table without its stored-only columns.

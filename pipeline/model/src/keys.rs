@@ -6,7 +6,7 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::SipHasher24;
 
 /// A 16-byte id: event id, message key, recipient token, charge id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -67,21 +67,24 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 /// Parts of an identity, with their lengths, are hardly longer.
 const JOINED_BYTES: usize = 192;
 
-/// A 128-bit secret for keyed hashes. Its `Debug` never shows it.
+/// A 128-bit secret for keyed hashes, as the two words that the hash begins with. Its `Debug` never
+/// shows it.
 #[derive(Clone, Copy)]
-pub struct HashKey([u8; 16]);
+pub struct HashKey(u64, u64);
 
 impl HashKey {
     /// From 16 secret bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        let words = u128::from_le_bytes(bytes);
+        #[expect(clippy::cast_possible_truncation, reason = "each takes its half")]
+        Self(words as u64, (words >> 64) as u64)
     }
 
     /// Hashes a list of parts, each with its length.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
+        let mut hasher = SipHasher24::new_with_keys(self.0, self.1);
         // Pieces are small, and each costs the hasher more than its bytes: they are joined first.
         let (mut joined, mut end) = ([0; JOINED_BYTES], 0);
         for part in parts {
@@ -98,8 +101,11 @@ impl HashKey {
             hasher.write(part);
             end = 0;
         }
-        hasher.write(joined.get(..end).unwrap_or_default());
-        Id16(hasher.finish128().as_bytes())
+        let hash = hasher.hash(joined.get(..end).unwrap_or_default());
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&hash.h1.to_le_bytes());
+        id[8..].copy_from_slice(&hash.h2.to_le_bytes());
+        Id16(id)
     }
 }
 
@@ -128,7 +134,7 @@ impl Keyring {
         let mut token = [0; 16];
         message.copy_from_slice(&secret[..16]);
         token.copy_from_slice(&secret[16..]);
-        Self { message: HashKey(message), token: HashKey(token), token_key_id }
+        Self { message: HashKey::new(message), token: HashKey::new(token), token_key_id }
     }
 
     /// Tells message keys of one secret from those of another, and nothing about the secret.
@@ -146,6 +152,8 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
+    use siphasher::sip128::Hasher128;
+
     use super::*;
 
     #[test]

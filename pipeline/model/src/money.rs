@@ -43,6 +43,9 @@ pub fn parse_sum(text: &str) -> Option<Parsed> {
 }
 
 fn parse_up_to(text: &str, max: i128) -> Option<Parsed> {
+    if let Some(nanos) = parse_plain(text.as_bytes()) {
+        return Some(Parsed { nanos: Nanos(nanos.into()), rounded: false });
+    }
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
         None => (text, 0),
@@ -74,6 +77,37 @@ fn parse_up_to(text: &str, max: i128) -> Option<Parsed> {
         return None;
     }
     Some(Parsed { nanos: Nanos(if negative { -value } else { value }), rounded })
+}
+
+/// Nanos of the commonest spelling: nine digits at most on each side of a point, none behind an
+/// exponent. It fits any bound and loses nothing; `None` where the spelling is another.
+fn parse_plain(text: &[u8]) -> Option<i64> {
+    const SIDE_MAX: usize = SCALE as usize;
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 2 * SIDE_MAX + 1 {
+        return None;
+    }
+    let (mut value, mut whole, mut n_digits) = (0_i64, None, 0_usize);
+    for byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + i64::from(byte - b'0');
+                n_digits += 1;
+            }
+            b'.' if whole.is_none() => whole = Some(n_digits),
+            _ => return None,
+        }
+    }
+    let whole = whole.unwrap_or(n_digits);
+    let missing = SIDE_MAX.checked_sub(n_digits - whole)?;
+    if n_digits == 0 || whole > SIDE_MAX {
+        return None;
+    }
+    let nanos = value * 10_i64.pow(u32::try_from(missing).ok()?);
+    Some(if is_negative { -nanos } else { nanos })
 }
 
 /// The integer made of the first `keep` digits, rounded half to even by the rest.

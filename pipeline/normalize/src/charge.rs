@@ -16,7 +16,7 @@ use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TrafficClass};
 use crate::draft::Draft;
 use crate::emit::{Emitter, upper_case};
 use crate::json::Scalar;
-use crate::recipient::{Recipient, holds, replace};
+use crate::recipient::Recipient;
 use crate::wamid::HiddenId;
 
 /// Units of a message's charge that `track` counts.
@@ -353,11 +353,11 @@ impl Emitter<'_> {
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
         let holding = needle.filter(|(needle, _)| {
             let mut unsearched = texts.iter().skip(usize::from(is_searched)).flatten();
-            unsearched.any(|text| holds(text, needle))
+            unsearched.any(|text| needle.is_in(text))
         });
         let Some((needle, token)) = holding else { return self.charges.push(line) };
         let token = token.hex();
-        let clean = texts.map(|text| text.map(|text| replace(text, needle, &token)));
+        let clean = texts.map(|text| text.map(|text| needle.replaced(text, &token)));
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
         self.counters.scrubbed_texts += changed.count() as u64;
         let [message_id, account, invoice_id, sku, carrier] = &clean;

@@ -25,7 +25,7 @@ use crate::json::Scalar;
 use crate::normalizer::Tally;
 use crate::operators;
 use crate::phone::Number;
-use crate::recipient::{LastRecipient, Recipient, holds, replace};
+use crate::recipient::{LastRecipient, Needle, Recipient};
 use crate::regional::Regional;
 use crate::signature::Verdict;
 use crate::wamid::{HiddenId, hidden_id, is_whatsapp_id};
@@ -400,8 +400,8 @@ impl Emitter<'_> {
 
     /// Pushes the row with the token in every text that holds the recipient; tells whether none
     /// does.
-    fn push_scrubbed(&mut self, row: &EventRow<'_>, needle: &str, token: Id16) -> bool {
-        let holds = |text: Option<&str>| text.is_some_and(|text| holds(text, needle));
+    fn push_scrubbed(&mut self, row: &EventRow<'_>, needle: Needle<'_>, token: Id16) -> bool {
+        let holds = |text: Option<&str>| text.is_some_and(|text| needle.is_in(text));
         let texts = [
             Some(row.message_id),
             row.account,
@@ -418,7 +418,7 @@ impl Emitter<'_> {
         }
         let token = token.hex();
         let clean: [Option<String>; 8] =
-            texts.map(|text| text.map(|text| replace(text, needle, &token)));
+            texts.map(|text| text.map(|text| needle.replaced(text, &token)));
         self.counters.scrubbed_texts +=
             texts.into_iter().map(|text| u64::from(holds(text))).sum::<u64>();
         let clean = |at: usize| clean.get(at).and_then(Option::as_deref);

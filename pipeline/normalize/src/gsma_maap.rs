@@ -230,7 +230,7 @@ fn emit(
     let is_fallback = description.eq_ignore_ascii_case("SMS");
     let (outcome, channel) = outcome(word, notice.is_oma && !is_fallback, out);
     let mut draft = Draft::new(id, channel, outcome);
-    draft.key_part = number.as_ref().map_or(address.unwrap_or(""), Number::digits);
+    draft.key_part = number.as_ref().map_or(address.unwrap_or(""), Number::text);
     draft.logical_id = out.text(&notice.callback_data);
     draft.vendor_status = Some(word);
     draft.header_time_us = shared.date_us;

@@ -48,8 +48,13 @@ impl Number {
     }
 
     /// Digits only.
-    pub(crate) fn digits(&self) -> &str {
-        std::str::from_utf8(self.bytes.get(1..=self.len).unwrap_or(&[])).unwrap_or("")
+    pub(crate) fn digits(&self) -> &[u8] {
+        self.bytes.get(1..=self.len).unwrap_or(&[])
+    }
+
+    /// The digits as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(self.digits()).unwrap_or("")
     }
 
     /// `+` and the digits without the last four.
@@ -65,7 +70,7 @@ impl Number {
         if self.len < PERSONAL_DIGITS_MIN {
             return None;
         }
-        REGIONS.longest(self.digits().as_bytes())
+        REGIONS.longest(self.digits())
     }
 }
 
@@ -132,7 +137,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_vendors_spellings() {
-        let digits = |text| Number::parse(text).map(|number| number.digits().to_owned());
+        let digits = |text| Number::parse(text).map(|number| number.text().to_owned());
         assert_eq!(digits("whatsapp:+31612345678").as_deref(), Some("31612345678"));
         assert_eq!(digits("+1 (202) 555-0123").as_deref(), Some("12025550123"));
         assert_eq!(digits("0041793026727").as_deref(), Some("41793026727"));

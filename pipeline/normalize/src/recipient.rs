@@ -66,8 +66,8 @@ impl<'a> Recipient<'a> {
             return Self { token, number, id: text };
         }
         let number = if may_be_number { Number::parse(text) } else { None };
-        let hashed = number.as_ref().map_or(text, Number::digits);
-        let token = keyring.token.hash(&[hashed.as_bytes()]);
+        let hashed = number.as_ref().map_or(text.as_bytes(), Number::digits);
+        let token = keyring.token.hash(&[hashed]);
         last.text.clear();
         last.text.push_str(text);
         (last.may_be_number, last.hashed) = (may_be_number, Some((token, number)));
@@ -83,73 +83,84 @@ impl<'a> Recipient<'a> {
     }
 
     /// What must not appear in any text.
-    pub(crate) fn needle(&self) -> Option<&str> {
-        let (needle, shortest) = match &self.number {
+    pub(crate) fn needle(&self) -> Option<Needle<'_>> {
+        let (whole, shortest) = match &self.number {
             Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
-            None => (self.id, PERSONAL_ID_MIN),
+            None => (self.id.as_bytes(), PERSONAL_ID_MIN),
         };
-        (needle.len() >= shortest).then_some(needle)
+        (whole.len() >= shortest).then(|| Needle::new(whole))
     }
 }
 
-/// Where a number's national part begins at the latest: calling codes have at most three digits,
-/// and somebody may write the number without. Ids and short numbers are searched whole.
-fn core_start(needle: &str) -> usize {
-    let is_number = needle.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { needle.len().saturating_sub(phone::PERSONAL_DIGITS_MIN).min(3) } else { 0 }
+/// A recipient as it is looked for in texts: with or without its calling code.
+#[derive(Clone, Copy)]
+pub(crate) struct Needle<'a> {
+    /// The calling code at the longest.
+    head: &'a [u8],
+    core: &'a [u8],
+    /// How far behind a byte that is no digit the core may end.
+    stride: usize,
 }
 
-/// Whether the recipient stands in a text, with or without its calling code.
-pub(crate) fn holds(text: &str, needle: &str) -> bool {
-    find(text, needle.get(core_start(needle)..).unwrap_or(needle)).is_some()
-}
-
-/// The text with the token where the recipient stood, with or without its calling code.
-pub(crate) fn replace(text: &str, needle: &str, token: &str) -> String {
-    let start = core_start(needle);
-    let (head, core) = needle.split_at(start);
-    let mut out = String::with_capacity(text.len() + token.len());
-    let mut rest = text;
-    while let Some(at) = find(rest, core) {
-        let before = rest.get(..at).unwrap_or("");
-        let shared = before
-            .bytes()
-            .rev()
-            .zip(head.bytes().rev())
-            .take_while(|(left, right)| left == right)
-            .count();
-        out.push_str(before.get(..at - shared).unwrap_or(""));
-        out.push_str(token);
-        rest = rest.get(at + core.len()..).unwrap_or("");
+impl<'a> Needle<'a> {
+    /// Calling codes have at most three digits, and somebody may write the number without. Ids and
+    /// short numbers are searched whole.
+    fn new(whole: &'a [u8]) -> Self {
+        let is_number = whole.iter().all(u8::is_ascii_digit);
+        let room = whole.len().saturating_sub(phone::PERSONAL_DIGITS_MIN);
+        let (head, core) = whole.split_at(if is_number { room.min(3) } else { 0 });
+        Self { head, core, stride: if is_number { core.len() } else { 1 } }
     }
-    out.push_str(rest);
-    out
-}
 
-#[inline]
-fn find(text: &str, needle: &str) -> Option<usize> {
-    if text.len() < needle.len() {
-        return None;
+    /// Whether the recipient stands in a text.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        self.find(text.as_bytes()).is_some()
     }
-    let (text, needle) = (text.as_bytes(), needle.as_bytes());
-    if text.len() <= SHORT_BYTES_MAX {
-        return find_short(text, needle);
-    }
-    memchr::memmem::find(text, needle)
-}
 
-/// By the needle's last byte; a number ends behind no byte that is no digit.
-fn find_short(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let Some((last, head)) = needle.split_last() else { return Some(0) };
-    let stride = if needle.iter().all(u8::is_ascii_digit) { needle.len() } else { 1 };
-    let mut at = head.len();
-    while let Some(byte) = text.get(at) {
-        if byte == last && text.get(at - head.len()..at) == Some(head) {
-            return Some(at - head.len());
+    /// The text with the token where the recipient stood.
+    pub(crate) fn replaced(&self, text: &str, token: &str) -> String {
+        let mut out = String::with_capacity(text.len() + token.len());
+        let mut rest = text;
+        while let Some(at) = self.find(rest.as_bytes()) {
+            let before = rest.get(..at).unwrap_or("");
+            let shared = before
+                .bytes()
+                .rev()
+                .zip(self.head.iter().rev())
+                .take_while(|(left, right)| left == *right)
+                .count();
+            out.push_str(before.get(..at - shared).unwrap_or(""));
+            out.push_str(token);
+            rest = rest.get(at + self.core.len()..).unwrap_or("");
         }
-        at += if byte.is_ascii_digit() { 1 } else { stride };
+        out.push_str(rest);
+        out
     }
-    None
+
+    /// Where the core stands first.
+    #[inline]
+    fn find(&self, text: &[u8]) -> Option<usize> {
+        if text.len() < self.core.len() {
+            return None;
+        }
+        if text.len() <= SHORT_BYTES_MAX {
+            return self.find_short(text);
+        }
+        memchr::memmem::find(text, self.core)
+    }
+
+    /// By the core's last byte; a number ends behind no byte that is no digit.
+    fn find_short(&self, text: &[u8]) -> Option<usize> {
+        let Some((last, head)) = self.core.split_last() else { return Some(0) };
+        let mut at = head.len();
+        while let Some(byte) = text.get(at) {
+            if byte == last && text.get(at - head.len()..at) == Some(head) {
+                return Some(at - head.len());
+            }
+            at += if byte.is_ascii_digit() { 1 } else { self.stride };
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -164,14 +175,17 @@ mod tests {
             text in "[0-2a-b-]{0,40}",
             needle in "[0-2]{1,5}|[0-2a]{1,5}",
         ) {
-            prop_assert_eq!(find(&text, &needle), text.find(&needle));
+            let of = Needle::new(needle.as_bytes());
+            prop_assert_eq!(of.find(text.as_bytes()), text.find(&needle));
             let longer = text.repeat(8);
-            prop_assert_eq!(find(&longer, &needle), longer.find(&needle));
+            prop_assert_eq!(of.find(longer.as_bytes()), longer.find(&needle));
         }
     }
 
     #[test]
     fn a_recipient_is_replaced_with_and_without_its_calling_code() {
+        let replace =
+            |text, needle: &str, token| Needle::new(needle.as_bytes()).replaced(text, token);
         let number = "447700900143";
         assert_eq!(replace("a-447700900143-b", number, "T"), "a-T-b");
         assert_eq!(replace("call 07700900143!", number, "T"), "call 0T!");
