@@ -4,17 +4,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
-use arrow_array::types::{Decimal128Type, TimestampMicrosecondType};
+use arrow_array::types::{Int64Type, UInt32Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt32Array, UInt64Array,
+    ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
 };
 use arrow_schema::ArrowError;
 
-use crate::event::{
-    Plain, Texts, Words, append_id, positions, schema_without_stored, take_reserved,
-};
+use crate::column::{Column, Hashes, Strings, Texts, Words};
+use crate::event::{positions, schema_without_stored};
 use crate::keys::{HashKey, Id16};
 use crate::record::Input;
 use crate::schema;
@@ -99,41 +97,41 @@ pub fn charge_id(message_key: Id16, kind: ChargeKind) -> Id16 {
 #[derive(Debug)]
 pub struct ChargeBatchBuilder {
     /// line, charge, message.
-    ids: [FixedSizeBinaryBuilder; 3],
+    ids: [Hashes<16>; 3],
     grain: Words,
     source: Words,
     account: Texts,
-    message_id: StringBuilder,
+    message_id: Strings,
     kind: Words,
     basis: Words,
     /// quantity, unit price, amount.
-    numbers: [Plain<Decimal128Type>; 3],
+    numbers: [Column<i128>; 3],
     unit: Texts,
     currency: Texts,
     /// event, ingest, start and end of the period.
-    times: [Plain<TimestampMicrosecondType>; 4],
+    times: [Column<i64>; 4],
     event_time_source: Words,
-    is_final: Vec<bool>,
+    is_final: Column<bool>,
     /// invoice, sku.
-    texts: [StringBuilder; 2],
+    texts: [Strings; 2],
     channel: Words,
     country: Texts,
     carrier: Texts,
     traffic_class: Words,
-    payload_sha256: FixedSizeBinaryBuilder,
-    input: Vec<u32>,
-    offset: Vec<i64>,
-    element: Vec<u32>,
+    payload_sha256: Hashes<32>,
+    input: Column<i32>,
+    offset: Column<i64>,
+    element: Column<u32>,
 }
 
 impl Default for ChargeBatchBuilder {
     fn default() -> Self {
         Self {
-            ids: std::array::from_fn(|_| FixedSizeBinaryBuilder::new(16)),
+            ids: Default::default(),
             grain: Words::new(Grain::WORDS),
             source: Words::new(Source::WORDS),
             account: Texts::default(),
-            message_id: StringBuilder::new(),
+            message_id: Strings::default(),
             kind: Words::new(ChargeKind::WORDS),
             basis: Words::new(Basis::WORDS),
             numbers: Default::default(),
@@ -141,16 +139,16 @@ impl Default for ChargeBatchBuilder {
             currency: Texts::default(),
             times: Default::default(),
             event_time_source: Words::new(TimeSource::WORDS),
-            is_final: Vec::new(),
+            is_final: Column::default(),
             texts: Default::default(),
             channel: Words::new(Channel::WORDS),
             country: Texts::default(),
             carrier: Texts::default(),
             traffic_class: Words::new(TrafficClass::WORDS),
-            payload_sha256: FixedSizeBinaryBuilder::new(32),
-            input: Vec::new(),
-            offset: Vec::new(),
-            element: Vec::new(),
+            payload_sha256: Hashes::default(),
+            input: Column::default(),
+            offset: Column::default(),
+            element: Column::default(),
         }
     }
 }
@@ -159,13 +157,13 @@ impl ChargeBatchBuilder {
     /// Appends a line.
     pub fn push(&mut self, line: &ChargeLine<'_>) {
         let [id, charge, message] = &mut self.ids;
-        append_id(id, Some(line.line_id));
-        append_id(charge, Some(line.charge_id));
-        append_id(message, line.message_key);
+        id.push_id(Some(line.line_id));
+        charge.push_id(Some(line.charge_id));
+        message.push_id(line.message_key);
         self.grain.push(Some(line.grain.index()));
         self.source.push(Some(line.source.index()));
         self.account.push(line.account);
-        self.message_id.append_option(line.message_id);
+        self.message_id.push(line.message_id);
         self.kind.push(Some(line.kind.index()));
         self.basis.push(Some(line.basis.index()));
         let numbers = [line.quantity, line.unit_price, line.amount];
@@ -176,17 +174,17 @@ impl ChargeBatchBuilder {
         let times = [line.event_time_us, line.ingest_time_us, start, end];
         self.times.iter_mut().zip(times).for_each(|(column, time)| column.push(time));
         self.event_time_source.push(line.event_time_source.map(TimeSource::index));
-        self.is_final.push(line.is_final);
-        self.texts[0].append_option(line.invoice_id);
-        self.texts[1].append_option(line.sku);
+        self.is_final.push_value(line.is_final);
+        self.texts[0].push(line.invoice_id);
+        self.texts[1].push(line.sku);
         self.channel.push(Some(line.channel.index()));
         self.country.push(line.country);
         self.carrier.push(line.carrier);
         self.traffic_class.push(Some(line.traffic_class.index()));
-        drop(self.payload_sha256.append_value(line.payload_sha256));
-        self.input.push(line.input);
-        self.offset.push(line.offset);
-        self.element.push(line.element);
+        self.payload_sha256.push(line.payload_sha256);
+        self.input.push(i32::try_from(line.input).ok());
+        self.offset.push_value(line.offset);
+        self.element.push_value(line.element);
     }
 
     /// The lines as a batch of the `charge_lines` table without its stored-only columns: those are
@@ -195,19 +193,19 @@ impl ChargeBatchBuilder {
     /// # Errors
     /// Where a column has another length than the rest: a mistake in this file.
     pub fn finish(&mut self, inputs: &[Input]) -> Result<RecordBatch, ArrowError> {
-        let (topic, partition) = positions(inputs, &take_reserved(&mut self.input))?;
+        let (topic, partition) = positions(inputs, &mut self.input)?;
         let [line, charge, message] = &mut self.ids;
         let [quantity, unit_price, amount] = &mut self.numbers;
         let [event, ingest, start, end] = &mut self.times;
         let [invoice, sku] = &mut self.texts;
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(line.finish()),
-            Arc::new(charge.finish()),
+            line.finish()?,
+            charge.finish()?,
             self.grain.finish()?,
             self.source.finish()?,
             self.account.finish()?,
-            Arc::new(message.finish()),
-            Arc::new(self.message_id.finish()),
+            message.finish()?,
+            self.message_id.finish(),
             self.kind.finish()?,
             self.basis.finish()?,
             quantity.finish_nanos(38)?,
@@ -215,23 +213,23 @@ impl ChargeBatchBuilder {
             unit_price.finish_nanos(18)?,
             amount.finish_nanos(38)?,
             self.currency.finish()?,
-            event.finish_utc(),
+            event.finish_times()?,
             self.event_time_source.finish()?,
-            ingest.finish_utc(),
-            Arc::new(BooleanArray::from(take_reserved(&mut self.is_final))),
-            start.finish_utc(),
-            end.finish_utc(),
-            Arc::new(invoice.finish()),
-            Arc::new(sku.finish()),
+            ingest.finish_times()?,
+            self.is_final.finish_flags(),
+            start.finish_times()?,
+            end.finish_times()?,
+            invoice.finish(),
+            sku.finish(),
             self.channel.finish()?,
             self.country.finish()?,
             self.carrier.finish()?,
             self.traffic_class.finish()?,
-            Arc::new(self.payload_sha256.finish()),
+            self.payload_sha256.finish()?,
             topic,
             partition,
-            Arc::new(Int64Array::from(take_reserved(&mut self.offset))),
-            Arc::new(UInt32Array::from(take_reserved(&mut self.element))),
+            Arc::new(self.offset.finish::<Int64Type>()?),
+            Arc::new(self.element.finish::<UInt32Type>()?),
         ];
         RecordBatch::try_new(Arc::clone(&LINE_SCHEMA), columns)
     }

@@ -19,6 +19,8 @@ pub mod schema;
 
 pub mod record;
 
+mod column;
+
 pub mod event;
 
 pub mod charge;

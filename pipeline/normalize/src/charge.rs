@@ -16,6 +16,7 @@ use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TrafficClass};
 use crate::draft::Draft;
 use crate::emit::{Emitter, upper_case};
 use crate::json::Scalar;
+use crate::phone::Number;
 use crate::recipient::Recipient;
 use crate::wamid::HiddenId;
 
@@ -223,7 +224,10 @@ impl Emitter<'_> {
         let (mut upper, mut iso, mut unit) = ([0; 3], [0; 2], [0; UNIT_BYTES_MAX]);
         let number = recipient.as_ref().and_then(Recipient::number);
         let country = draft.country.and_then(|country| upper_case(country, &mut iso));
-        let country = country.or_else(|| number.and_then(crate::phone::Number::region));
+        let country = country.or_else(|| match draft.subject {
+            Subject::Beside(_) => self.last_event.region,
+            _ => number.and_then(Number::region),
+        });
         let carrier = draft.carrier.and_then(|name| self.carrier(name, country));
         let (message_id, hidden_id) = self.charge_message(draft);
         let account = draft.account.or(self.origin.account);

@@ -197,11 +197,19 @@ fn hash(text: &str) -> u64 {
         let mixed = (hash ^ word).wrapping_mul(ODD);
         mixed ^ mixed >> 32
     };
-    let (words, rest) = text.as_bytes().as_chunks();
-    let hash =
-        words.iter().fold(text.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    // A copy of a few bytes is a call.
-    mix(hash, rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+    let (bytes, length) = (text.as_bytes(), text.len() as u64);
+    // What is left behind the last whole word is read with bytes before it: no loop, no copy.
+    if let Some(last) = bytes.last_chunk() {
+        let words = bytes.as_chunks().0.iter().chain([last]);
+        return words.fold(length, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    }
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+            mix(length, half(first) << 32 | half(last))
+        }
+        _ => mix(length, bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))),
+    }
 }
 
 /// A set of names in an open table that is at most half full.

@@ -96,6 +96,8 @@ pub(crate) struct LastEvent {
     pub(crate) hidden_id: Option<HiddenId>,
     /// Its recipient stands in none of its texts.
     pub(crate) is_clean: bool,
+    /// Of its recipient's number, where it tells no country.
+    pub(crate) region: Option<&'static str>,
 }
 
 impl Emitter<'_> {
@@ -216,11 +218,11 @@ impl Emitter<'_> {
         let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
         let told = draft.country.and_then(|country| upper_case(country, &mut iso));
-        let region = || number.and_then(Number::region);
+        let region = if told.is_none() { number.and_then(Number::region) } else { None };
         let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
         let of_network = || operator.and_then(|operator| operator.country);
         let of_code = || draft.mcc.and_then(operators::country);
-        let country = told.or_else(region).or_else(of_network).or_else(of_code);
+        let country = told.or(region).or_else(of_network).or_else(of_code);
         let carriers = &self.regional.carriers;
         let told = draft.carrier.and_then(|name| self.carrier(name, country));
         let of_network = || operator.as_ref().map(|operator| carriers.of_network(operator));
@@ -274,7 +276,7 @@ impl Emitter<'_> {
                 true
             }
         };
-        self.last_event = LastEvent { message_key, hidden_id, is_clean };
+        self.last_event = LastEvent { message_key, hidden_id, is_clean, region };
     }
 
     /// The one name of a carrier that is told.

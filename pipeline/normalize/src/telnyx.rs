@@ -184,11 +184,10 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "event_type" => item.event_type = cursor.scalar()?,
         "occurred_at" => item.occurred_at = cursor.scalar()?,
         "payload" if !cursor.is_null() => {
-            let mut message = Message::default();
+            let message = item.payload.insert(Message::default());
             let is_object =
-                cursor.object_or_skip(|cursor, key| message_field(cursor, key, &mut message))?;
+                cursor.object_or_skip(|cursor, key| message_field(cursor, key, message))?;
             message.is_damaged = !is_object;
-            item.payload = Some(message);
         }
         _ => message_field(cursor, key, &mut item.own)?,
     }

@@ -55,6 +55,19 @@ fn escapes_are_spelled_out() {
 }
 
 #[test]
+fn every_byte_that_ends_plain_text_is_found_wherever_it_stands() {
+    for byte in 0..=u8::MAX {
+        let stops = byte < 0x20 || byte == b'"' || byte == b'\\';
+        for at in 0..17 {
+            let mut bytes = [b'a', 0xff, 0x80, b'!', b'#', b' ', b']', b'~'].repeat(3);
+            bytes[at] = byte;
+            assert_eq!(plain_prefix(&bytes), if stops { at } else { 24 }, "{byte} at {at}");
+            assert_eq!(plain_prefix(&bytes[..19]), if stops { at } else { 19 }, "{byte} at {at}");
+        }
+    }
+}
+
+#[test]
 fn a_number_keeps_its_spelling() {
     assert_eq!(Cursor::new("0.0001000000 ").scalar(), Ok(Scalar::Number("0.0001000000")));
     assert_eq!(Cursor::new("123456789012345678901234567890").scalar().map(|s| s.whole()), Ok(None));
