@@ -4,9 +4,7 @@
 //! function. With a secret key, a number cannot be found from its token by trying all numbers.
 //! Parts are hashed with their lengths, so that ("ab", "c") and ("a", "bc") differ.
 
-use std::hash::Hasher;
-
-use siphasher::sip128::SipHasher24;
+use crate::sip::Sip;
 
 /// A 16-byte id: event id, message key, recipient token, charge id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -64,9 +62,6 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-/// Parts of an identity, with their lengths, are hardly longer.
-const JOINED_BYTES: usize = 192;
-
 /// A 128-bit secret for keyed hashes, as the two words that the hash begins with. Its `Debug` never
 /// shows it.
 #[derive(Clone, Copy)]
@@ -84,28 +79,13 @@ impl HashKey {
     /// Hashes a list of parts, each with its length.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
-        let mut hasher = SipHasher24::new_with_keys(self.0, self.1);
-        // Pieces are small, and each costs the hasher more than its bytes: they are joined first.
-        let (mut joined, mut end) = ([0; JOINED_BYTES], 0);
+        let mut sip = Sip::new((self.0, self.1));
         for part in parts {
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
-            let room = joined.get_mut(end..end + length.len() + part.len());
-            if let Some((head, rest)) = room.and_then(|room| room.split_first_chunk_mut()) {
-                *head = length;
-                rest.copy_from_slice(part);
-                end += length.len() + part.len();
-                continue;
-            }
-            hasher.write(joined.get(..end).unwrap_or_default());
-            hasher.write(&length);
-            hasher.write(part);
-            end = 0;
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            sip.push(length.into(), u32::BITS);
+            sip.write(part);
         }
-        let hash = hasher.hash(joined.get(..end).unwrap_or_default());
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&hash.h1.to_le_bytes());
-        id[8..].copy_from_slice(&hash.h2.to_le_bytes());
-        Id16(id)
+        Id16(sip.finish())
     }
 }
 
@@ -152,7 +132,9 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
-    use siphasher::sip128::Hasher128;
+    use std::hash::Hasher;
+
+    use siphasher::sip128::{Hasher128, SipHasher24};
 
     use super::*;
 

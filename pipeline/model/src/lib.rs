@@ -7,6 +7,8 @@
 
 pub mod vocabulary;
 
+mod sip;
+
 pub mod keys;
 
 pub mod money;

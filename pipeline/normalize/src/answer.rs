@@ -76,11 +76,19 @@ impl<'a> Answer<'a> {
 
     /// The body as JSON text: an object, or the text that a string holds.
     pub(crate) fn body_text(&self) -> Cow<'a, str> {
-        let body = self.body.unwrap_or("null");
-        match Cursor::new(body).scalar() {
-            Ok(Scalar::Text(text)) => text,
-            _ => Cow::Borrowed(body),
-        }
+        body_text(self.body)
+    }
+}
+
+/// A body as JSON text: itself, or the text that a string holds.
+pub(crate) fn body_text(body: Option<&str>) -> Cow<'_, str> {
+    let body = body.unwrap_or("null");
+    if !body.starts_with('"') {
+        return Cow::Borrowed(body);
+    }
+    match Cursor::new(body).scalar() {
+        Ok(Scalar::Text(text)) => text,
+        _ => Cow::Borrowed(body),
     }
 }
 
@@ -91,10 +99,11 @@ pub(crate) fn members<'a, const N: usize>(object: &'a str, names: [&str; N]) -> 
 
 /// The same from a cursor, which may be told of the others.
 pub(crate) fn members_of<'a, const N: usize>(
-    cursor: Cursor<'a>,
+    mut cursor: Cursor<'a>,
     names: [&str; N],
 ) -> [Scalar<'a>; N] {
-    each_member(cursor, |key| place(key, &names), Cursor::scalar)
+    let members = each_member(&mut cursor, |key| place(key, &names), Cursor::scalar);
+    members.unwrap_or_else(|_| none())
 }
 
 /// One of them.
@@ -105,24 +114,29 @@ pub(crate) fn member<'a>(object: &'a str, name: &str) -> Scalar<'a> {
 
 /// Values of headers, by names without case; of a list of values (`["a"]`) the first.
 pub(crate) fn headers<'a, const N: usize>(headers: &'a str, names: [&str; N]) -> [Scalar<'a>; N] {
-    each_member(
-        Cursor::new(headers),
-        |key| place(key, &names),
-        |cursor| {
-            if cursor.kind() != Kind::Array {
-                return cursor.scalar();
+    read_headers(&mut Cursor::new(headers), names).unwrap_or_else(|_| none())
+}
+
+/// The same of headers that stand next.
+pub(crate) fn read_headers<'a, const N: usize>(
+    cursor: &mut Cursor<'a>,
+    names: [&str; N],
+) -> Result<[Scalar<'a>; N], Syntax> {
+    let value = |cursor: &mut Cursor<'a>| {
+        if cursor.kind() != Kind::Array {
+            return cursor.scalar();
+        }
+        let mut found = Scalar::Missing;
+        cursor.array(|cursor| {
+            let value = cursor.scalar()?;
+            if !found.is_present() {
+                found = value;
             }
-            let mut found = Scalar::Missing;
-            cursor.array(|cursor| {
-                let value = cursor.scalar()?;
-                if !found.is_present() {
-                    found = value;
-                }
-                Ok(())
-            })?;
-            Ok(found)
-        },
-    )
+            Ok(())
+        })?;
+        Ok(found)
+    };
+    each_member(cursor, |key| place(key, &names), value)
 }
 
 /// One of them.
@@ -134,7 +148,8 @@ pub(crate) fn header<'a>(object: &'a str, name: &str) -> Scalar<'a> {
 /// The texts of an object's members, whatever they are.
 pub(crate) fn parts<'a, const N: usize>(object: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
     let place = |key: &str| names.iter().position(|name| key == *name);
-    each_member(Cursor::new(object), place, |cursor| cursor.raw().map(Some))
+    let read = |cursor: &mut Cursor<'a>| cursor.raw().map(Some);
+    each_member(&mut Cursor::new(object), place, read).unwrap_or_else(|_| none())
 }
 
 /// One of them.
@@ -143,27 +158,31 @@ pub(crate) fn part<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
-fn place(key: &str, names: &[&str]) -> Option<usize> {
+/// Which of the names a key is, without case.
+pub(crate) fn place(key: &str, names: &[&str]) -> Option<usize> {
     names.iter().position(|name| key.eq_ignore_ascii_case(name))
 }
 
-/// Reads the members that have a place in one pass; none where the object is broken.
+fn none<T: Default, const N: usize>() -> [T; N] {
+    std::array::from_fn(|_| T::default())
+}
+
+/// Reads the members that have a place in one pass; an error where the object is broken.
 #[inline]
 fn each_member<'a, T: Default, const N: usize>(
-    mut cursor: Cursor<'a>,
+    cursor: &mut Cursor<'a>,
     place: impl Fn(&str) -> Option<usize>,
     read: impl Fn(&mut Cursor<'a>) -> Result<T, Syntax>,
-) -> [T; N] {
-    let none = || std::array::from_fn(|_| T::default());
+) -> Result<[T; N], Syntax> {
     let mut found: [T; N] = none();
-    let whole = cursor.object_or_skip(|cursor, key| {
+    cursor.object_or_skip(|cursor, key| {
         match place(key).and_then(|at| found.get_mut(at)) {
             Some(slot) => *slot = read(cursor)?,
             None => cursor.other()?,
         }
         Ok(())
-    });
-    if whole.is_ok() { found } else { none() }
+    })?;
+    Ok(found)
 }
 
 /// A sender's own time: RFC 3339, or a Unix time whose size tells seconds from milliseconds.

@@ -66,6 +66,9 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
+    if record.value.starts_with('{') {
+        return aws::each_event(record.value, out, &mut log);
+    }
     if usage::is_report(record.value) {
         return usage::read(record.value, out);
     }

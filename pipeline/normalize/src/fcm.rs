@@ -31,6 +31,7 @@ use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::Record;
+use crate::words;
 
 #[derive(Debug, Default)]
 struct Document<'a> {
@@ -350,12 +351,12 @@ fn row(document: &Document<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Resu
 
 /// `ID` of `projects/p/messages/ID`.
 fn last_segment(name: &str) -> &str {
-    name.rsplit_once("/messages/").map_or(name, |(_, id)| id)
+    words::cut_last(name, "/messages/").map_or(name, |(_, id)| id)
 }
 
 /// `p` of `projects/p/messages/ID`, and of the address `…/v1/projects/p/messages:send`.
 fn project(name: &str) -> Option<&str> {
-    let (before, rest) = name.split_once("projects/")?;
+    let (before, rest) = words::cut(name, "projects/")?;
     let is_segment = before.is_empty() || before.ends_with('/');
     let project = rest.split('/').next().filter(|_| is_segment)?;
     (!project.is_empty()).then_some(project)

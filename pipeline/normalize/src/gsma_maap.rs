@@ -36,7 +36,7 @@ use crate::form::Form;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::phone::Number;
-use crate::words::Folded;
+use crate::words::{self, Folded};
 
 /// Longest error code that a description begins with.
 const CODE_BYTES_MAX: usize = 12;
@@ -224,8 +224,8 @@ fn emit(
         }
         (_, None) => return Err((DeadReason::UnknownVariant, "/deliveryStatus")),
     };
-    let address = out.text(&info.address).map(user);
-    let number = address.and_then(Number::parse);
+    let (address, number) = out.text(&info.address).map(user).unzip();
+    let number = number.flatten();
     let description = out.text(&info.description).unwrap_or("");
     let is_fallback = description.eq_ignore_ascii_case("SMS");
     let (outcome, channel) = outcome(word, notice.is_oma && !is_fallback, out);
@@ -248,22 +248,25 @@ fn emit(
 }
 
 /// The user of a `tel:` or `sip:` address, where it is a number; else the address.
-fn user(address: &str) -> &str {
+fn user(address: &str) -> (&str, Option<Number>) {
     let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
     let user = rest.split(['@', ';']).next().unwrap_or(rest);
-    if Number::parse(user).is_some() { user } else { address }
+    match Number::parse(user) {
+        None => (address, Number::parse(address)),
+        number => (user, number),
+    }
 }
 
 /// The request in an address: what follows `requests`, else the last part.
 fn request_id(href: &str) -> Option<&str> {
     let path = href.split(['?', '#']).next()?.trim_end_matches('/');
-    let named = path.split_once("/requests/").and_then(|(_, rest)| rest.split('/').next());
+    let named = words::cut(path, "/requests/").and_then(|(_, rest)| rest.split('/').next());
     named.or_else(|| path.rsplit('/').next()).filter(|id| !id.is_empty())
 }
 
 /// The chatbot that the address names: `…/outbound/sip%3A12599%40botplatform…/requests/…`.
 fn sender<'s>(href: Option<&str>, form: &'s mut Form) -> Option<&'s str> {
-    let (_, rest) = href?.split_once("/outbound/")?;
+    let (_, rest) = words::cut(href?, "/outbound/")?;
     // As the only name of a form: that decodes it into a buffer that stands ready.
     form.read(rest.split('/').next()?);
     let mut pairs = form.pairs();

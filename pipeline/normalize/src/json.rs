@@ -313,6 +313,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads the next value by `read`, counting none of its fields; `None` where it cannot be read
+    /// so: then it is passed.
+    #[inline]
+    pub(crate) fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        let mut inner = self.unwatched(self.at);
+        match read(&mut inner) {
+            Ok(value) => {
+                self.at = inner.at;
+                Ok(Some(value))
+            }
+            Err(_) => self.skip().map(|()| None),
+        }
+    }
+
     /// Skips a value and gives its text.
     pub(crate) fn raw(&mut self) -> Read<&'a str> {
         self.space();
@@ -437,17 +451,21 @@ impl<'a> Cursor<'a> {
     /// Passes a string.
     #[inline]
     fn string_end(&mut self) -> Read<()> {
-        if self.plain_string().is_some() { Ok(()) } else { self.escaped_string_end() }
+        let rest = self.text.as_bytes().get(self.at..).and_then(|rest| rest.strip_prefix(b"\""));
+        match rest.and_then(plain_length) {
+            Some(length) => {
+                self.at += length + 2;
+                Ok(())
+            }
+            None => self.escaped_string_end(),
+        }
     }
 
     /// Passes a string that holds no escapes, and gives it.
     #[inline]
     fn plain_string(&mut self) -> Option<&'a str> {
         let rest = self.text.get(self.at..)?.strip_prefix('"')?;
-        let text = rest.get(..plain_prefix(rest.as_bytes()))?;
-        if rest.as_bytes().get(text.len()) != Some(&b'"') {
-            return None;
-        }
+        let text = rest.get(..plain_length(rest.as_bytes())?)?;
         self.at += text.len() + 2;
         Some(text)
     }
@@ -484,6 +502,13 @@ impl<'a> Cursor<'a> {
         self.at += 1;
         Ok(())
     }
+}
+
+/// Bytes before the quote that ends a string; `None` where it has escapes or no end.
+#[inline]
+fn plain_length(bytes: &[u8]) -> Option<usize> {
+    let length = plain_prefix(bytes);
+    (bytes.get(length) == Some(&b'"')).then_some(length)
 }
 
 /// Bytes before the first quote, backslash or control byte: eight at a time (the zero-in-word

@@ -24,12 +24,12 @@ use std::borrow::Cow;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, headers, instant, member, members, members_of, parts};
+use crate::answer::{body_text, each_document, instant, members_of, place, read_headers};
 use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
-use crate::json::{Cursor, Scalar};
+use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 
 /// Shortest last segment of an endpoint that is taken for its secret.
@@ -38,7 +38,12 @@ const SECRET_MIN: usize = 12;
 /// The record: an answer with what surrounds it, or the flat line of a sender's log.
 #[derive(Debug, Default)]
 struct Line<'a> {
-    answer: Answer<'a>,
+    asked: Asked<'a>,
+    /// HTTP status of the answer.
+    answered: Scalar<'a>,
+    headers: Option<Told<'a>>,
+    /// The answer's body, as JSON text.
+    body: Option<&'a str>,
     status: Scalar<'a>,
     endpoint: Scalar<'a>,
     location: Scalar<'a>,
@@ -49,6 +54,57 @@ struct Line<'a> {
     sent_at: Scalar<'a>,
     told_receipt: bool,
     has_keys: bool,
+}
+
+/// The request as it stands in the record.
+#[derive(Debug, Default)]
+struct Asked<'a> {
+    /// Some keep the address alone.
+    alone: Scalar<'a>,
+    members: [Scalar<'a>; ASKED.len()],
+    /// `:method`, `:path`, `:authority`, `host` of its own headers.
+    own: [Scalar<'a>; 4],
+    subscribed: Scalar<'a>,
+}
+
+/// Members of a request that are looked at, without case.
+const ASKED: [&str; 7] = ["method", "url", "path", "endpoint", "message_id", "id", "sent_at"];
+
+impl<'a> Asked<'a> {
+    /// In one pass; a part that is broken is none.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Syntax> {
+        let mut asked = Self::default();
+        if cursor.kind() != Kind::Object {
+            asked.alone = cursor.scalar()?;
+            return Ok(asked);
+        }
+        let mut is_broken = false;
+        cursor.object(|cursor, key| {
+            match key {
+                "headers" => {
+                    let names = [":method", ":path", ":authority", "host"];
+                    let own = cursor.apart(|cursor| read_headers(cursor, names))?;
+                    asked.own = own.unwrap_or_default();
+                }
+                "subscription" => {
+                    [asked.subscribed] = members_of(*cursor, ["endpoint"]);
+                    cursor.skip()?;
+                }
+                _ => match place(key, &ASKED).and_then(|at| asked.members.get_mut(at)) {
+                    Some(slot) => match cursor.apart(Cursor::scalar)? {
+                        Some(value) => *slot = value,
+                        None => is_broken = true,
+                    },
+                    None => cursor.skip()?,
+                },
+            }
+            Ok(())
+        })?;
+        if is_broken {
+            asked.members = Default::default();
+        }
+        Ok(asked)
+    }
 }
 
 /// What the sender asked for, beside the answer.
@@ -95,17 +151,30 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
                 line.has_keys = true;
                 return cursor.skip();
             }
-            _ if line.answer.field(cursor, key)? => return Ok(()),
+            "request" => {
+                line.asked = cursor.apart(Asked::read)?.unwrap_or_default();
+                return Ok(());
+            }
+            "status" => &mut line.answered,
+            "headers" => {
+                line.headers = Some(cursor.apart(Told::read)?.unwrap_or_default());
+                return Ok(());
+            }
+            "body" => {
+                line.body = Some(cursor.raw()?);
+                return Ok(());
+            }
             _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
         Ok(())
     })?;
-    let headers = Told::new(&line.answer);
-    let told = [&line.answer.status, &headers.status].into_iter().find(|field| field.is_present());
+    let has_headers = line.headers.is_some();
+    let headers = line.headers.take().unwrap_or_default();
+    let told = [&line.answered, &headers.status].into_iter().find(|field| field.is_present());
     let told = told.unwrap_or(&line.status).clone();
     let known = [&line.location, &line.endpoint, &line.promised, &told];
-    let is_answer = line.answer.headers.is_some() || known.iter().any(|field| field.is_present());
+    let is_answer = has_headers || known.iter().any(|field| field.is_present());
     if !is_object || !is_answer {
         return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
     }
@@ -116,12 +185,12 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     let status = told.whole();
     let status =
         status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
-    let request = request(&line, &headers);
+    let request = request(&mut line, &headers);
     emit(&line, (&request, &headers), (status, told.text().unwrap_or("")), place, out)
 }
 
 /// Headers of the answer that are looked at, read in one pass.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Told<'a> {
     status: Scalar<'a>,
     path: Scalar<'a>,
@@ -133,36 +202,27 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn new(answer: &Answer<'a>) -> Self {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Syntax> {
         let names =
             [":status", ":path", ":authority", "location", "apns-id", "x-wns-msg-id", "date"];
-        let [status, path, authority, location, apns, wns, date] =
-            headers(answer.headers.unwrap_or("null"), names);
-        Self { status, path, authority, location, ids: [apns, wns], date }
+        let [status, path, authority, location, apns, wns, date] = read_headers(cursor, names)?;
+        Ok(Self { status, path, authority, location, ids: [apns, wns], date })
     }
 }
 
-fn request<'a>(line: &Line<'a>, told: &Told<'a>) -> Request<'a> {
-    let text = line.answer.request.unwrap_or("null");
-    let [own, subscription] = parts(text, ["headers", "subscription"]);
-    let [own_method, own_path, own_authority, host] =
-        headers(own.unwrap_or("null"), [":method", ":path", ":authority", "host"]);
-    let names = ["method", "url", "path", "endpoint", "message_id", "id", "sent_at"];
-    let [method, url, path, endpoint, message_id, id, sent_at] = members(text, names);
+fn request<'a>(line: &mut Line<'a>, told: &Told<'a>) -> Request<'a> {
+    let Asked { alone, members, own, subscribed } = std::mem::take(&mut line.asked);
+    let [own_method, own_path, own_authority, host] = own;
+    let [method, url, path, endpoint, message_id, id, sent_at] = members;
     let first = |fields: [Scalar<'a>; 3]| {
         fields.into_iter().find(|field| field.text().is_some()).unwrap_or_default()
     };
-    let subscribed = || member(subscription.unwrap_or("null"), "endpoint");
-    // Some keep the address alone.
-    let alone = match Cursor::new(text).scalar() {
-        Ok(Scalar::Text(address)) => Scalar::Text(address),
-        _ => url,
-    };
+    let alone = if matches!(alone, Scalar::Text(_)) { alone } else { url };
     Request {
         method: first([method, own_method, Scalar::Missing]),
         target: first([alone, path, own_path]),
         authority: first([told.authority.clone(), own_authority, host]),
-        endpoint: first([line.endpoint.clone(), endpoint, subscribed()]),
+        endpoint: first([line.endpoint.clone(), endpoint, subscribed]),
         own_id: first([line.own_id.clone(), message_id, id]),
         sent_at: first([line.sent_at.clone(), sent_at, Scalar::Missing]),
     }
@@ -210,7 +270,7 @@ fn emit(
     } else {
         draft.logical_id = own_id.as_deref();
     }
-    let body = line.answer.body_text();
+    let body = body_text(line.body);
     let [number, words, code_word] =
         members_of(Cursor::watched(&body, out.drift), ["errno", "reason", "error"]);
     let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));

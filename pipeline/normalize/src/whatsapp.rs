@@ -117,7 +117,6 @@ pub(crate) fn read_text(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         hook.shape = Shape::Statuses;
         statuses(&mut cursor, &mut hook)?;
     } else {
-        hook.senders.push(Scalar::Missing);
         cursor.object(|cursor, key| outermost(cursor, key, &mut hook, &mut single))?;
     }
     cursor.end()?;
@@ -162,6 +161,7 @@ fn outermost<'a>(
         }
         "value" if cursor.kind() == Kind::Object => {
             hook.shape = Shape::Change;
+            begin_value(hook);
             value(cursor, hook)
         }
         "pricing_analytics" | "conversation_analytics" => {
@@ -176,6 +176,7 @@ fn outermost<'a>(
             if hook.shape == Shape::Unknown {
                 hook.shape = Shape::Value;
             }
+            begin_value(hook);
             value_field(cursor, key, hook)
         }
         // Of a status without envelope; inside a value they mean something else.
@@ -240,6 +241,13 @@ fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syn
         hold(cursor, hook, kind, 0)?;
     }
     Ok(())
+}
+
+/// A value of the record itself has a sender, too.
+fn begin_value(hook: &mut Webhook<'_>) {
+    if hook.senders.len() == 0 {
+        hook.senders.push(Scalar::Missing);
+    }
 }
 
 fn value<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
