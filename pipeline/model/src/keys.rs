@@ -81,9 +81,7 @@ impl HashKey {
     pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
         let mut sip = Sip::new((self.0, self.1));
         for part in parts {
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            sip.push(length.into(), u32::BITS);
-            sip.write(part);
+            sip.part(part);
         }
         Id16(sip.finish())
     }

@@ -30,6 +30,7 @@ use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 use crate::answer::each_document;
 use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
+use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
@@ -46,6 +47,8 @@ struct Event<'a> {
     time: Scalar<'a>,
     data: Data<'a>,
     has_data: bool,
+    /// Its data come without the event around them.
+    is_bare: bool,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +104,7 @@ pub(crate) fn read(
         .get(.."application/cloudevents".len())
         .is_some_and(|start| start.eq_ignore_ascii_case("application/cloudevents"));
     if !kind.is_present() || is_structured {
-        return each_document(record.value, out, element);
+        return documents(record.value, out);
     }
     let mut event = Event {
         id: header("ce_id", "http-ce-id"),
@@ -117,10 +120,27 @@ pub(crate) fn read(
     emit(&event, Place { parent: "", at: None }, "", out)
 }
 
-fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+/// Event Grid sends an array, nearly always of one event: that is read as if it stood alone. Of
+/// several nothing is emitted before all are known to be whole.
+fn documents(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let alone = inner.and_then(|inner| out.drift.try_read(|| read_event(inner, out.drift).ok()));
+    let Some(event) = alone else {
+        return each_document(text, out, |text, place, out| {
+            emit_document(&read_event(text, out.drift)?, place, out)
+        });
+    };
+    if let Err(dead) = emit_document(&event, Place { parent: "", at: Some(0) }, out) {
+        out.dead(dead);
+    }
+    Ok(())
+}
+
+/// An event with its envelope or without; `None` where it is no object.
+fn read_event<'a>(text: &'a str, drift: &'a Drift) -> Result<Option<Event<'a>>, Syntax> {
     let mut event = Event::default();
     let mut bare = Data::default();
-    let is_object = Cursor::watched(text, out.drift).document_or_skip(|cursor, key| {
+    let is_object = Cursor::watched(text, drift).document_or_skip(|cursor, key| {
         let slot = match key {
             "id" => &mut event.id,
             "topic" | "source" => &mut event.resource,
@@ -138,14 +158,20 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
         *slot = cursor.scalar()?;
         Ok(())
     })?;
-    if !is_object {
-        return Err(Dead::new(DeadReason::UnknownVariant, place.to_string()));
-    }
     if !event.has_data && !event.kind.is_present() {
-        (event.data, event.has_data) = (bare, true);
-        return emit(&event, place, "", out);
+        (event.data, event.has_data, event.is_bare) = (bare, true, true);
     }
-    emit(&event, place, "/data", out)
+    Ok(is_object.then_some(event))
+}
+
+fn emit_document(
+    event: &Option<Event<'_>>,
+    place: Place<'_>,
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let unknown = || Dead::new(DeadReason::UnknownVariant, place.to_string());
+    let event = event.as_ref().ok_or_else(unknown)?;
+    emit(event, place, if event.is_bare { "" } else { "/data" }, out)
 }
 
 fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Result<(), Syntax> {

@@ -55,6 +55,8 @@ pub(crate) struct Drift {
     told: [Cell<u64>; SOURCES],
     /// There is something to tell.
     is_news: Cell<bool>,
+    /// Nothing is counted: a text is only tried. Whether a new field was met.
+    trial: Cell<Option<bool>>,
     /// Bytes that lists of the document take which is read.
     pub(crate) held: Cell<usize>,
     /// Names since they were told.
@@ -77,6 +79,7 @@ impl Default for Drift {
             fresh: RefCell::default(),
             told: std::array::from_fn(|_| Cell::new(0)),
             is_news: Cell::new(false),
+            trial: Cell::new(None),
             held: Cell::new(0),
             first_seen: RefCell::default(),
         }
@@ -103,6 +106,15 @@ impl Drift {
         fresh.clear();
     }
 
+    /// Reads a text that may turn out to be another; gives nothing where it holds a new field, which
+    /// nobody has counted.
+    pub(crate) fn try_read<T>(&self, read: impl FnOnce() -> Option<T>) -> Option<T> {
+        self.trial.set(Some(false));
+        let read = read();
+        let has_new = self.trial.take() == Some(true);
+        read.filter(|_| !has_new)
+    }
+
     /// A field that no adapter uses, below the key of the object that holds it (or nothing).
     #[inline]
     pub(crate) fn other(&self, parent: &str, key: &str) {
@@ -115,6 +127,10 @@ impl Drift {
 
     #[cold]
     fn unknown(&self, source: usize, parent: &str, key: &str) {
+        if self.trial.get().is_some() {
+            self.trial.set(Some(true));
+            return;
+        }
         let (Some(total), Some(named)) = (self.totals.get(source), self.named.get(source)) else {
             return;
         };
@@ -318,6 +334,17 @@ mod tests {
         let news = drift.news();
         assert_eq!(news.counts, [(Source::Infobip, 2)]);
         assert_eq!(news.first_seen, [(Source::Infobip, "surcharge".to_owned())]);
+    }
+
+    #[test]
+    fn a_text_that_is_only_tried_counts_nothing_and_a_new_field_in_it_is_told() {
+        let drift = Drift::default();
+        drift.begin(Source::AzureAcs);
+        let read = |key: &str| drift.try_read(|| Some(drift.other("", key)));
+        assert_eq!((read("dataVersion"), read("surcharge")), (Some(()), None));
+        assert!(drift.counts().is_empty());
+        drift.other("", "surcharge");
+        assert_eq!(drift.counts()[&Source::AzureAcs].total, 1);
     }
 
     #[test]

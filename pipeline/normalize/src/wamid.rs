@@ -72,16 +72,19 @@ fn decoded_holds_number(text: &str) -> bool {
 
 /// Whether base64, standard or for URLs, decodes to a long run of digits.
 fn group_holds_number<const LONGEST: usize>(text: &[u8]) -> bool {
-    let (mut encoded, mut decoded) = ([0; LONGEST], [0; LONGEST]);
+    let (mut standard, mut decoded) = ([0; LONGEST], [0; LONGEST]);
     let used = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
-    for (to, byte) in encoded.iter_mut().zip(text) {
-        *to = match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        };
+    let mut encoded = text.get(..used).unwrap_or(&[]);
+    if memchr::memchr2(b'-', b'_', encoded).is_some() {
+        for (to, byte) in standard.iter_mut().zip(encoded) {
+            *to = match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => *other,
+            };
+        }
+        encoded = standard.get(..used).unwrap_or(&[]);
     }
-    let encoded = encoded.get(..used).unwrap_or(&[]);
     let length = LENIENT.decode_slice(encoded, &mut decoded).unwrap_or(0);
     let mut run = 0;
     decoded.iter().take(length).any(|byte| {

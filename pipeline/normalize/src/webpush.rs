@@ -108,15 +108,15 @@ impl<'a> Asked<'a> {
 }
 
 /// What the sender asked for, beside the answer.
-#[derive(Debug, Default)]
-struct Request<'a> {
-    method: Scalar<'a>,
+#[derive(Debug)]
+struct Request<'l, 'a> {
+    method: &'l Scalar<'a>,
     /// An address: `url`, else a path.
-    target: Scalar<'a>,
-    authority: Scalar<'a>,
-    endpoint: Scalar<'a>,
-    own_id: Scalar<'a>,
-    sent_at: Scalar<'a>,
+    target: &'l Scalar<'a>,
+    authority: &'l Scalar<'a>,
+    endpoint: &'l Scalar<'a>,
+    own_id: &'l Scalar<'a>,
+    sent_at: &'l Scalar<'a>,
 }
 
 /// Reads one record.
@@ -185,7 +185,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     let status = told.whole();
     let status =
         status.ok_or_else(|| Dead::new(DeadReason::MissingStatus, format!("{place}/status")))?;
-    let request = request(&mut line, &headers);
+    let request = request(&line, &headers);
     emit(&line, (&request, &headers), (status, told.text().unwrap_or("")), place, out)
 }
 
@@ -210,27 +210,29 @@ impl<'a> Told<'a> {
     }
 }
 
-fn request<'a>(line: &mut Line<'a>, told: &Told<'a>) -> Request<'a> {
-    let Asked { alone, members, own, subscribed } = std::mem::take(&mut line.asked);
+fn request<'l, 'a>(line: &'l Line<'a>, told: &'l Told<'a>) -> Request<'l, 'a> {
+    let Asked { alone, members, own, subscribed } = &line.asked;
     let [own_method, own_path, own_authority, host] = own;
     let [method, url, path, endpoint, message_id, id, sent_at] = members;
-    let first = |fields: [Scalar<'a>; 3]| {
-        fields.into_iter().find(|field| field.text().is_some()).unwrap_or_default()
-    };
     let alone = if matches!(alone, Scalar::Text(_)) { alone } else { url };
     Request {
-        method: first([method, own_method, Scalar::Missing]),
+        method: first([method, own_method]),
         target: first([alone, path, own_path]),
-        authority: first([told.authority.clone(), own_authority, host]),
-        endpoint: first([line.endpoint.clone(), endpoint, subscribed]),
-        own_id: first([line.own_id.clone(), message_id, id]),
-        sent_at: first([line.sent_at.clone(), sent_at, Scalar::Missing]),
+        authority: first([&told.authority, own_authority, host]),
+        endpoint: first([&line.endpoint, endpoint, subscribed]),
+        own_id: first([&line.own_id, message_id, id]),
+        sent_at: first([&line.sent_at, sent_at]),
     }
+}
+
+/// The first field with a text.
+fn first<'l, 'a, const N: usize>(fields: [&'l Scalar<'a>; N]) -> &'l Scalar<'a> {
+    fields.into_iter().find(|field| field.text().is_some()).unwrap_or(&Scalar::Missing)
 }
 
 fn emit(
     line: &Line<'_>,
-    (request, headers): (&Request<'_>, &Told<'_>),
+    (request, headers): (&Request<'_, '_>, &Told<'_>),
     (status, told): (i64, &str),
     place: Place<'_>,
     out: &mut Emitter<'_>,
@@ -262,8 +264,9 @@ fn emit(
     let id =
         id.ok_or_else(|| Dead::new(DeadReason::MissingId, format!("{place}/headers/location")))?;
     out.counters.unreadable_fields += unreadable as u64;
-    let id = without_secret(id, recipient, out);
-    let own_id = own_id.map(|own_id| without_secret(own_id, recipient, out));
+    let secret = recipient.and_then(Secret::new);
+    let id = without_secret(id, secret, out);
+    let own_id = own_id.map(|own_id| without_secret(own_id, secret, out));
     let mut draft = Draft::new(&id, Channel::PushWeb, outcome(status, is_receipt, out));
     if given.is_none() {
         draft.key_part = recipient.unwrap_or("");
@@ -275,13 +278,13 @@ fn emit(
         members_of(Cursor::watched(&body, out.drift), ["errno", "reason", "error"]);
     let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));
     let word = word.filter(|_| draft.status != Status::Accepted && !draft.status.is_delivered());
-    let word = word.map(|word| without_secret(word, recipient, out));
+    let word = word.map(|word| without_secret(word, secret, out));
     draft.vendor_status = word.as_deref().or(Some(told));
     if is_refusal(draft.status) && !is_receipt {
         draft.error_code = number.text().or(word.as_deref()).or(Some(told));
         draft.error_class = class(status);
     }
-    draft.submit_time_us = out.time(&request.sent_at, instant);
+    draft.submit_time_us = out.time(request.sent_at, instant);
     draft.header_time_us = out.time(&headers.date, date::parse_mail);
     draft.recipient = recipient;
     out.event(&draft);
@@ -309,19 +312,31 @@ fn absolute<'a>(address: &'a str, base: Option<&str>, authority: Option<&str>) -
     }
 }
 
-/// The text with a token where it holds the secret last segment of the endpoint: `emit` looks for
-/// the whole endpoint only.
+/// The last segment of an endpoint: whoever has it can send.
+#[derive(Clone, Copy)]
+struct Secret<'a> {
+    text: &'a str,
+    endpoint: &'a str,
+}
+
+impl<'a> Secret<'a> {
+    fn new(endpoint: &'a str) -> Option<Self> {
+        let text = endpoint.trim_end_matches('/').rsplit('/').next()?;
+        (text.len() >= SECRET_MIN).then_some(Self { text, endpoint })
+    }
+}
+
+/// The text with a token where it holds the secret: `emit` looks for the whole endpoint only.
 fn without_secret<'t>(
     text: &'t str,
-    endpoint: Option<&str>,
+    secret: Option<Secret<'_>>,
     out: &mut Emitter<'_>,
 ) -> Cow<'t, str> {
-    let secret = endpoint.and_then(|endpoint| endpoint.trim_end_matches('/').rsplit('/').next());
-    match (secret, endpoint) {
-        (Some(secret), Some(endpoint)) if secret.len() >= SECRET_MIN && text.contains(secret) => {
+    match secret {
+        Some(secret) if text.contains(secret.text) => {
             out.counters.scrubbed_texts += 1;
-            let token = out.keyring.token.hash(&[endpoint.as_bytes()]).hex();
-            Cow::Owned(text.replace(secret, &token))
+            let token = out.keyring.token.hash(&[secret.endpoint.as_bytes()]).hex();
+            Cow::Owned(text.replace(secret.text, &token))
         }
         _ => Cow::Borrowed(text),
     }
