@@ -249,10 +249,14 @@ mod tests {
 
     use super::*;
 
+    fn rows() -> impl Strategy<Value = Vec<Option<u8>>> {
+        prop::collection::vec(any::<Option<u8>>(), 0..70)
+    }
+
     proptest! {
         #[test]
         fn what_was_pushed_is_what_comes_out_batch_after_batch(
-            batches in prop::collection::vec(prop::collection::vec(any::<Option<u8>>(), 0..70), 1..4),
+            batches in prop::collection::vec(rows(), 1..4),
         ) {
             let mut numbers = Column::default();
             let (mut ids, mut strings, mut texts) =
@@ -266,7 +270,8 @@ mod tests {
                     texts.push(text.as_deref());
                 }
                 let expected: Int64Array = rows.iter().map(|row| row.map(i64::from)).collect();
-                prop_assert_eq!(&numbers.finish::<arrow_array::types::Int64Type>().unwrap(), &expected);
+                let numbers: Int64Array = numbers.finish().unwrap();
+                prop_assert_eq!(&numbers, &expected);
                 let ids = ids.finish().unwrap();
                 let ids = ids.as_fixed_size_binary();
                 let words = |row: &Option<u8>| row.map(|row| (row % 3).to_string());

@@ -1,8 +1,8 @@
 //! SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), of parts that follow each other.
 //!
 //! An identity is a handful of short parts, each behind its length: a hasher for any stream spends
-//! more on the joints than on the bytes. Here a part goes into the word that is being filled without
-//! a copy; the crate `siphasher` is what the tests compare with.
+//! more on the joints than on the bytes. Here a part goes into the word that is being filled
+//! without a copy. The tests compare with the crate `siphasher`.
 
 const WORD_BITS: usize = 64;
 
