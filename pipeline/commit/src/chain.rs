@@ -88,9 +88,9 @@ impl Chain {
         })
     }
 
-    /// Reads every manifest of a chain: those that can be read, and paths of those that are damaged,
-    /// gone from between two others, or do not follow the one before. What is collected meanwhile is
-    /// neither.
+    /// Reads every manifest of a chain: those that can be read, and paths of those that are
+    /// damaged, gone from between two others, or do not follow the one before. What is collected
+    /// meanwhile is neither.
     ///
     /// # Errors
     /// Where the directory or the store cannot be read.

@@ -84,8 +84,8 @@ fn remove(dir: &DataDir, paths: &BTreeSet<String>) -> Result<usize, CommitError>
 
 /// What is old enough to go: the writer of a younger file may be alive.
 ///
-/// A file's date is by the clock of what stores it, which may be set while this process goes on with
-/// its own time. So the file has to be old by both.
+/// A file's date is by the clock of what stores it, which may be set while this process goes on
+/// with its own time. So the file has to be old by both.
 #[derive(Debug, Clone, Copy)]
 pub struct Old {
     /// Time of this process, microseconds.

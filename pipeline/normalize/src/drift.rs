@@ -106,8 +106,8 @@ impl Drift {
         fresh.clear();
     }
 
-    /// Reads a text that may turn out to be another; gives nothing where it holds a new field, which
-    /// nobody has counted.
+    /// Reads a text that may turn out to be another; gives nothing where it holds a new field,
+    /// which nobody has counted.
     pub(crate) fn try_read<T>(&self, read: impl FnOnce() -> Option<T>) -> Option<T> {
         self.trial.set(Some(false));
         let read = read();

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! part of the keys: events ─► messages ──► fold ─► slo_counts ─┐
-//!                   lines  ─► charges ───────────► cost_counts ─┴► summed over the parts ─► windows
+//!                   lines  ─► charges ───────────► cost_counts ─┴► summed over the parts
 //! ```
 //! Messages and charges of one part are in memory, and the windows of all: it grows with the number
 //! of windows, not with that of messages. Each step is a query, `queries/verify_*.sql`.

@@ -34,8 +34,8 @@ pub(crate) fn context() -> Result<SessionContext, WindowError> {
     Ok(SessionContext::new_with_config_rt(config, runtime))
 }
 
-/// The same for one part of the tables: rows of other parts are known by one column, and the rest of
-/// them is not decoded.
+/// The same for one part of the tables: rows of other parts are known by one column, and the rest
+/// of them is not decoded.
 pub(crate) fn part_context() -> Result<SessionContext, WindowError> {
     let context = context()?;
     let state = context.state_ref();

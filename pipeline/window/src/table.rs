@@ -50,8 +50,8 @@ impl TableSource {
     }
 }
 
-/// Registers a table under its name, or one part of it; a revised one as `<t>_revisions`, with `<t>`
-/// the newest.
+/// Registers a table under its name, or one part of it; a revised one as `<t>_revisions`, with
+/// `<t>` the newest.
 pub(crate) async fn register(
     context: &SessionContext,
     source: &TableSource,

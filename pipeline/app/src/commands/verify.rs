@@ -1,7 +1,7 @@
 //! `sendtally verify`: outcomes, windows, charges and the ledger, computed again from the stored
-//! events by SQL that shares nothing with `track`, and compared with what is stored: part by part, so
-//! that memory follows the size of a part. Where retention dropped rows, only what needs none of
-//! them is compared.
+//! events by SQL that shares nothing with `track`, and compared with what is stored: part by part,
+//! so that memory follows the size of a part. Where retention dropped rows, only what needs none
+//! of them is compared.
 
 mod coverage;
 

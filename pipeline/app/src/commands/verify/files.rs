@@ -1,5 +1,5 @@
-//! Every manifest follows the one before it, every file that one names is there as it was written, and
-//! so is what was published, and nothing else.
+//! Every manifest follows the one before it, every file that one names is there as it was written,
+//! and so is what was published, and nothing else.
 //!
 //! With a store the files are its objects: their sizes are compared with its list, their bytes as
 //! far as they are fetched: all but the public ones, which are copies made inside the store.
