@@ -99,9 +99,10 @@ def test_the_first_who_writes_makes_it_a_directory_of_todays_format(older: Older
     newest = max((data / "chains" / "job").glob("*.json"))
     text = newest.read_text()
     newest.write_text(text.replace('"committed_at_us":1', '"committed_at_us":2', 1))
-    for command in (("verify",), ("sql", "SELECT 1")):
-        answer = sendtally.call(*command, "--data", data)
-        answer.expect(4, newest.name, "checksum", f"sendtally verify --data {data}")
+    answer = sendtally.call("sql", "SELECT 1", "--data", data)
+    answer.expect(4, newest.name, "checksum", f"sendtally verify --data {data}")
+    told = sendtally.call("verify", "--data", data).expect(1)
+    assert f"chains/job/{newest.name}" in told.out, told.out
 
 
 def test_a_newer_format_is_refused_and_untouched(older: Older) -> None:
