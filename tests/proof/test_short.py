@@ -91,7 +91,7 @@ LIFE = [(1, "o", "fast", "s", "inactive", "pending", "e1", 0),
         (2, "o", "fast", "s", "pending", "firing", "e1", 10_000_000),
         (3, "o", "slow", "s", "inactive", "pending", "e2", 20_000_000),
         (4, "o", "fast", "s", "firing", "resolved", "e1", 60_000_000),
-        (5, "o", "fast", "s", "resolved", "pending", "e3", 400_000_000),
+        (5, "o", "fast", "s", "inactive", "pending", "e3", 400_000_000),
         (6, "o", "slow", "s", "pending", "firing", "e2", 400_000_000),
         (7, "o", "fast", "s", "pending", "inactive", "e3", 401_000_000)]
 
