@@ -282,6 +282,7 @@ def test_windows_that_were_dropped_themselves_are_not_missed(
                              if entry["table"] != "slo_windows"]
 
     rewrite(data, without_windows)
+    shutil.rmtree(data / "public" / "slo_windows")
     answer = sendtally.call("verify", "--data", data).expect(1)
     assert "WRONG  windows" in answer.out, answer.out
     rewrite(data, lambda manifest: manifest["values"].update({"dropped/slo_windows": "2100-01-01"}))
