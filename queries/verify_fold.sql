@@ -1,6 +1,6 @@
 -- Recomputed messages in the series that the cardinality guard lets them have.
 --
--- unfolded_messages  verify_messages.sql
+-- again_messages     verify_messages.sql
 -- admitted           dimension, value: what has a series of its own (window::Guard)
 SELECT
     messages.* EXCEPT (carrier, country),
@@ -12,7 +12,7 @@ SELECT
         WHEN messages.country IS NULL OR countries.value IS NOT NULL THEN messages.country
         ELSE '__other__'
     END AS country
-FROM unfolded_messages AS messages
+FROM again_messages AS messages
 LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'carrier') AS carriers
     ON messages.carrier = carriers.value
 LEFT JOIN (SELECT value FROM admitted WHERE dimension = 'country') AS countries

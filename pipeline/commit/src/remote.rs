@@ -240,7 +240,7 @@ impl Remote {
         let key = format!("probe-{}", random_hex()?);
         self.create(&key, b"now")?;
         let at = self.at(&key);
-        let dated = self.ask("look into", || async { Ok(self.0.store.head(&at).await?) })?;
+        let dated = self.ask("look into", || self.0.store.head(&at))?;
         self.delete(&key)?;
         let dated = dated.map_err(|error| self.refused("look into", error))?;
         Ok(dated.last_modified.timestamp_micros())

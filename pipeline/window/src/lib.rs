@@ -42,7 +42,7 @@ mod table;
 pub use table::TableSource;
 
 mod part;
-pub use part::{AGAIN_WINDOWS, By, Part};
+pub use part::{By, Part};
 
 mod read_only;
 

@@ -28,7 +28,7 @@ pub enum By {
 }
 
 /// Recomputed windows, as `verify` names them.
-pub const AGAIN_WINDOWS: [&str; 2] = ["again_slo", "again_costs"];
+const AGAIN_WINDOWS: [&str; 2] = ["again_slo", "again_costs"];
 
 /// One part of `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

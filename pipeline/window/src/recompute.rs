@@ -201,7 +201,6 @@ async fn messages(
     let (told, batches) = collect(context, MESSAGES, Some(("watermark", watermark))).await?;
     let batches = or_none(batches, &told);
     put(context, "again_messages", batches.clone())?;
-    put(context, "unfolded_messages", batches.clone())?;
     let (told, folded) = collect(context, FOLD, None).await?;
     put(context, "recomputed_messages", or_none(folded, &told))?;
     batches.iter().map(|batch| rows::cast_batch(batch, &schema, "messages")).collect()

@@ -41,7 +41,10 @@ pub(crate) fn run(args: &VerifyArgs) -> Outcome<()> {
     let dir = place::read_named(&args.place)?;
     let files = files::check(&dir)?;
     if files == Files::Headless {
-        return Err(Failure::check("a newest manifest is damaged: no more was compared"));
+        return Err(Failure::check(
+            "a newest manifest is damaged: no more was compared. Restore what is listed from a \
+             copy, or read the topics (load the files) anew into another data directory",
+        ));
     }
     let mut failed = usize::from(files == Files::Wrong);
     if failed > 0 && dir.remote().is_some() {

@@ -276,6 +276,21 @@ fn a_half_published_manifest_is_completed_without_touching_what_is_there() {
 }
 
 #[test]
+fn an_owner_that_was_taken_over_links_nothing_more() {
+    let mut world = World::new(&[]);
+    let mut lake = world.open();
+    world.epoch(time("23:59:00"), 1);
+    lake.look_and_roll(&world.clock);
+    let groups = lake.due_groups(true);
+    lake.compact(&groups, &world.clock).unwrap();
+    let mut other = Chain::open(&world.dir, LAKE, "another").unwrap();
+    other.create(lake.head()).unwrap();
+    let refused = lake.publish().unwrap_err();
+    assert!(refused.to_string().contains("another"), "{refused}");
+    assert_eq!(world.public().len(), 0);
+}
+
+#[test]
 fn dates_beyond_retention_go_from_lake_and_public_and_do_not_come_back() {
     let mut world = World::new(&[("ledger", 2)]);
     let mut lake = world.open();

@@ -262,8 +262,9 @@ fn no_events_give_no_messages() {
 /// A message has its key's first byte in each of 16 parts, and one at their ends.
 fn spread() -> Vec<(String, String)> {
     let first = (0..=255_u8).step_by(8).chain([15, 17, 127, 129, 255]);
-    let key =
-        |byte: u8| format!("{byte:02x}{}", if byte % 2 == 0 { "00" } else { "ff" }.repeat(15));
+    let key = |byte: u8| {
+        format!("{byte:02x}{}", if byte.is_multiple_of(2) { "00" } else { "ff" }.repeat(15))
+    };
     first.enumerate().map(|(n, byte)| (format!("{n:032x}"), key(byte))).collect()
 }
 

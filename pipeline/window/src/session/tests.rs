@@ -7,6 +7,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use model::schema::{EVENTS, LEDGER, MESSAGES};
 
 use super::*;
+use crate::By;
 use crate::fixture::{csv, lines, rows};
 
 /// A fresh directory of this process.
@@ -226,4 +227,44 @@ fn only_columns_asked_for_and_only_the_key_are_read() {
     let sql = "EXPLAIN SELECT outcome FROM messages WHERE message_key = X'00'";
     let plan = text(&session, sql, OutputFormat::Csv);
     assert!(!plan.contains("error_code"), "{}", lines(&plan));
+}
+
+#[test]
+fn every_row_is_in_exactly_one_part() {
+    let charges = (0..40).map(|n| {
+        let key = format!(r#""message_key":"{:02x}{}","#, n * 6, "0".repeat(30));
+        let key = if n % 2 == 0 { key } else { String::new() };
+        format!(r#"{{{key}"charge_id":"{:02x}{}","revision":1}}"#, 255 - n * 6, "f".repeat(30))
+    });
+    let windows = (0..40).map(|n| {
+        format!(r#"{{"window_s":60,"window_start":"2026-01-01T00:{n:02}:00Z","revision":{n}}}"#)
+    });
+    let ledger = (0..40).map(|n| format!(r#"{{"epoch":{n},"topic":"t","partition":0}}"#));
+    let table = |table: &schema::Table, lines: Vec<String>| TableSource {
+        name: table.name.clone(),
+        schema: table.arrow(),
+        parquet: Vec::new(),
+        segments: vec![rows(&table.arrow(), &lines.join("\n"))],
+    };
+    let tables = [
+        table(&schema::CHARGES, charges.collect()),
+        table(&schema::SLO_WINDOWS, windows.collect()),
+        table(&LEDGER, ledger.collect()),
+    ];
+    for (by, name) in [
+        (By::Keys, "charges_revisions"),
+        (By::Windows, "slo_windows_revisions"),
+        (By::Epochs, "ledger"),
+    ] {
+        let count = |part| {
+            let session = Session::open_part(&tables, part).unwrap();
+            let found = session.query(&format!("SELECT count(*) AS n FROM {name}")).unwrap();
+            csv(&found, &["n"]).trim().parse::<usize>().unwrap()
+        };
+        for of in [1, 3] {
+            let counts: Vec<usize> = Part::all(by, of).map(count).collect();
+            assert_eq!(counts.iter().sum::<usize>(), 40, "{by:?}: {counts:?}");
+            assert!(counts.iter().all(|n| *n > 0), "{by:?}: {counts:?}");
+        }
+    }
 }
