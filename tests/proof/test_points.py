@@ -101,6 +101,27 @@ def test_a_migration_that_ends_there_is_done_by_the_next(
     sendtally.call("verify", "--data", place["ended"]).expect(0)
 
 
+def test_a_migration_on_a_store_that_ends_there_is_done_by_another_machine(tmp_path: Path) -> None:
+    """The store has its new version by then, the cache that made it is gone."""
+    with tarfile.open(KEPT / "format-3.tar.xz") as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    whole, point = tmp_path / "old" / "data", "commit::migrated"
+    with s3.S3(tmp_path / "s3") as store:
+        shutil.copytree(whole, store.files("a"))
+        place = ("--store", store.url("a"))
+        keys = {"SENDTALLY_KEY": (whole / "key").read_text().strip(), **store.environment()}
+
+        def put(cache: str, **env: str) -> sendtally.Answer:
+            return sendtally.call("load", "--records", KEPT / "format-3.next.jsonl", "--data",
+                                  tmp_path / cache, *place, **keys, **env)
+
+        ended(tmp_path, point, put("cache", **armed(tmp_path, point)))
+        put("another machine").expect(0)
+        load(whole).expect(0)
+        assert counts(tmp_path / "looks", *place, **keys) == counts(whole)
+        sendtally.call("verify", "--data", tmp_path / "looks", *place, **keys).expect(0)
+
+
 @pytest.mark.parametrize("point", [*COMMIT, "lake::rolled_file", "lake::committed"])
 def test_a_replay_that_ends_there_is_exactly_once_with_the_next(tmp_path: Path, point: str) -> None:
     totals = []
