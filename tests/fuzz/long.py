@@ -4,8 +4,9 @@
 
 Time is judged by the plain build, which has no counters, over the slowest inputs and all that reached
 new code.
-What is done for a commit stays in DIR and is not run again: stop it and call it again at will. At
-the end it writes benches/FUZZ.md and benches/fuzz.json, and keeps the inputs that reach code which
+What is done for a commit stays in DIR and is not run again: stop it and call it again at will. A
+target's directory may be copied to another commit that changed nothing of it: the table tells of
+which commit each result is. At the end it writes benches/FUZZ.md and benches/fuzz.json, and keeps the inputs that reach code which
 no other does in tests/fuzz/corpus. Exit code 1 where a target found something."""
 
 import argparse
@@ -82,7 +83,7 @@ def timed(plain, target, work):
     return finding, longest
 
 
-def play(binary, plain, target, work, seconds):
+def play(binary, plain, target, work, seconds, at):
     """One target: found inputs go to `found`, what breaks a promise to `findings`."""
     for name in ["examples", "found", "findings", "slow"]:
         (work / name).mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ def play(binary, plain, target, work, seconds):
     again, longest_us = timed(plain, target, work)
     seen = work / "seen.json"
     result = {
-        "target": target, "seconds": round(time.monotonic() - began, 1), "cpu_seconds": round(cpu_s, 1),
+        "target": target, "commit": at, "seconds": round(time.monotonic() - began, 1), "cpu_seconds": round(cpu_s, 1),
         "finding": finding or again,
         "covered_edges": int(covered[-1][0]) if covered else 0,
         "corpus": int(covered[-1][2]) if covered else 0,
@@ -131,7 +132,7 @@ def keep(binary, target, work, kept):
 
 def report(results, at, minutes):
     """benches/FUZZ.md and the same as JSON."""
-    rows = [f"| {r['target']} | {r['seconds'] / 60:.1f} | {r['cpu_seconds'] / 60:.1f} | {r.get('inputs', 0):,} "
+    rows = [f"| {r['target']} | {r['commit']} | {r['seconds'] / 60:.1f} | {r['cpu_seconds'] / 60:.1f} | {r.get('inputs', 0):,} "
             f"| {r['covered_edges']:,} | {r.get('events', 0):,} | {r.get('dead', 0):,} "
             f"| {r.get('cpu_us_max', 0) / 1000:.2f} ms | {r.get('memory_bytes_max', 0) / 1024:,.0f} KiB "
             f"| {r.get('memory_share_max', 0):.0%} | {r['finding'] or 'none'} |" for r in results]
@@ -155,8 +156,8 @@ bare SMPP receipt, `id:3 stat:X`). Its texts are not taken off. The column "memo
 Of a compressed payload that can be read, the payload is what it unpacks to (at most 32 times its bytes, or 16 KiB), and 10 ms are
 for each 64 KiB of that; one that cannot be unpacked is judged by its own bytes.
 
-| target | minutes | of a core | inputs | edges | events | dead letters | slowest | memory | of what it may | finding |
-|---|---|---|---|---|---|---|---|---|---|---|
+| target | commit | minutes | of a core | inputs | edges | events | dead letters | slowest | memory | of what it may | finding |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 """
     (ROOT / "benches/FUZZ.md").write_text(text + "\n".join(rows) + "\n")
     (ROOT / "benches/fuzz.json").write_text(
@@ -185,7 +186,7 @@ def main():
         result = place / "result.json"
         if result.exists():
             return json.loads(result.read_text())
-        played = play(binary, plain, target, place, round(arguments.minutes * 60))
+        played = play(binary, plain, target, place, round(arguments.minutes * 60), at)
         if not played["finding"]:
             result.write_text(json.dumps(played))
         return played

@@ -94,7 +94,8 @@ fn parse_plain(text: &[u8]) -> Option<i64> {
     for byte in digits {
         match byte {
             b'0'..=b'9' => {
-                value = value * 10 + i64::from(byte - b'0');
+                // Nineteen digits wrap, and are refused below.
+                value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
                 n_digits += 1;
             }
             b'.' if whole.is_none() => whole = Some(n_digits),
@@ -195,6 +196,14 @@ mod tests {
         assert_eq!(product(-500_000_000, 5), Some((-2, true)), "also below zero");
         assert_eq!(product(SUM_MAX, ONE * 2), None);
         assert_eq!(parse_sum("1000000000000000001"), None);
+    }
+
+    #[test]
+    fn nineteen_digits_are_no_plain_spelling_and_no_panic() {
+        for text in ["9999999999999999999", "-9999999999999999999", "999999999.9999999999"] {
+            assert_eq!(parse_plain(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_plain(b"999999999.999999999"), Some(999_999_999_999_999_999));
     }
 
     proptest! {

@@ -325,24 +325,20 @@ impl Emitter<'_> {
 
     /// What the line says, as of when by the vendor's own clock; receive times do not enter.
     fn line_id(&self, draft: &ChargeDraft<'_>, line: &ChargeLine<'_>) -> Id16 {
-        let time = draft.time_us.unwrap_or(i64::MIN).to_be_bytes();
-        let figure = |value: Option<i128>| value.unwrap_or(i128::MIN).to_be_bytes();
-        let figures = [line.quantity, line.unit_price, line.amount].map(figure);
-        let parts: [&[u8]; 12] = [
-            self.origin.source.as_str().as_bytes(),
-            b"line",
-            &line.charge_id.0,
-            &time,
-            &[u8::from(line.is_final), line.basis.index()],
-            &figures[0],
-            &figures[1],
-            &figures[2],
+        let figures = [line.quantity, line.unit_price, line.amount];
+        let (said, wide) =
+            said(line.charge_id, (line.is_final, line.basis), figures, draft.time_us);
+        let parts: [&[u8]; 6] = [
+            &said,
+            wide.as_ref().map_or(&[], |wide| wide),
             line.currency.unwrap_or("").as_bytes(),
             line.invoice_id.unwrap_or("").as_bytes(),
             line.sku.unwrap_or("").as_bytes(),
             draft.part.as_bytes(),
         ];
-        self.keyring.message.hash(&parts)
+        // Of most lines the last are empty, and a hash takes each for its length.
+        let used = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+        self.keyring.message.hash(parts.get(..used).unwrap_or(&parts))
     }
 
     /// Pushes a line with the token in every text that holds the recipient. The message's id may
@@ -376,8 +372,42 @@ impl Emitter<'_> {
     }
 }
 
+/// A line's row, time and figures in few bytes, as a hash takes its time for each eight; figures
+/// that do not fit them are beside, whole. No two lines have the same.
+fn said(
+    row: Id16,
+    (is_final, basis): (bool, Basis),
+    figures: [Option<i128>; 3],
+    time_us: Option<i64>,
+) -> ([u8; 56], Option<[u8; 48]>) {
+    let narrow = figures.map(|figure| figure.map_or(Some(i64::MIN), narrowed));
+    let mut said = [0; 56];
+    said[..16].copy_from_slice(&row.0);
+    said[16..24].copy_from_slice(&time_us.unwrap_or(i64::MIN).to_be_bytes());
+    (said[24], said[25]) = (u8::from(is_final), basis.index());
+    if let [Some(quantity), Some(unit_price), Some(amount)] = narrow {
+        said[32..40].copy_from_slice(&quantity.to_be_bytes());
+        said[40..48].copy_from_slice(&unit_price.to_be_bytes());
+        said[48..].copy_from_slice(&amount.to_be_bytes());
+        return (said, None);
+    }
+    let [quantity, unit_price, amount] = figures.map(|value| value.unwrap_or(i128::MIN));
+    let mut wide = [0; 48];
+    wide[..16].copy_from_slice(&quantity.to_be_bytes());
+    wide[16..32].copy_from_slice(&unit_price.to_be_bytes());
+    wide[32..].copy_from_slice(&amount.to_be_bytes());
+    (said, Some(wide))
+}
+
+/// A figure in eight bytes; the lowest stands for none.
+fn narrowed(figure: i128) -> Option<i64> {
+    i64::try_from(figure).ok().filter(|figure| *figure != i64::MIN)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -404,6 +434,22 @@ mod tests {
         assert_eq!(rounded.of_message(), of(Some(ONE), Some(16), Some(16)));
         let untold = of(Some(ONE), None, None);
         assert_eq!(untold.of_message(), untold);
+    }
+
+    #[test]
+    fn lines_that_differ_in_anything_say_something_else() {
+        let least = i128::from(i64::MIN);
+        let values = [None, Some(0), Some(5), Some(least), Some(least - 1), Some(i128::MIN + 1)];
+        let mut seen = BTreeSet::new();
+        let (row, told, nothing) = (Id16::default(), (false, Basis::Vendor), [None; 3]);
+        for at in 0..values.len().pow(3) {
+            let figures = [at / 36, at / 6 % 6, at % 6].map(|at| values[at]);
+            assert!(seen.insert(said(row, told, figures, None)), "{figures:?}");
+        }
+        assert!(seen.insert(said(row, (true, Basis::Vendor), nothing, None)));
+        assert!(seen.insert(said(row, (false, Basis::Invoice), nothing, None)));
+        assert!(seen.insert(said(Id16([1; 16]), told, nothing, None)));
+        assert!(seen.insert(said(row, told, nothing, Some(0))));
     }
 
     #[test]

@@ -4,6 +4,26 @@ use model::time::{self, MINUTE_US};
 
 /// Reads `Fri, 24 May 2019 17:18:27 +0000` (RFC 5322) and `… GMT` (HTTP), weekday unchecked.
 pub(crate) fn parse_mail(text: &str) -> Option<i64> {
+    fixed_mail(text).or_else(|| any_mail(text))
+}
+
+/// The one spelling that HTTP allows to write (`IMF-fixdate`, RFC 9110 section 5.6.7), by its places.
+fn fixed_mail(text: &str) -> Option<i64> {
+    let bytes: &[u8; 29] = text.as_bytes().try_into().ok()?;
+    let [_, _, _, b',', b' ', d, dd, b' ', m, mm, mmm, b' ', rest @ ..] = bytes else {
+        return None;
+    };
+    let [y, yy, yyy, yyyy, b' ', h, hh, b':', n, nn, b':', s, ss, b' ', b'G', b'M', b'T'] = rest
+    else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8| time::digits(&[*tens, *ones]);
+    let year = two(y, yy)? * 100 + two(yyy, yyyy)?;
+    let month = month(std::str::from_utf8(&[*m, *mm, *mmm]).ok()?)?;
+    time::from_civil((year, month, two(d, dd)?), (two(h, hh)?, two(n, nn)?, two(s, ss)?), 0)
+}
+
+fn any_mail(text: &str) -> Option<i64> {
     let text = text.split_once(',').map_or(text, |(_, rest)| rest);
     let mut words = text.split_ascii_whitespace();
     let day = time::digits(words.next()?.as_bytes())?;
@@ -124,6 +144,21 @@ mod tests {
         {
             assert_eq!(parse_mail(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn the_spelling_of_http_is_read_by_its_places_as_word_by_word() {
+        for text in [
+            "Fri, 24 May 2019 17:18:27 GMT",
+            "fri, 24 mAY 2019 17:18:27 GMT",
+            "Thu, 29 Feb 2024 23:59:60 GMT",
+            "Fri, 31 Feb 2019 17:18:27 GMT",
+            "Fri, 24 May 2019 17:18:2x GMT",
+            "Fri, 24 Mai 2019 17:18:27 GMT",
+        ] {
+            assert_eq!(fixed_mail(text), any_mail(text), "{text}");
+        }
+        assert!(fixed_mail("Fri, 24 May 2019 17:18:27 GMT").is_some());
     }
 
     #[test]

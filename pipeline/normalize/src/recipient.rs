@@ -6,6 +6,7 @@
 use model::keys::{Id16, Keyring};
 use model::vocabulary::{Channel, Source};
 
+use crate::mask::REPLACED_MAX;
 use crate::phone::{self, Number};
 
 /// Shortest user id or token that is searched for: shorter ones would hit by chance.
@@ -117,11 +118,15 @@ impl<'a> Needle<'a> {
         self.find(text.as_bytes()).is_some()
     }
 
-    /// The text with the token where the recipient stood.
+    /// The text with the token where the recipient stood; the token alone where it stood too often.
     pub(crate) fn replaced(&self, text: &str, token: &str) -> String {
         let mut out = String::with_capacity(text.len() + token.len());
-        let mut rest = text;
+        let (mut rest, mut count) = (text, 0);
         while let Some(at) = self.find(rest.as_bytes()) {
+            count += 1;
+            if count > REPLACED_MAX {
+                return token.to_owned();
+            }
             let before = rest.get(..at).unwrap_or("");
             let shared = before
                 .bytes()
@@ -184,13 +189,17 @@ mod tests {
 
     #[test]
     fn a_recipient_is_replaced_with_and_without_its_calling_code() {
-        let replace =
-            |text, needle: &str, token| Needle::new(needle.as_bytes()).replaced(text, token);
+        let replace = |text: &str, needle: &str, token: &str| {
+            Needle::new(needle.as_bytes()).replaced(text, token)
+        };
         let number = "447700900143";
         assert_eq!(replace("a-447700900143-b", number, "T"), "a-T-b");
         assert_eq!(replace("call 07700900143!", number, "T"), "call 0T!");
         assert_eq!(replace("447700900143447700900143", number, "T"), "TT");
         assert_eq!(replace("nothing", number, "T"), "nothing");
         assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
+        let often = |times| replace(&"x447700900143".repeat(times), number, "T");
+        assert_eq!(often(REPLACED_MAX), "xT".repeat(REPLACED_MAX));
+        assert_eq!(often(REPLACED_MAX + 1), "T", "a text made of numbers would grow");
     }
 }

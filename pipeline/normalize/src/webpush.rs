@@ -30,6 +30,7 @@ use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::mask;
 use crate::normalizer::{Record, Scratch};
 
 /// Shortest last segment of an endpoint that is taken for its secret.
@@ -274,8 +275,10 @@ fn emit(
         draft.logical_id = own_id.as_deref();
     }
     let body = body_text(line.body);
-    let [number, words, code_word] =
-        members_of(Cursor::watched(&body, out.drift), ["errno", "reason", "error"]);
+    let [number, words, code_word] = match body.is_empty() {
+        true => Default::default(),
+        false => members_of(Cursor::watched(&body, out.drift), ["errno", "reason", "error"]),
+    };
     let word = words.text().or_else(|| code_word.text()).or_else(|| out.text(&line.reason));
     let word = word.filter(|_| draft.status != Status::Accepted && !draft.status.is_delivered());
     let word = word.map(|word| without_secret(word, secret, out));
@@ -336,7 +339,7 @@ fn without_secret<'t>(
         Some(secret) if text.contains(secret.text) => {
             out.counters.scrubbed_texts += 1;
             let token = out.keyring.token.hash(&[secret.endpoint.as_bytes()]).hex();
-            Cow::Owned(text.replace(secret.text, &token))
+            Cow::Owned(mask::replaced(text, secret.text, &token))
         }
         _ => Cow::Borrowed(text),
     }

@@ -30,6 +30,7 @@ use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::mask;
 use crate::meta_pricing::Pricing;
 use crate::normalizer::Record;
 use crate::words;
@@ -448,7 +449,7 @@ fn without_user(
         return None;
     }
     out.counters.scrubbed_texts += 1;
-    Some(text.replace(user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
+    Some(mask::replaced(text, user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
 /// What a status means; of a failure its code decides.
