@@ -112,7 +112,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Args)]
 pub(crate) struct Shape {
-    /// Each file is one payload.
+    /// Each file is one payload, as one in gzip or ZIP always is.
     #[arg(long)]
     pub(crate) whole: bool,
     /// Each line is a Kafka record: {"headers":{…},"value":"…"}.

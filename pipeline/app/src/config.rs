@@ -34,8 +34,8 @@ struct Raw {
     /// Where it is kept instead; without `store` there.
     #[serde(default)]
     data: RawData,
-    /// How to reach Kafka.
-    kafka: RawKafka,
+    /// How to reach Kafka; `normalize` and `load` read files and need none.
+    kafka: Option<RawKafka>,
     /// Which topics belong to the job.
     #[serde(default)]
     topics: Vec<RawTopic>,
@@ -325,7 +325,8 @@ fn parse(path: &Path) -> Outcome<(Raw, String)> {
 }
 
 fn check(raw: Raw, text: &str) -> Outcome<Settings> {
-    let first_start = match raw.kafka.start.as_str() {
+    let to = told_kafka(raw.kafka)?;
+    let first_start = match to.start.as_str() {
         "earliest" => FirstStart::Earliest,
         "latest" => FirstStart::Latest,
         other => {
@@ -352,7 +353,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         topics,
         vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
-        kafka: kafka(raw.kafka)?,
+        kafka: kafka(to)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
         min_free_bytes: raw.commit.min_free_mb << 20,
         track_memory_bytes: raw.track.memory_mb.saturating_mul(1 << 20),
@@ -426,6 +427,11 @@ fn store(raw: RawData) -> Outcome<Option<StoreSettings>> {
         allow_http: raw.allow_http,
         credentials: credentials.transpose()?,
     }))
+}
+
+/// The section, which whoever reads from Kafka or writes to it needs.
+fn told_kafka(raw: Option<RawKafka>) -> Outcome<RawKafka> {
+    raw.ok_or_else(|| Failure::usage("[kafka] is missing: give it `brokers`"))
 }
 
 fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {

@@ -41,8 +41,9 @@ pub fn read_file<E: From<IngestError>>(
     read_bytes(&bytes, shape, input, sink)
 }
 
-/// The same from memory. With [`FileShape::Records`], a line that is no record stands for itself: a
-/// payload without headers, which ends as a dead letter with its position.
+/// The same from memory. Of lines, a file in gzip or ZIP is one record. With
+/// [`FileShape::Records`], a line that is no record stands for itself: a payload without headers,
+/// which ends as a dead letter with its position.
 ///
 /// # Errors
 /// What `sink` returns.
@@ -57,8 +58,11 @@ pub fn read_bytes<E>(
     let mut offset = 0;
     let whole = [bytes];
     let lines = bytes.split(|byte| *byte == b'\n');
+    // A line feed in a compressed file ends no line.
+    let is_packed = [&b"PK\x03\x04"[..], &[0x1f, 0x8b]].iter().any(|head| bytes.starts_with(head));
     let pieces: Box<dyn Iterator<Item = &[u8]>> = match shape {
         FileShape::Whole => Box::new(whole.into_iter()),
+        FileShape::Lines if is_packed => Box::new(whole.into_iter()),
         FileShape::Lines | FileShape::Records => Box::new(lines),
     };
     for piece in pieces {
@@ -165,6 +169,20 @@ mod tests {
         assert_eq!(records.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(batches[0].view(&records[1]).value, b"b");
         assert_eq!(records[1].input, 3);
+    }
+
+    #[test]
+    fn a_line_feed_in_a_compressed_file_ends_no_line() {
+        for head in [&b"PK\x03\x04"[..], &[0x1f, 0x8b]] {
+            let bytes = [head, b"a\nb\n"].concat();
+            let mut n_records = 0;
+            read_bytes(&bytes, FileShape::Lines, 0, |batch| {
+                n_records += batch.records.len();
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+            assert_eq!(n_records, 1);
+        }
     }
 
     #[test]

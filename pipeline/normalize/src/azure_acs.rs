@@ -89,10 +89,7 @@ pub(crate) fn read(
     _scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let header = |name: &str, http: &str| {
-        let value = record.headers.get(name).or_else(|| record.headers.get(http));
-        value.map_or(Scalar::Missing, |value| Scalar::Text(value.into()))
-    };
+    let header = |name, http| record.header_of(name, http);
     let method = record.headers.get("method").unwrap_or("");
     if record.value.is_empty() && method.eq_ignore_ascii_case("OPTIONS") {
         out.ignored("handshake");

@@ -11,17 +11,19 @@
 //! | `send_failed` (Apple Messages) | failed, final |
 //! | received | inbound: ignored |
 //!
-//! Traps: the list of types is open by contract, so a new word of a message is `unknown` and a new
-//! family is ignored; `from` and `to` are texts for SMS and objects for WhatsApp, whose group
-//! messages name the participant in `recipient`; `carrier` and `mcc_mnc` were null and are absent
-//! now; times have a `T` or a space; `webhook-id` identifies a delivery attempt's event, but it is
-//! a header and so no part of the event id.
+//! Traps: the list of types is open by contract, so a new word of a message is `unknown`, and a new
+//! family is ignored, or a dead letter where it tells a message's outcome; `from` and `to` are
+//! texts for SMS and objects for WhatsApp, whose group messages name the participant in
+//! `recipient`; `carrier` and `mcc_mnc` were null and are absent now; times have a `T` or a space;
+//! `webhook-id` identifies a delivery attempt's event, but it is a header and so no part of the
+//! event id.
 //!
 //! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
 //! carrier's fee and a charge of its own, which the price holds. Without it the components are
-//! added; a null one is not priced, which is not zero. An event repeats what is known at its time
-//! and webhooks come in any order: a later price is a new event, and the one that is latest by the
-//! event's time counts, not by its arrival.
+//! added; a null one is not priced, which is not zero: then the transaction's amount is a charge
+//! beside the event, from which no fee is taken that another event tells. An event repeats what is
+//! known at its time and webhooks come in any order: a later price is a new event, and the one that
+//! is latest by the event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
@@ -137,7 +139,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
 
 fn message_slot<'i, 'a>(item: &'i mut Item<'a>, key: &str) -> Option<&'i mut Scalar<'a>> {
     Some(match key {
-        "sms_id" | "whatsapp_id" => &mut item.message_id,
+        "sms_id" | "whatsapp_id" | "rcs_id" | "mms_id" => &mut item.message_id,
         "id" => &mut item.id,
         "status" => &mut item.status,
         "direction" => &mut item.direction,
@@ -214,16 +216,19 @@ enum Variant<'i> {
     /// A message's channel and status.
     Message(Channel, &'i str),
     Other(&'static str),
+    Undescribed,
 }
 
 /// The variant of a type: its family before the first point, its word behind it.
 fn variant(kind: &str) -> Option<Variant<'_>> {
     let (family, word) = kind.split_once('.')?;
-    let channel = match family {
+    let channel = match Folded::new(family).as_str() {
         "sms" => Channel::Sms,
+        "mms" => Channel::Mms,
+        "rcs" => Channel::Rcs,
         "whatsapp" => Channel::Whatsapp,
         "amb" => Channel::Imessage,
-        _ => return Some(Variant::Other(other_family(family))),
+        other => return Some(other_family(other, word)),
     };
     Some(match word {
         "received" => Variant::Other("inbound"),
@@ -234,16 +239,19 @@ fn variant(kind: &str) -> Option<Variant<'_>> {
     })
 }
 
-fn other_family(family: &str) -> &'static str {
-    match family {
+/// A family that is no message's. One that nobody described and that tells a message's outcome
+/// costs a dead letter, so that it can be read once it is known.
+fn other_family<'i>(family: &str, word: &str) -> Variant<'i> {
+    Variant::Other(match family {
         "email" | "email_mailbox" => "email",
         "domain" => "domain",
         "preference" => "preference",
         "verify" => "verification",
         "voice_call" => "voice",
         _ if family.ends_with("_suppression") => "suppression",
+        _ if known_outcome(word).is_some() => return Variant::Undescribed,
         _ => "other_event",
-    }
+    })
 }
 
 /// Channel of a resource, by the prefix of its id.
@@ -271,6 +279,9 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
             return out.dead_at(DeadReason::UnknownVariant, format!("{place}/data"));
         }
         Some(Variant::Other(kind)) => return out.ignored(kind),
+        Some(Variant::Undescribed) => {
+            return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
+        }
         Some(Variant::Message(channel, word)) => (channel, Some(word)),
         None => (id.map_or(Channel::Unknown, channel_of_id), item.status.text()),
     };
@@ -325,8 +336,14 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
     // What is passed through is the carrier's, and part of the price.
-    if let Some(fee) = out.price(&item.passthrough).filter(|_| draft.price.is_some()) {
+    let fee = out.price(&item.passthrough).filter(|_| draft.price.is_some());
+    if let Some(fee) = fee {
         out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
+    }
+    // Without a fee the price is the message's own: a fee that another event tells is not in it.
+    let own = out.price(&item.transaction).filter(|_| draft.price.is_some());
+    if let Some(own) = own.filter(|_| fee.is_none_or(|fee| fee.0 == 0)) {
+        out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::Message, Some(own.0)));
     }
 }
 
@@ -355,7 +372,11 @@ fn price(item: &Item<'_>, out: &mut Emitter<'_>) -> Option<Nanos> {
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
-    match Folded::new(word).as_str() {
+    known_outcome(word).unwrap_or_else(|| out.unknown_status())
+}
+
+fn known_outcome(word: &str) -> Option<Outcome> {
+    Some(match Folded::new(word).as_str() {
         "scheduled" | "accepted" => Outcome::open(Status::Accepted),
         "sent" => Outcome::open(Status::Sent),
         "delivered" => Outcome::settled(Status::Delivered),
@@ -365,8 +386,8 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         "expired" => Outcome::settled(Status::Expired),
         "rejected" => Outcome::settled(Status::Rejected),
         "canceled" => Outcome::settled(Status::Canceled),
-        _ => out.unknown_status(),
-    }
+        _ => return None,
+    })
 }
 
 fn class_of_category(category: &str) -> TrafficClass {

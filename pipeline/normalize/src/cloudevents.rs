@@ -12,8 +12,9 @@
 //!
 //! Traps: an event is identified by `source` and `id` together; the message is `data.message_id`,
 //! never `subject`; `billing.price` is the price of the whole message; `billing.units` are parts
-//! only where `unit` says segments; `billing` without a status (`…billed`) is a charge of the
-//! message; amounts are text, and a currency in small letters is the same one.
+//! only where `unit` says segments; `billing` without a status (`…billed`, or no type) is a charge
+//! of the message; a sender that `data` does not tell is the event's `source`; amounts are text,
+//! and a currency in small letters is the same one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,10 +61,7 @@ struct Data<'a> {
 
 /// Reads one record.
 pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let header = |name: &str, http: &str| {
-        let value = record.headers.get(name).or_else(|| record.headers.get(http));
-        value.map_or(Scalar::Missing, |value| Scalar::Text(value.into()))
-    };
+    let header = |name, http| record.header_of(name, http);
     let id = header("ce_id", "http-ce-id");
     // Structured mode may repeat the attributes as headers; its content type tells it apart.
     let content_type = record.headers.get("content-type").unwrap_or("").trim_ascii_start();
@@ -201,13 +199,14 @@ fn emit(
     let data = &event.data;
     let (id, word) = (data.message_id.text(), data.status.text());
     let unreadable = data.unreadable + u64::from(data.status.is_unreadable());
-    let typed = event.kind.text().and_then(|kind| kind.rsplit('.').next());
-    let typed = typed.filter(|word| known_outcome(word).is_some());
+    let last = event.kind.text().and_then(last_word);
+    let typed = last.filter(|word| known_outcome(word).is_some());
     if !event.has_data || (id.is_none() && word.is_none() && typed.is_none()) {
         return Err(Dead::new(DeadReason::UnknownVariant, format!("{place}/data")));
     }
     let missing = |reason, field| Dead::new(reason, format!("{place}{data_path}/{field}"));
-    if let (Some(id), None, None, true) = (id, word, typed, data.amount.is_present()) {
+    let is_charge = last.is_none_or(is_of_money) && data.amount.is_present();
+    if let (Some(id), None, None, true) = (id, word, typed, is_charge) {
         charge(event, id, out);
         return Ok(());
     }
@@ -244,6 +243,20 @@ fn emit(
     draft.currency = out.text(&data.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
     Ok(())
+}
+
+/// The last word of a type, before a version (`….delivered.v1`).
+fn last_word(kind: &str) -> Option<&str> {
+    let mut words = kind.rsplit('.');
+    let last = words.next()?;
+    let version = last.strip_prefix(['v', 'V']).unwrap_or("");
+    if model::time::digits(version.as_bytes()).is_some() { words.next() } else { Some(last) }
+}
+
+/// Whether a type's word tells a charge, and no status that nobody knows.
+fn is_of_money(word: &str) -> bool {
+    let word = Folded::new(word);
+    ["bill", "charg", "cost", "pric"].iter().any(|stem| word.as_str().starts_with(stem))
 }
 
 /// What the message of this id costs, told without a status. The price is of all units together.

@@ -7,7 +7,7 @@ pub(crate) fn parse_mail(text: &str) -> Option<i64> {
     fixed_mail(text).or_else(|| any_mail(text))
 }
 
-/// The one spelling that HTTP allows to write (`IMF-fixdate`, RFC 9110 section 5.6.7), by its places.
+/// The one spelling that HTTP allows to write (`IMF-fixdate`, RFC 9110 section 5.6.7), by places.
 fn fixed_mail(text: &str) -> Option<i64> {
     let bytes: &[u8; 29] = text.as_bytes().try_into().ok()?;
     let [_, _, _, b',', b' ', d, dd, b' ', m, mm, mmm, b' ', rest @ ..] = bytes else {

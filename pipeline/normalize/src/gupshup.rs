@@ -27,6 +27,8 @@
 
 mod errors;
 
+pub(crate) use errors::whatsapp_class;
+
 use model::vocabulary::{Channel, ChargeKind, DeadReason, Status};
 
 use crate::answer;
@@ -333,7 +335,7 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
     draft.account = out.text(&item.app);
     draft.vendor_status = Some(word);
     draft.error_code = out.text(&payload.code).filter(|code| !words::is_no_error(code));
-    draft.error_class = draft.error_code.and_then(errors::whatsapp_class);
+    draft.error_class = draft.error_code.and_then(whatsapp_class);
     let time = out.time(&payload.time, answer::unix_digits);
     draft.event_time_us = time.or_else(|| out.time(&item.timestamp, answer::unix_digits));
     draft.recipient = out.text(&payload.to);
@@ -387,6 +389,7 @@ pub(crate) const CATALOGUE: Module = Module {
     ],
     documented: &[
         "deductions",
+        "errors",
         "id",
         "messaging_product",
         "object",

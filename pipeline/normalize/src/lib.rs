@@ -17,6 +17,7 @@
 //! `zones`, `draft`, `recipient`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`),
 //! then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
+mod identity;
 mod json;
 
 mod form;

@@ -186,6 +186,9 @@ fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Syntax> {
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, message: &mut Message<'a>) -> Result<(), Syntax> {
+    if key == "recipients" && cursor.is_null() {
+        return cursor.skip();
+    }
     if key != "recipients" || cursor.kind() != Kind::Object {
         return report_field(cursor, key, &mut message.own);
     }
@@ -273,8 +276,10 @@ fn single(report: &Report<'_>, spot: Spot, out: &mut Emitter<'_>) {
     if report.is_damaged {
         return out.dead_at(DeadReason::UnknownVariant, spot.to_string());
     }
-    let is_inbound = report.direction.text() == Some("mo")
-        || report.originator.is_present() && (report.has_body || report.has_media);
+    let is_inbound = match report.direction.text() {
+        Some(direction) => direction == "mo",
+        None => report.originator.is_present() && (report.has_body || report.has_media),
+    };
     match (report.id.text(), report.status.text()) {
         (_, None) if is_inbound => out.ignored("inbound"),
         (None, None) => out.dead_at(DeadReason::UnknownVariant, format!("{spot}/id")),
@@ -291,16 +296,19 @@ fn event(own: &Report<'_>, report: &Report<'_>, (id, word): (&str, &str), out: &
     let recipient = out.text(&report.recipient);
     // A number in the object has no plus sign, and in a query it may have become a space.
     let person = recipient.unwrap_or("").trim_start_matches(['+', ' ']);
-    let time = out.time(&report.time, parse_rfc3339);
+    let time = out.time(&report.time, reported_time);
     let code = out.text(&report.code).filter(|code| !words::is_no_error(code));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
+    // A price is news where it is one, however it is spelled.
+    let price = out.price(&report.amount);
+    let price_bytes = price.map_or(0, |price| price.0).to_be_bytes();
     let event_parts: [&[u8]; 6] = [
         id.as_bytes(),
         person.as_bytes(),
         word.as_bytes(),
         code.unwrap_or("").as_bytes(),
         &time_bytes,
-        report.amount.text().unwrap_or("").as_bytes(),
+        &price_bytes,
     ];
     draft.event_parts = &event_parts;
     draft.key_part = person;
@@ -316,10 +324,19 @@ fn event(own: &Report<'_>, report: &Report<'_>, (id, word): (&str, &str), out: &
     draft.carrier = out.text(&report.operator);
     draft.segments = out.segments(&report.parts);
     (draft.mcc, draft.mnc) = network(report, out);
-    draft.price = out.price(&report.amount);
+    draft.price = price;
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&report.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
+}
+
+/// A plus sign that a query did not encode has become a space.
+fn reported_time(text: &str) -> Option<i64> {
+    let repaired = || Some([text.get(..19)?, "+", text.get(20..)?].concat());
+    match text.as_bytes().get(19) {
+        Some(b' ') if text.len() > 20 => parse_rfc3339(&repaired()?),
+        _ => parse_rfc3339(text),
+    }
 }
 
 /// `mccmnc`, else `mcc` and `mnc`; zeros are an unknown network.

@@ -21,6 +21,7 @@ use crate::draft::Dead;
 use crate::drift::{Drift, UnknownFields};
 use crate::emit::{Emitter, LastEvent, Origin, dead_max};
 use crate::form::Form;
+use crate::json::Scalar;
 use crate::recipient::LastRecipient;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
@@ -86,6 +87,12 @@ impl<'a> Record<'a> {
     pub(crate) fn query(&self) -> Option<&'a str> {
         let (_, query) = self.headers.get("url")?.split_once('?')?;
         Some(query.split_once('#').map_or(query, |(query, _)| query))
+    }
+
+    /// A header by the name that Kafka's binding of CloudEvents gives it, else the one of HTTP's.
+    pub(crate) fn header_of(&self, name: &str, http: &str) -> Scalar<'a> {
+        let value = self.headers.get(name).or_else(|| self.headers.get(http));
+        value.map_or(Scalar::Missing, |value| Scalar::Text(value.into()))
     }
 }
 

@@ -74,6 +74,23 @@ impl Number {
     }
 }
 
+/// Digits of a number that are not dialled in its own country: its calling code (ITU-T E.164), with
+/// the digit that Mexico's and Argentina's mobiles had or have behind it.
+pub(crate) const fn calling_code_digits(number: &[u8]) -> usize {
+    match number {
+        [b'1' | b'7', ..] => 1,
+        [b'5', b'2', b'1', ..] | [b'5', b'4', b'9', ..] => 3,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0' | b'1' | b'2' | b'3' | b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
+        _ => 3,
+    }
+}
+
 static REGIONS: LazyLock<Trie> =
     LazyLock::new(|| Trie::read(include_str!("../../../schemas/regions.csv")));
 
@@ -130,6 +147,23 @@ impl Trie {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calling_codes_have_one_to_three_digits() {
+        for (number, digits) in [
+            ("12025550143", 1),
+            ("79161234567", 1),
+            ("447700900143", 2),
+            ("31612345678", 2),
+            ("5215512345678", 3),
+            ("525512345678", 2),
+            ("5491112345678", 3),
+            ("351912345678", 3),
+            ("971501234567", 3),
+        ] {
+            assert_eq!(calling_code_digits(number.as_bytes()), digits, "{number}");
+        }
+    }
 
     fn region(text: &str) -> Option<&'static str> {
         Number::parse(text)?.region()

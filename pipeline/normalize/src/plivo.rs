@@ -223,13 +223,14 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
         set_time(&mut draft, field, out);
     }
     let time_bytes = draft.event_time_us.unwrap_or(i64::MIN).to_be_bytes();
+    let price_bytes = draft.price.map_or(-1, |price| price.0).to_be_bytes();
     let event_parts: [&[u8]; 6] = [
         b"record",
         id.as_bytes(),
         word.as_bytes(),
         draft.error_code.unwrap_or("").as_bytes(),
         &time_bytes,
-        item.amount.text().unwrap_or("").as_bytes(),
+        &price_bytes,
     ];
     draft.event_parts = &event_parts;
     draft.submit_time_us = out.time(&item.initiated, date::parse_zoned_or_local);

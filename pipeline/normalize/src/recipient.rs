@@ -96,7 +96,7 @@ impl<'a> Recipient<'a> {
 /// A recipient as it is looked for in texts: with or without its calling code.
 #[derive(Clone, Copy)]
 pub(crate) struct Needle<'a> {
-    /// The calling code at the longest.
+    /// The calling code.
     head: &'a [u8],
     core: &'a [u8],
     /// How far behind a byte that is no digit the core may end.
@@ -104,12 +104,13 @@ pub(crate) struct Needle<'a> {
 }
 
 impl<'a> Needle<'a> {
-    /// Calling codes have at most three digits, and somebody may write the number without. Ids and
-    /// short numbers are searched whole.
+    /// Somebody may write a number without its calling code. Ids and short numbers are searched
+    /// whole.
     fn new(whole: &'a [u8]) -> Self {
         let is_number = whole.iter().all(u8::is_ascii_digit);
         let room = whole.len().saturating_sub(phone::PERSONAL_DIGITS_MIN);
-        let (head, core) = whole.split_at(if is_number { room.min(3) } else { 0 });
+        let code = if is_number { phone::calling_code_digits(whole) } else { 0 };
+        let (head, core) = whole.split_at(room.min(code));
         Self { head, core, stride: if is_number { core.len() } else { 1 } }
     }
 
@@ -197,6 +198,8 @@ mod tests {
         assert_eq!(replace("call 07700900143!", number, "T"), "call 0T!");
         assert_eq!(replace("447700900143447700900143", number, "T"), "TT");
         assert_eq!(replace("nothing", number, "T"), "nothing");
+        assert_eq!(replace("1234567890", "31612345678", "T"), "1234567890", "not without its 6");
+        assert_eq!(replace("0612345678", "31612345678", "T"), "0T");
         assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
         let often = |times| replace(&"x447700900143".repeat(times), number, "T");
         assert_eq!(often(REPLACED_MAX), "xT".repeat(REPLACED_MAX));

@@ -21,14 +21,15 @@
 //! Traps: labels come in any case and order, two hold a space, and the text may hold `stat:`, so
 //! labels are read from the left and the text ends them; of the `stat` and the TLV the word
 //! decides, and where they differ that is counted; times are the SMSC's local ones (`vendor_local`)
-//! with or without seconds, or Unix milliseconds; `err` may be no number; `dlvrd:000` on DELIVRD
-//! proves nothing; the receipt's source address is the recipient, unless only the destination can
-//! be a number; an intermediate notification (0x20) settles no failure; a PDU that says it is no
-//! receipt is inbound, whatever its text claims.
+//! with or without seconds, or Unix milliseconds; `err` may be no number, and `000` beside a TLV
+//! with a code; `dlvrd:000` on DELIVRD proves nothing; the receipt's source address is the
+//! recipient, unless only the destination can be a number, or is the whole one of two; an
+//! intermediate notification (0x20) settles no failure; a PDU that says it is no receipt is
+//! inbound, whatever its text claims.
 //!
 //! One id has several spellings: hexadecimal here, decimal there, with leading zeros. The message
 //! key holds its number, `message_id` the spelling; digits alone are taken as decimal. Ids are
-//! unique within one SMSC, so the key also holds `system_id` where the gateway tells it. A message
+//! unique within one SMSC, so the key also holds `system_id`, else the record's account. A message
 //! of three parts gives three receipts with three ids, so each part is a message. No price.
 
 mod receipt;
@@ -42,7 +43,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
-use crate::phone::Number;
+use crate::phone::{Number, PERSONAL_DIGITS_MIN};
 use crate::words::{self, Folded};
 
 use receipt::{IdBuffer, Receipt, decode_hex, id_number, is_hex};
@@ -218,11 +219,11 @@ fn emit(
     let network_code = network_code(pdu, receipt, out);
     let mut draft = Draft::new(id, Channel::Sms, outcome(pdu, receipt, word, out));
     draft.key_id = id_number(id, &mut number);
-    draft.key_part = out.text(&pdu.system).unwrap_or("");
+    draft.key_part = out.text(&pdu.system).or(out.origin.account).unwrap_or("");
     draft.account = pdu.system.text();
     draft.vendor_status = Some(word);
-    let code = receipt.err.or(network_code.as_deref());
-    draft.error_code = code.filter(|code| !words::is_no_error(code));
+    let codes = [receipt.err, network_code.as_deref()];
+    draft.error_code = codes.into_iter().flatten().find(|code| !words::is_no_error(code));
     draft.error_class = Folded::new(word).as_str().eq("blocked").then_some(ErrorClass::Blocked);
     let done = time(receipt.done, out);
     (draft.event_time_us, draft.is_local_time) = (done.map(|time| time.0), is_local(done));
@@ -241,11 +242,16 @@ fn emit(
 /// Recipient and sender. The receipt comes from the recipient, but some SMSCs do not swap.
 fn addresses<'p>(pdu: &'p Pdu<'_>, out: &mut Emitter<'_>) -> (Option<&'p str>, Option<&'p str>) {
     let (source, destination) = (out.text(&pdu.source), out.text(&pdu.destination));
-    let is_number = |address: &str| Number::parse(address).is_some();
-    if source.is_some_and(|source| !is_number(source)) && destination.is_some_and(is_number) {
-        return (destination, source);
+    // How much of a person's number an address is: none, a short code, a whole one.
+    let weight = |address: &str| {
+        Number::parse(address).map_or(0, |number| number.digits().len().min(PERSONAL_DIGITS_MIN))
+    };
+    let is_whole = |address| weight(address) == PERSONAL_DIGITS_MIN;
+    match (source, destination) {
+        (Some(from), Some(to)) if weight(from) == 0 && weight(to) > 0 => (destination, source),
+        (Some(from), Some(to)) if !is_whole(from) && is_whole(to) => (destination, source),
+        _ => (source, destination),
     }
-    (source, destination)
 }
 
 /// A time and whether its zone was assumed; zeros are none.
@@ -263,10 +269,10 @@ fn is_local(time: Option<(i64, bool)>) -> bool {
     time.is_some_and(|(_, is_local)| is_local)
 }
 
-/// The error number of `network_error_code` (network type, then 16 bits), where `err` is missing.
+/// The error number of `network_error_code` (network type, then 16 bits), where `err` tells none.
 fn network_code(pdu: &Pdu<'_>, receipt: &Receipt<'_>, out: &mut Emitter<'_>) -> Option<String> {
     let told = out.text(&pdu.network_error)?;
-    if receipt.err.is_some() {
+    if receipt.err.is_some_and(|err| !words::is_no_error(err)) {
         return None;
     }
     let digits = told.strip_prefix("0x").unwrap_or(told);
@@ -306,9 +312,11 @@ fn known_outcome(word: &str) -> Option<Outcome> {
     })
 }
 
+/// By number, or by the name that some gateways write.
 fn state_outcome(state: &str) -> Option<Outcome> {
     let digits = state.strip_prefix("0x").unwrap_or(state);
-    Some(match digits.parse::<u8>().ok()? {
+    let Ok(number) = digits.parse::<u8>() else { return known_outcome(state) };
+    Some(match number {
         0 => Outcome::open(Status::Queued),
         1 => Outcome::open(Status::Sent),
         2 => Outcome::settled(Status::Delivered),

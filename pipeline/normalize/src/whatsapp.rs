@@ -29,6 +29,7 @@ use crate::answer;
 use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
+use crate::gupshup;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::mask;
 use crate::meta_pricing::Pricing;
@@ -419,7 +420,9 @@ fn event(
     draft.account = app.or_else(|| hook.entry_ids.get(entry).and_then(Scalar::text));
     draft.vendor_status = Some(word);
     draft.error_code = code;
-    draft.error_class = code.and_then(class_of_code);
+    let is_relayed = out.origin.source == Source::Gupshup;
+    let class = if is_relayed { gupshup::whatsapp_class } else { class_of_code };
+    draft.error_class = code.and_then(class);
     draft.event_time_us = out.time(&report.timestamp, answer::unix_digits);
     draft.recipient = Some(participant)
         .filter(|participant| !participant.is_empty())
@@ -459,6 +462,7 @@ pub(crate) fn outcome(word: &str, code: Option<&str>, out: &mut Emitter<'_>) -> 
         "sent" => Outcome::open(Status::Sent),
         "delivered" => Outcome::settled(Status::Delivered),
         "read" | "played" => Outcome::settled(Status::Read),
+        "failed" if out.origin.source == Source::Gupshup => Outcome::settled(Status::Failed),
         "failed" => Outcome::settled(match code.and_then(|code| code.parse::<u32>().ok()) {
             Some(132_000..=132_016) => Status::Rejected,
             Some(131_026) => Status::Undelivered,

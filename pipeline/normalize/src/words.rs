@@ -80,7 +80,7 @@ pub(crate) fn is_no_error(code: &str) -> bool {
 
 /// Traffic class of Meta's pricing categories, whichever vendor relays them.
 pub(crate) fn meta_category(category: &str) -> TrafficClass {
-    match category {
+    match Folded::new(category).as_str() {
         "authentication" | "authentication-international" | "authentication_international" => {
             TrafficClass::Otp
         }

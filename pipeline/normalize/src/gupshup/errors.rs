@@ -43,7 +43,7 @@ fn class_of_cause(cause: &str) -> Option<ErrorClass> {
 }
 
 /// Class of a WhatsApp failure.
-pub(super) fn whatsapp_class(code: &str) -> Option<ErrorClass> {
+pub(crate) fn whatsapp_class(code: &str) -> Option<ErrorClass> {
     Some(match code {
         // Not on WhatsApp.
         "1002" => ErrorClass::NotCapable,

@@ -3,25 +3,30 @@
 //!
 //! Each row is an element and a total over the period, whatever it is of: the asker chooses columns
 //! and period, so two answers may hold the same money, and none of it can be added up. Traps: rows
-//! are lists by position; a row is known by its dimensions and its `UNIT_PRICE`, of which
-//! `TOTAL_PER_UNIT` is the total; a column that is not known here tells no row apart; operators'
-//! fees are a category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the
-//! period is half open and its times have offsets without a colon; totals are rounded by the vendor
-//! and stand as they are; a volume that is not finalised grows, so the finalised one stands
-//! whenever it came, and only it has the basis `invoice`. A failed request has no rows and is
-//! ignored.
-//! Country names are no ISO codes and tell rows apart only.
+//! are lists by position, in any order of columns; a row is known by its dimensions and its
+//! `UNIT_PRICE`, of which `TOTAL_PER_UNIT` is the total; a credit is negative in any of them; a
+//! column that is not known here tells no row apart; operators' fees are a category of their own
+//! (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the period is half open and its times
+//! have offsets without a colon; totals are rounded by the vendor and stand as they are; a volume
+//! that is not finalised grows, so the finalised one stands whenever it came, and only it has the
+//! basis `invoice`. A failed request has no rows and is ignored. Country names are no ISO codes and
+//! tell rows apart only.
 
+use model::money;
 use model::time::parse_rfc3339;
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
+use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::words::{self, Folded};
 
-/// Separates parts of an identity and of a sku.
+/// Column of the price of a unit.
+const PRICE: &str = "UNIT_PRICE";
+
+/// Separates parts of a sku.
 const JOIN: u8 = b'/';
 
 /// A result; rows are JSON text, since the columns may stand behind them.
@@ -147,7 +152,7 @@ impl<'a> Row<'a> {
             "COUNTRY_CODE" | "COUNTRY_ISO" => &mut self.country,
             "NETWORK_NAME" | "OPERATOR_NAME" => &mut self.network,
             "UNIT_TYPE" => &mut self.unit,
-            "UNIT_PRICE" => &mut self.price,
+            PRICE => &mut self.price,
             "QUANTITY" => &mut self.quantity,
             "TOTAL_PER_UNIT" => &mut self.total,
             "CURRENCY" => &mut self.currency,
@@ -171,7 +176,7 @@ const DIMENSIONS: &[&str] = &[
     "OPERATOR_NAME",
     "SENDER_TYPE",
     "TRAFFIC_TYPE",
-    "UNIT_PRICE",
+    PRICE,
     "UNIT_TYPE",
 ];
 
@@ -216,9 +221,12 @@ fn read_row<'a>(
         at += 1;
         let value = cursor.scalar()?;
         if DIMENSIONS.contains(&name) {
-            for part in [name, value.text().unwrap_or("")] {
-                identity.extend_from_slice(&part.len().to_be_bytes());
-                identity.extend_from_slice(part.as_bytes());
+            let told = value.text().unwrap_or("");
+            // A price is the same however it is spelled.
+            let price = Some(told).filter(|_| name == PRICE).and_then(money::parse_sum);
+            match price {
+                Some(price) => identity::put(identity, name, &price.nanos.0.to_be_bytes()),
+                None => identity::put(identity, name, told.as_bytes()),
             }
         }
         if let Some(slot) = row.slot(name) {
@@ -234,12 +242,13 @@ fn charge(result: &Result<'_>, row: &Row<'_>, identity: &[u8], out: &mut Emitter
     let since = out.time(&result.since, parse_rfc3339);
     let until = out.time(&result.until, parse_rfc3339);
     let bytes = [since, until].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
-    let parts: [&[u8]; 3] = [identity, &bytes[0], &bytes[1]];
+    let mut parts = identity::sorted(identity);
+    parts.extend(bytes.iter().map(<[u8; 8]>::as_slice));
     let unit = out.text(&row.unit);
     let (kind, channel) = category(code, unit.unwrap_or(""));
     let figures = Figures {
         quantity: out.figure(&row.quantity),
-        unit_price: out.price(&row.price).map(|price| price.0),
+        unit_price: out.figure(&row.price),
         amount: out.figure(&row.total),
     };
     let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);

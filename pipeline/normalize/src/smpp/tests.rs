@@ -72,6 +72,7 @@ fn states_of_word_and_tlv_are_the_same_table() {
         assert_eq!(known_outcome(word), state_outcome(state), "{word}");
     }
     assert_eq!(state_outcome("02"), state_outcome("2"));
+    assert_eq!(state_outcome("UNDELIVERABLE"), state_outcome("5"), "some gateways write names");
     assert_eq!(state_outcome("10"), None);
 }
 

@@ -6,18 +6,20 @@
 //! line of the same element. Traps: MDR reports write every figure as text, v2 as a float with its
 //! digits, which are read as they stand; what a row is grouped by is any field that is text or true
 //! and no figure, the currency too, so a row is known by all of them, in whatever order, and by its
-//! span; of digits only codes and ids tell rows apart, as other numbers may grow; a report that is
-//! not `COMPLETE` is not final; spans have offsets.
+//! span; of digits only codes and ids tell rows apart, as other numbers may grow; a total that
+//! tells no time is a dead letter, as the same one of another month would take its place; a report
+//! that is not `COMPLETE` is not final; spans have offsets.
 
 use std::borrow::Cow;
 
-use model::time::parse_rfc3339;
+use model::time::{DAY_US, parse_rfc3339};
 use model::vocabulary::{ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::date;
 use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
+use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::Scratch;
 use crate::words;
@@ -175,10 +177,7 @@ impl<'a> Row<'a> {
             && !is_figure(key)
             && !(is_span(key) && span_time(text).is_some())
         {
-            for part in [key, text] {
-                identity.extend_from_slice(&part.len().to_be_bytes());
-                identity.extend_from_slice(part.as_bytes());
-            }
+            identity::put(identity, key, text.as_bytes());
         }
         let slot = match key {
             "cost" => &mut self.cost,
@@ -195,11 +194,6 @@ impl<'a> Row<'a> {
             _ => return,
         };
         *slot = value;
-    }
-
-    /// Whether it tells when it begins.
-    pub(super) const fn has_start(&self) -> bool {
-        self.date.is_present() || self.start.is_present()
     }
 }
 
@@ -229,24 +223,6 @@ fn row(
     emit(report, &row, (place, &scratch.identity), out);
 }
 
-/// What [`Row::put`] put, one by one.
-fn pairs(mut identity: &[u8]) -> Vec<&[u8]> {
-    let mut pairs = Vec::new();
-    while let Some((pair, rest)) = split_pair(identity) {
-        pairs.push(pair);
-        identity = rest;
-    }
-    pairs
-}
-
-fn split_pair(identity: &[u8]) -> Option<(&[u8], &[u8])> {
-    let part = |at: usize| {
-        let (length, _) = identity.get(at..)?.split_first_chunk()?;
-        Some(at + size_of::<usize>() + usize::from_be_bytes(*length))
-    };
-    identity.split_at_checked(part(part(0)?)?)
-}
-
 /// Emits a row; one without a cost is none.
 pub(super) fn emit(
     report: &Report<'_>,
@@ -258,12 +234,15 @@ pub(super) fn emit(
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
     }
     let begins = [&row.date, &row.start, &report.start].into_iter().find(|time| time.is_present());
-    let start = begins.and_then(|time| out.time(time, span_time));
+    let Some(begins) = begins else {
+        return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/date"));
+    };
+    let start = out.time(begins, span_time);
     let ends = [&row.end, &report.end].into_iter().find(|time| time.is_present());
-    let end = ends.and_then(|time| out.time(time, span_time));
+    let of_day = row.date.text().and_then(date::parse_day).map(|day| day + DAY_US);
+    let end = ends.and_then(|time| out.time(time, span_time)).or(of_day);
     let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
-    let mut parts = pairs(identity);
-    parts.sort_unstable();
+    let mut parts = identity::sorted(identity);
     parts.extend(bytes.iter().map(<[u8; 8]>::as_slice));
     let is_parts = row.parts.is_present();
     let quantity = out.figure(if is_parts { &row.parts } else { &row.count });
@@ -282,6 +261,7 @@ pub(super) fn emit(
     out.charge(&charge);
     if let Some(fee) = out.figure(&row.carrier_fee) {
         charge.kind = ChargeKind::CarrierFee;
+        charge.unit = is_parts.then_some(ChargeKind::Segment.as_str());
         charge.figures = Figures { quantity, unit_price: None, amount: Some(fee) };
         out.charge_too(&charge);
     }

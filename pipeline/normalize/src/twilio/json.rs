@@ -1,4 +1,5 @@
-//! Twilio's JSON: Message resources (one, a list, or a day's export of one a line), Event Streams,
+//! Twilio's JSON: Message resources (one, a list, or a day's export of one a line), Event Streams
+//! (structured, binary with `ce_…` headers, or its data alone),
 //! usage records (`usage`).
 
 use model::time::parse_rfc3339;
@@ -9,6 +10,7 @@ use crate::draft::{Dead, Draft, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::normalizer::Record;
 use crate::words;
 
 use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome, usage};
@@ -43,13 +45,15 @@ pub(super) struct Item<'a> {
     envelope_time: Scalar<'a>,
     pub(super) usage: usage::Record<'a>,
     is_event: bool,
+    /// The data of an event without its envelope.
+    is_data: bool,
     is_usage: bool,
     is_damaged: bool,
 }
 
 /// Reads a JSON record.
-pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    let mut cursor = Cursor::watched(text, out.drift);
+pub(super) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {
+    let mut cursor = Cursor::watched(record.value, out.drift);
     let mut listed: Listed<'_, Item<'_>> = None;
     let mut single = Item::default();
     if cursor.kind() == Kind::Array {
@@ -72,6 +76,12 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         }
     }
     cursor.end()?;
+    if single.is_data {
+        // CloudEvents in binary mode.
+        single.event_type = record.header_of("ce_type", "http-ce-type");
+        single.event_id = record.header_of("ce_id", "http-ce-id");
+        single.envelope_time = record.header_of("ce_time", "http-ce-time");
+    }
     emit_each(&listed, &single, out, item, emit);
     Ok(())
 }
@@ -112,6 +122,17 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "type" => &mut item.event_type,
         "id" => &mut item.event_id,
         "time" => &mut item.envelope_time,
+        "messageSid"
+        | "messageStatus"
+        | "accountSid"
+        | "messagingServiceSid"
+        | "errorCode"
+        | "numberOfSegments"
+        | "timestamp"
+        | "dateUpdated" => {
+            item.is_data |= key == "messageSid";
+            return data_field(cursor, key, item);
+        }
         _ => match item.usage.slot(key) {
             Some(slot) => slot,
             None => return cursor.other(),
@@ -143,7 +164,7 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if item.is_damaged {
         return out.dead_at(DeadReason::UnknownVariant, place.to_string());
     }
-    if item.is_event || item.event_type.is_present() {
+    if item.is_event || item.is_data || item.event_type.is_present() {
         return emit_streamed(item, place, out);
     }
     if item.is_usage || item.usage.is_told() || place.parent == USAGE {
@@ -173,19 +194,21 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     let time = updated.or(sent).or(created);
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
+    let price = out.price(&item.price);
+    let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
     let event_parts: [&[u8]; 6] = [
         b"resource",
         id.as_bytes(),
         word.as_bytes(),
         code.unwrap_or("").as_bytes(),
         &time_bytes,
-        item.price.text().unwrap_or("").as_bytes(),
+        &price_bytes,
     ];
     let mut draft = draft(item, id, word, out);
     draft.event_parts = &event_parts;
     draft.event_time_us = time;
     draft.submit_time_us = created;
-    draft.price = out.price(&item.price);
+    draft.price = price;
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
@@ -206,14 +229,19 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
 }
 
 fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
-    let Some(event_type) = item.event_type.text() else {
-        return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
+    let typed = match item.event_type.text() {
+        Some(kind) => kind.strip_prefix(MESSAGE_TYPE).ok_or(kind.starts_with("com.twilio.")),
+        // Data alone: its status is all it tells.
+        None if item.is_data => Ok(item.status.text().unwrap_or("")),
+        None => Err(false),
     };
-    let Some(typed) = event_type.strip_prefix(MESSAGE_TYPE) else {
-        if event_type.starts_with("com.twilio.") {
-            return out.ignored("other_event");
+    let typed = match typed {
+        Ok("") => {
+            return out.dead_at(DeadReason::MissingStatus, format!("{place}/messageStatus"));
         }
-        return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
+        Ok(typed) => typed,
+        Err(true) => return out.ignored("other_event"),
+        Err(false) => return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type")),
     };
     if is_inbound(typed) {
         return out.ignored("inbound");

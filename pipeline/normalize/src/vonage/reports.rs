@@ -94,14 +94,17 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     // When it was received is no time of its end.
     let time = out.time(&extra.finalized, parse_rfc3339).or(received.filter(|_| !outcome.1));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
-    let price = if item.price.text().is_some() { &item.price } else { &extra.estimated_price };
+    let is_estimate = item.price.text().is_none();
+    let price = out.price(if is_estimate { &extra.estimated_price } else { &item.price });
+    let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
     let event_parts: [&[u8]; 6] = [
-        b"row",
+        // An estimate that turns out exact is news all the same.
+        if is_estimate { b"row-estimate" } else { b"row" },
         id.as_bytes(),
         word.as_bytes(),
         code.unwrap_or("").as_bytes(),
         &time_bytes,
-        price.text().unwrap_or("").as_bytes(),
+        &price_bytes,
     ];
     let mut draft = Draft::new(id, channel, outcome);
     draft.event_parts = &event_parts;
@@ -123,11 +126,11 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if item.network.text().is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
         set_network(&mut draft, &item.network, out);
     }
-    draft.price = out.price(price);
+    draft.price = price;
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
-    if let Some(estimate) = draft.price.filter(|_| item.price.text().is_none()) {
+    if let Some(estimate) = draft.price.filter(|_| is_estimate) {
         let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(estimate.0));
         charge.basis = Basis::Estimated;
         out.charge_too(&charge);

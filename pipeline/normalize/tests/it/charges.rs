@@ -383,8 +383,82 @@ fn no_bill_shows_whom_a_message_was_for() {
 }
 
 #[test]
+fn a_vonage_estimate_that_turns_out_exact_is_news() {
+    let row = |estimated: Value, total: Value| {
+        let row = json!({"account_id": "a", "message_id": "m", "direction": "outbound",
+            "from": "A", "to": "447700900143", "status": "delivered", "currency": "EUR",
+            "date_finalized": "2026-11-20T12:00:02+0000",
+            "estimated_price": estimated, "total_price": total});
+        let record = json!({"product": "MESSAGES", "records": [row]});
+        lines(&run(Some(Source::Vonage), &[Case::value(record.to_string())])).remove(0)
+    };
+    let id = |estimated, total| row(estimated, total)["event_id"].clone();
+    let estimate = id(json!("0.0333"), Value::Null);
+    assert_ne!(estimate, id(json!("0.0333"), json!("0.0333")));
+    assert_eq!(estimate, id(json!("0.03330"), json!("")), "however it is spelled");
+    assert_eq!(id(Value::Null, json!("0.0333")), id(json!("0.0333"), json!(0.0333)));
+}
+
+#[test]
+fn a_telnyx_total_without_a_date_is_no_charge_of_every_month() {
+    let row = json!({"product": "messaging", "cost": 100.5, "count": 5000, "currency": "USD"});
+    let dead = |record: Value| run(Some(Source::Telnyx), &[Case::value(record.to_string())]).dead;
+    let told = dead(json!({"data": [row], "meta": {"total_pages": 1}}));
+    assert_eq!((told.len(), told[0].detail.as_str()), (1, "/0/date"));
+    let mut dated = row;
+    dated["date"] = json!("2026-11-01");
+    let line = one(Source::Telnyx, &json!({"data": [dated], "meta": {"total_pages": 1}}));
+    assert_eq!(line["period_end"], "2026-11-02T00:00:00.000000Z", "a date is a day");
+}
+
+#[test]
+fn a_telnyx_fee_of_parts_is_counted_in_segments() {
+    let row = json!({"cost": "12.50", "parts": "120", "message_type": "SMS", "currency": "USD",
+        "carrier_passthrough_fee": "1.25"});
+    let report = json!({"data": {"record_type": "mdr_usage_report",
+        "start_date": "2026-11-01T00:00:00Z", "status": "COMPLETE",
+        "end_date": "2026-12-01T00:00:00Z", "result": [row]}});
+    let lines = bill(Source::Telnyx, report.to_string());
+    let told: Vec<_> = lines.iter().map(|line| (&line["kind"], &line["unit"])).collect();
+    let (segment, fee) = (json!("segment"), json!("carrier_fee"));
+    assert_eq!(told, [(&segment, &segment), (&fee, &segment)]);
+}
+
+fn infobip_row(columns: &[(&str, Value)]) -> Value {
+    let names: Vec<_> = columns.iter().map(|(name, _)| json!({"columnName": name})).collect();
+    let values: Vec<_> = columns.iter().map(|(_, value)| value.clone()).collect();
+    one(
+        Source::Infobip,
+        &json!({"requestId": "r", "status": "FINISHED", "response": {
+            "requestedPeriod": {"sentSince": "2026-10-01T00:00:00.000+0000",
+                "sentUntil": "2026-11-01T00:00:00.000+0000"},
+            "columns": names, "rows": [values]}}),
+    )
+}
+
+#[test]
+fn an_infobip_total_is_one_charge_in_any_order_of_columns_and_spelling_of_its_price() {
+    let row = |price: Value| {
+        [
+            ("CATEGORY_CODE", json!("SMS")),
+            ("UNIT_PRICE", price),
+            ("QUANTITY", json!(1000)),
+            ("CURRENCY", json!("EUR")),
+        ]
+    };
+    let told = infobip_row(&row(json!(0.0123)));
+    let mut turned = row(json!("0.01230"));
+    turned.reverse();
+    assert_eq!(told["charge_id"], infobip_row(&turned)["charge_id"]);
+    assert_ne!(told["charge_id"], infobip_row(&row(json!(0.0124)))["charge_id"]);
+    let credit = infobip_row(&row(json!(-0.0123)));
+    assert_eq!(credit["amount"], "-12.300000000", "a credit stays one");
+    assert_eq!(credit["unit_price"], "-0.012300000");
+}
+
+#[test]
 fn figures_are_read_from_their_digits() {
-    let report = r#"{"data":[{"product":"messaging","currency":"USD","count":3,
+    let report = r#"{"data":[{"product":"messaging","currency":"USD","date":"2026-11-01","count":3,
         "cost":1911.624800000000001}]}"#;
     let normalized = run(Some(Source::Telnyx), &[Case::value(report)]);
     assert_eq!(charges(&normalized)[0]["amount"], "1911.624800000");

@@ -67,7 +67,7 @@ fn messagebirds_unreadable_fields_and_unknown_statuses_are_counted() {
 }
 
 #[test]
-fn birds_types_are_open_and_a_new_family_is_no_damage() {
+fn birds_types_are_open_and_a_new_family_is_lost_only_where_it_tells_no_outcome() {
     let event = |kind: &str| {
         let text = format!(
             r#"{{"type":"{kind}","timestamp":"2026-11-20T12:00:02Z","data":{{"sms_id":"m"}}}}"#
@@ -78,8 +78,10 @@ fn birds_types_are_open_and_a_new_family_is_no_damage() {
     assert_eq!((&new["status"], &new["is_final"]), (&"unknown".into(), &false.into()));
     assert_eq!(new["vendor_status"], "sms.parked");
     assert_eq!(counts(Source::Bird, event("sms.parked")), (0, 1));
-    let family = run(Some(Source::Bird), &[event("fax.delivered")]);
-    assert_eq!((family.tallies[0].ignored, family.tallies[0].dead), (1, 0));
+    for (kind, expected) in [("contact.created", (1, 0)), ("fax.delivered", (0, 1))] {
+        let family = run(Some(Source::Bird), &[event(kind)]);
+        assert_eq!((family.tallies[0].ignored, family.tallies[0].dead), expected, "{kind}");
+    }
 }
 
 #[test]
