@@ -341,8 +341,10 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
         out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
     }
     // Without a fee the price is the message's own: a fee that another event tells is not in it.
-    let own = out.price(&item.transaction).filter(|_| draft.price.is_some());
-    if let Some(own) = own.filter(|_| fee.is_none_or(|fee| fee.0 == 0)) {
+    if draft.price.is_some()
+        && fee.is_none_or(|fee| fee.0 == 0)
+        && let Some(own) = out.price(&item.transaction)
+    {
         out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::Message, Some(own.0)));
     }
 }

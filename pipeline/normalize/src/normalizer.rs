@@ -388,7 +388,7 @@ fn read_bytes(
     scratch: &mut Scratch,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let value = std::str::from_utf8(value)
+    let value = simdutf8::compat::from_utf8(value)
         .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
     // A byte order mark is no part of any format here.
     let value = value.strip_prefix('\u{feff}').unwrap_or(value);

@@ -76,20 +76,34 @@ impl Number {
 
 /// Digits of a number that are not dialled in its own country: its calling code (ITU-T E.164), with
 /// the digit that Mexico's and Argentina's mobiles had or have behind it.
-pub(crate) const fn calling_code_digits(number: &[u8]) -> usize {
-    match number {
-        [b'1' | b'7', ..] => 1,
-        [b'5', b'2', b'1', ..] | [b'5', b'4', b'9', ..] => 3,
-        [b'2', b'0' | b'7', ..]
-        | [b'3', b'0' | b'1' | b'2' | b'3' | b'4' | b'6' | b'9', ..]
-        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
-        | [b'5', b'1'..=b'8', ..]
-        | [b'6', b'0'..=b'6', ..]
-        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
-        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
-        _ => 3,
+pub(crate) fn calling_code_digits(number: &[u8]) -> usize {
+    let [first, second, ..] = number else { return 0 };
+    if number.starts_with(b"521") || number.starts_with(b"549") {
+        return 3;
     }
+    let at = usize::from(first.wrapping_sub(b'0')) * 10 + usize::from(second.wrapping_sub(b'0'));
+    CODE_DIGITS.get(at).copied().map_or(3, usize::from)
 }
+
+/// Digits of the calling codes that begin with these two.
+const CODE_DIGITS: [u8; 100] = {
+    let mut digits = [3; 100];
+    let two: &[u8] = &[
+        20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55,
+        56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
+    ];
+    let mut at = 0;
+    while at < two.len() {
+        digits[two[at] as usize] = 2;
+        at += 1;
+    }
+    at = 0;
+    while at < 10 {
+        (digits[10 + at], digits[70 + at]) = (1, 1);
+        at += 1;
+    }
+    digits
+};
 
 static REGIONS: LazyLock<Trie> =
     LazyLock::new(|| Trie::read(include_str!("../../../schemas/regions.csv")));

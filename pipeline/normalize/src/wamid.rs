@@ -62,9 +62,15 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 fn decoded_holds_number(text: &str) -> bool {
     // 192 characters hold 144 bytes, twice the length of any id seen; a longer one is hashed.
     const LONGEST: usize = 192;
+    const HEAD: usize = 24;
     let is_outside = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
-    // Where a byte was lost or broken, nobody knows where a group of four begins.
+    // Where a byte was lost or broken, nobody knows where a group of four begins. Of an id as
+    // WhatsApp makes it, the number is near its beginning.
     text.len() > LONGEST
+        || text
+            .as_bytes()
+            .first_chunk::<HEAD>()
+            .is_some_and(|head| group_holds_number::<HEAD>(head))
         || text.as_bytes().split(is_outside).any(|piece| {
             (0..4).any(|start| piece.get(start..).is_some_and(group_holds_number::<LONGEST>))
         })
