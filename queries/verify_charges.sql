@@ -7,9 +7,11 @@
 --
 -- What a message costs is told by prices in its events and by lines of bills. Of one kind the later
 -- basis counts, then what is not zero, then the latest; message and segment are units of one price.
--- The price of an event holds the carrier's fee, so a fee is taken out of it; an estimate that
--- repeats an event's price stands for it. A line that is no message's stands where the vendor calls
--- it final, else by its basis, else where it is the latest.
+-- The price of an event holds the carrier's fee, so the fee that is told with it (a line of its time)
+-- is taken out of it, and what is left counts or is zero; a fee told beside no price is taken out of
+-- the one that stands. An estimate that repeats an event's price stands for it; one without an amount
+-- is the vendor's word once the message arrived. A line that is no message's stands where the vendor
+-- calls it final, else by its basis, else where it is the latest.
 --
 -- Before format 4 the price of a message and that of its segments were two charges. What was
 -- committed so stands until an event or a line revises the message.
@@ -118,33 +120,76 @@ said AS (
     FROM lines
 ),
 
-placed AS (
+fees_by_time AS (
+    SELECT
+        message_key,
+        told_time,
+        currency,
+        price * CAST(GREATEST(COALESCE(quantity, 1), 1) AS DECIMAL(20, 0)) AS fee,
+        ROW_NUMBER() OVER (
+            PARTITION BY message_key, told_time, currency
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                (price IS NOT NULL AND price <> 0) DESC,
+                line_id DESC
+        ) AS place
+    FROM lines
+    WHERE kind = 'carrier_fee'
+),
+
+owned AS (
     SELECT
         said.*,
+        beside.fee IS NOT NULL AS has_fee,
+        CASE
+            WHEN said.kind = 'message' AND beside.fee >= 0 AND beside.fee <= said.price
+            THEN said.price - beside.fee
+            ELSE said.price
+        END AS own_price
+    FROM said
+    LEFT JOIN fees_by_time AS beside
+        ON said.message_key = beside.message_key
+        AND said.told_time = beside.told_time
+        AND said.currency IS NOT DISTINCT FROM beside.currency
+        AND beside.place = 1
+        AND NOT said.is_line
+),
+
+placed AS (
+    SELECT
+        owned.*,
         old_costs.message_key IS NOT NULL AS by_old_rule,
         ROW_NUMBER() OVER (
             PARTITION BY
-                said.message_key,
+                owned.message_key,
                 CASE
-                    WHEN kind IN ('message', 'segment') AND old_costs.message_key IS NULL
+                    WHEN owned.kind IN ('message', 'segment') AND old_costs.message_key IS NULL
                     THEN 'base'
                     ELSE kind
                 END
             ORDER BY
                 CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
-                (price IS NOT NULL AND price <> 0) DESC,
+                (own_price IS NOT NULL AND own_price <> 0) DESC,
                 told_time DESC,
                 is_line DESC,
                 id DESC
         ) AS place
-    FROM said
-    LEFT JOIN old_costs ON said.message_key = old_costs.message_key
+    FROM owned
+    LEFT JOIN old_costs ON owned.message_key = old_costs.message_key
 ),
 
-fees AS (
-    SELECT message_key, currency, price * CAST(quantity AS DECIMAL(20, 0)) AS fee
+fees_apart AS (
+    SELECT
+        placed.message_key,
+        placed.currency,
+        placed.price * CAST(placed.quantity AS DECIMAL(20, 0)) AS fee
     FROM placed
-    WHERE place = 1 AND kind = 'carrier_fee'
+    LEFT ANTI JOIN event_copies AS priced
+        ON placed.message_key = priced.message_key
+        AND placed.told_time = priced.told_time
+        AND priced.price IS NOT NULL
+        AND priced.copy = 1
+    WHERE placed.place = 1 AND placed.kind = 'carrier_fee'
 ),
 
 -- Messages of which only lines are known are dated and placed by them.
@@ -174,13 +219,19 @@ of_messages AS (
     SELECT
         placed.message_key,
         placed.kind,
-        placed.basis,
+        CASE
+            WHEN placed.basis = 'estimated' AND placed.price IS NULL
+                AND placed.kind IN ('message', 'segment')
+                AND CAST(known.outcome AS VARCHAR) IN ('delivered', 'read')
+            THEN 'vendor'
+            ELSE placed.basis
+        END AS basis,
         placed.quantity,
         CASE
-            WHEN placed.kind = 'message' AND NOT placed.is_line
+            WHEN placed.kind = 'message' AND NOT placed.is_line AND NOT placed.has_fee
                 AND fees.fee >= 0 AND fees.fee <= placed.price
             THEN placed.price - fees.fee
-            ELSE placed.price
+            ELSE placed.own_price
         END AS unit_price,
         placed.currency,
         placed.sku,
@@ -197,7 +248,7 @@ of_messages AS (
         placed.by_old_rule
     FROM placed
     LEFT ANTI JOIN partial ON placed.message_key = partial.message_key
-    LEFT JOIN fees
+    LEFT JOIN fees_apart AS fees
         ON placed.message_key = fees.message_key
         AND placed.currency IS NOT DISTINCT FROM fees.currency
     LEFT JOIN again_messages AS known ON placed.message_key = known.message_key

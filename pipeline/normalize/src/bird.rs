@@ -20,10 +20,9 @@
 //!
 //! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
 //! carrier's fee and a charge of its own, which the price holds. Without it the components are
-//! added; a null one is not priced, which is not zero: then the transaction's amount is a charge
-//! beside the event, from which no fee is taken that another event tells. An event repeats what is
-//! known at its time and webhooks come in any order: a later price is a new event, and the one that
-//! is latest by the event's time counts, not by its arrival.
+//! added; a null one is not priced, which is not zero: each counts as of the latest event that
+//! prices it. An event repeats what is known at its time and webhooks come in any order: a later
+//! price is a new event, and the one that is latest by the event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
@@ -336,16 +335,8 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
     // What is passed through is the carrier's, and part of the price.
-    let fee = out.price(&item.passthrough).filter(|_| draft.price.is_some());
-    if let Some(fee) = fee {
+    if let Some(fee) = out.price(&item.passthrough).filter(|_| draft.price.is_some()) {
         out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
-    }
-    // Without a fee the price is the message's own: a fee that another event tells is not in it.
-    if draft.price.is_some()
-        && fee.is_none_or(|fee| fee.0 == 0)
-        && let Some(own) = out.price(&item.transaction)
-    {
-        out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::Message, Some(own.0)));
     }
 }
 

@@ -183,7 +183,7 @@ fn emit(event: &Event<'_>, path: &str, out: &mut Emitter<'_>) -> Result<(), Dead
                 return ignore(kind, out);
             }
             if let Some(name) = event.name.text() {
-                return accepted(event, name, path, out);
+                return accepted(event, name, path, (None, None), out);
             }
         }
         Some(_) => {}
@@ -215,17 +215,26 @@ fn ignore(kind: &'static str, out: &mut Emitter<'_>) -> Result<(), Dead> {
 }
 
 /// The AgentMessage that a successful send answers with: `phones/{E.164}/agentMessages/{id}`.
-fn accepted(event: &Event<'_>, name: &str, path: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
+/// Who sent it and when it was answered are told by the request and the answer, where they are
+/// there.
+fn accepted(
+    event: &Event<'_>,
+    name: &str,
+    path: &str,
+    (agent, answered_us): (Option<&str>, Option<i64>),
+    out: &mut Emitter<'_>,
+) -> Result<(), Dead> {
     let parts = name.strip_prefix("phones/").and_then(|rest| rest.split_once("/agentMessages/"));
     let Some((phone, id)) = parts.filter(|(_, id)| !id.is_empty()) else {
         return Err(Dead::new(DeadReason::MissingId, format!("{path}/name")));
     };
     let mut draft = Draft::new(id, Channel::Rcs, Outcome::open(Status::Accepted));
     draft.event_time_us = out.time(&event.send_time, parse_rfc3339);
+    draft.header_time_us = answered_us;
     draft.submit_time_us = draft.event_time_us;
     draft.recipient = Some(phone);
     draft.carrier = out.text(&event.carrier);
-    draft.sender = out.text(&event.agent);
+    draft.sender = out.text(&event.agent).or(agent);
     draft.segments = out.segments(&event.segments);
     draft.traffic_class = traffic_class(out.text(&event.traffic).unwrap_or(""));
     out.event(&draft);
@@ -242,25 +251,22 @@ fn traffic_class(word: &str) -> TrafficClass {
     }
 }
 
-/// The sender's record of a send call.
+/// The sender's record of a call: of a send, or of another that is no message's.
 fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let request = answer.request.unwrap_or("null");
-    if member(request, "method").text() == Some("DELETE") {
+    if member(request, "method").text().is_some_and(|method| method.eq_ignore_ascii_case("DELETE"))
+    {
         return ignore("revoke", out);
-    }
-    let text = answer.body_text();
-    let told = answer.http_status();
-    let body = event_of(&text, out.drift).unwrap_or_default();
-    match (told.whole(), body.name.text()) {
-        (None | Some(200), Some(_)) => return emit(&body, "/body", out),
-        (None | Some(200), None) => {
-            return Err(Dead::new(DeadReason::MissingStatus, "/body/name"));
-        }
-        _ => {}
     }
     let targets = [member(request, "url"), member(request, "path")];
     let target = targets.iter().find_map(Scalar::text).unwrap_or("");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if path.contains("/agentEvents") {
+        return ignore("agent_event", out);
+    }
+    if path.ends_with("/capabilities") {
+        return ignore("capabilities", out);
+    }
     // As a form of one more field, so that `%2B` of the number is decoded with the rest.
     let phone = path.split_once("phones/").and_then(|(_, rest)| rest.split('/').next());
     let phone = phone.unwrap_or("");
@@ -269,6 +275,19 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
         let mut pairs = scratch.form.pairs();
         pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value)
     };
+    let text = answer.body_text();
+    let told = answer.http_status();
+    if let None | Some(200) = told.whole() {
+        let body = event_of(&text, out.drift).unwrap_or_default();
+        let Some(name) = body.name.text() else {
+            return Err(Dead::new(DeadReason::MissingStatus, "/body/name"));
+        };
+        if name.contains("/agentEvents/") {
+            return ignore("agent_event", out);
+        }
+        let beside = (named(b"agentId"), answer.date_us(out));
+        return accepted(&body, name, "/body", beside, out);
+    }
     let ids = [member(request, "messageId"), member(request, "message_id")];
     let id = ids.iter().find_map(Scalar::text).or_else(|| named(b"messageId"));
     let id = id.filter(|id| !id.is_empty());
@@ -342,10 +361,15 @@ pub(crate) const CATALOGUE: Module = Module {
         ),
     ],
     documented: &[
+        "actingParty",
         "agent_name",
         "agent_owner",
         "attributes",
+        "botDisplayName",
+        "brandDisplayName",
+        "brandId",
         "classificationType",
+        "comment",
         "contentMessage",
         "details",
         "duration",
@@ -360,6 +384,8 @@ pub(crate) const CATALOGUE: Module = Module {
         "mt_messages",
         "owner_name",
         "publishTime",
+        "publish_time",
+        "regionId",
         "secret",
         "size_kilobytes",
         "subscription",

@@ -243,6 +243,18 @@ fn emit(
     if draft.error_code == Some("800") {
         draft.status = Status::Expired;
     }
+    // The same word of a fallback's SMS is another fact.
+    let message = id.as_bytes();
+    let event_parts: [&[u8]; 5] = [
+        message,
+        draft.key_part.as_bytes(),
+        word.as_bytes(),
+        draft.error_code.unwrap_or("").as_bytes(),
+        b"fallback",
+    ];
+    if is_fallback {
+        draft.event_parts = &event_parts;
+    }
     out.event(&draft);
     Ok(())
 }

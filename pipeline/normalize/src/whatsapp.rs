@@ -170,6 +170,11 @@ fn outermost<'a>(
             hook.has_analytics = true;
             cursor.skip()
         }
+        // The same without the account's object; of later pages as well.
+        "data" | "data_points" if cursor.kind() == Kind::Array => {
+            hook.has_analytics = true;
+            cursor.skip()
+        }
         "gs_app_id" => {
             hook.gs_app = cursor.scalar()?;
             Ok(())
@@ -348,6 +353,9 @@ fn report_field<'a>(
             })?;
             return Ok(());
         }
+        "errors" if cursor.kind() == Kind::Object => {
+            return inner(cursor, "code", &mut report.code);
+        }
         "errors" if cursor.kind() == Kind::Array => {
             let mut is_first = true;
             return cursor.array(|cursor| {
@@ -525,6 +533,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "phone_number_id",
         "pricing_model",
         "profile",
+        "recipient_identity_key_hash",
         "recipient_type",
         "smb_message_echoes",
         "source",

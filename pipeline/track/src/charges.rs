@@ -6,16 +6,19 @@
 //! line of a fee      ──► one charge a kind, by the same rule
 //! ```
 //! - A message's own price is per message or per segment, never both: units of one price.
-//! - The price of an event holds the carrier's fee (DESIGN.md). A fee told beside it is taken out
-//!   of the message's charge, so that its charges add up to the price. Where the fee is the larger
-//!   of the two, it was not in it.
+//! - The price of an event holds the carrier's fee (DESIGN.md). The fee that the same event tells
+//!   (a line of its time) is taken out of the message's charge, and what is left is the price that
+//!   counts or is zero: vendors zero one of the two in a later event. A fee that is told beside no
+//!   price is taken out of the one that stands. Where the fee is the larger, it was not in it.
+//! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
+//!   event tells that the message was delivered or read.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
 //!   and the dimensions of a message of which only lines are known, in whatever order they came.
 //!   Beyond the bound a forgotten line that comes again is stored again, and an estimate that was
 //!   forgotten no longer stands for the price of an event that comes later, nor does one for the
-//!   price of a known event where more than the bound do.
+//!   price of a known event where more than the bound do; so with fees beside prices.
 
 use model::vocabulary::{Basis, ChargeKind};
 
@@ -73,12 +76,37 @@ impl Charges {
 struct Said<'a> {
     event: &'a Event,
     price: &'a Price,
+    /// The carrier's fee that the same event tells.
+    fee_nanos: Option<i128>,
 }
 
-impl Said<'_> {
+impl<'a> Said<'a> {
+    /// What an event or a line says; nothing where it tells no price.
+    fn of(event: &'a Event, words: &'a Interner) -> Option<Self> {
+        Some(Self { event, price: words.price_of(event.price)?, fee_nanos: None })
+    }
+
+    /// The same with the fee that stands beside it.
+    fn with_fee(self, lines: &[Event], words: &Interner) -> Self {
+        let fee = fee_at(&self, lines, words).and_then(|at| lines.get(at));
+        let fee = fee.and_then(|line| charge(&Said::of(line, words)?, 1).amount_nanos());
+        Self { fee_nanos: fee, ..self }
+    }
+
+    /// The price without a fee that it holds.
+    fn own_nanos(&self, fee: Option<i128>) -> Option<i128> {
+        let price = self.price.nanos?;
+        let fee = fee.filter(|fee| {
+            self.price.kind == ChargeKind::Message
+                && !self.event.is_line()
+                && (0..=price).contains(fee)
+        });
+        Some(price - fee.unwrap_or(0))
+    }
+
     /// The greatest counts.
     fn weight(&self) -> (Basis, bool, i64, bool, u64) {
-        let is_told = self.price.nanos.is_some_and(|nanos| nanos != 0);
+        let is_told = self.own_nanos(self.fee_nanos).is_some_and(|nanos| nanos != 0);
         let Event { time_us, id, .. } = *self.event;
         (self.price.basis, is_told, time_us, self.event.is_line(), id)
     }
@@ -102,13 +130,14 @@ impl Said<'_> {
 /// The charges of a message: of its events, of its lines. `segments` is the largest number of parts
 /// that an event tells.
 pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interner) -> Charges {
-    let said = |event| Some(Said { event, price: words.price_of(event.price)? });
+    let said = |event| Said::of(event, words);
     let prices = told.iter().filter_map(said).filter(|said| !said.is_repeated(lines, words));
-    let lines = || lines.iter().filter_map(said);
-    let base_lines = lines().filter(|said| said.price.kind.is_base());
+    let prices = prices.map(|said| said.with_fee(lines, words));
+    let all_lines = || lines.iter().filter_map(said);
+    let base_lines = all_lines().filter(|said| said.price.kind.is_base());
     let base = prices.chain(base_lines).max_by_key(Said::weight);
     let mut fees: Vec<Said<'_>> = Vec::new();
-    for said in lines().filter(|said| !said.price.kind.is_base()) {
+    for said in all_lines().filter(|said| !said.price.kind.is_base()) {
         match fees.iter_mut().find(|known| known.price.kind == said.price.kind) {
             Some(known) if said.weight() > known.weight() => *known = said,
             Some(_) => {}
@@ -116,20 +145,48 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
         }
     }
     fees.sort_unstable_by_key(|said| said.price.kind);
-    let fees: Vec<Charge> = fees.iter().map(|said| charge(said, segments)).collect();
-    let mut base_charge = base.as_ref().map(|said| charge(said, segments));
-    if let (Some(said), Some(own)) = (base, &mut base_charge)
-        && !said.event.is_line()
-    {
-        take_out(own, &fees);
+    let base = base.map(|said| {
+        let fee = said.fee_nanos.or_else(|| fee_apart(&said, &fees, told, words));
+        let own = Charge { unit_price_nanos: said.own_nanos(fee), ..charge(&said, segments) };
+        earned(own, told)
+    });
+    let fees = fees.iter().map(|said| charge(said, segments)).collect();
+    Charges { base, fees, zeros: false }
+}
+
+/// A charge whose estimate tells no amount is the vendor's once the message arrived.
+fn earned(charge: Charge, told: &[Event]) -> Charge {
+    let is_open = charge.basis == Basis::Estimated && charge.unit_price_nanos.is_none();
+    let is_earned = is_open && told.iter().any(|event| event.status.is_delivered());
+    Charge { basis: if is_earned { Basis::Vendor } else { charge.basis }, ..charge }
+}
+
+/// The line with the fee that the event of a price tells, in its currency.
+fn fee_at(said: &Said<'_>, lines: &[Event], words: &Interner) -> Option<usize> {
+    let beside = lines.iter().enumerate().filter_map(|(at, line)| {
+        let fee = Said::of(line, words).filter(|_| line.time_us == said.event.time_us)?;
+        let is_its =
+            fee.price.kind == ChargeKind::CarrierFee && fee.price.currency == said.price.currency;
+        is_its.then_some((fee.weight(), at))
+    });
+    beside.max().map(|(_, at)| at)
+}
+
+/// The fee that stands, in the currency of a price, where no price is told beside it.
+fn fee_apart(said: &Said<'_>, fees: &[Said<'_>], told: &[Event], words: &Interner) -> Option<i128> {
+    let fee = fees.iter().find(|fee| fee.price.kind == ChargeKind::CarrierFee)?;
+    let is_beside =
+        |event: &Event| event.time_us == fee.event.time_us && words.price_of(event.price).is_some();
+    if fee.price.currency != said.price.currency || told.iter().any(is_beside) {
+        return None;
     }
-    Charges { base: base_charge, fees, zeros: false }
+    charge(fee, 1).amount_nanos()
 }
 
 /// The charges that were committed before format 4: the price of the message and that of its
 /// segments, both, and zeros in no currency in windows.
 pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charges {
-    let said = |event| Some(Said { event, price: words.price_of(event.price)? });
+    let said = |event| Said::of(event, words);
     let latest = |kind: ChargeKind| {
         let of_kind = told.iter().filter_map(said).filter(|said| said.price.kind == kind);
         of_kind.max_by_key(Said::weight).map(|said| charge(&said, segments))
@@ -146,9 +203,9 @@ pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Op
     kept.extend(lines.iter().position(Event::tells_vendor_time));
     kept.extend(fold::placing(lines, words));
     let n_needed = kept.len();
-    let said = |event| Some(Said { event, price: words.price_of(event.price)? });
-    let prices = told.iter().filter_map(said);
-    kept.extend(prices.filter_map(|said| said.repeated_at(lines, words)));
+    let prices = told.iter().filter_map(|event| Said::of(event, words));
+    kept.extend(prices.clone().filter_map(|said| said.repeated_at(lines, words)));
+    kept.extend(prices.filter_map(|said| fee_at(&said, lines, words)));
     let oldest_but = |kept: &[usize]| (0..lines.len()).find(|at| !kept.contains(at));
     oldest_but(&kept).or_else(|| oldest_but(&kept[..n_needed]))
 }
@@ -157,9 +214,8 @@ pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Op
 fn standing(lines: &[Event], words: &Interner) -> Vec<usize> {
     let mut standing: Vec<(usize, Said<'_>)> = Vec::new();
     for (at, event) in lines.iter().enumerate() {
-        let Some(price) = words.price_of(event.price) else { continue };
-        let said = Said { event, price };
-        match standing.iter_mut().find(|(_, known)| known.price.kind == price.kind) {
+        let Some(said) = Said::of(event, words) else { continue };
+        match standing.iter_mut().find(|(_, known)| known.price.kind == said.price.kind) {
             Some((_, known)) if said.weight() <= known.weight() => {}
             Some(known) => *known = (at, said),
             None => standing.push((at, said)),
@@ -177,17 +233,6 @@ fn charge(said: &Said<'_>, segments: u16) -> Charge {
     };
     let quantity = u32::from(units.max(1));
     Charge { kind, basis, quantity, unit_price_nanos: nanos, currency, sku }
-}
-
-/// Takes the carrier's fee out of the price that holds it.
-fn take_out(own: &mut Charge, fees: &[Charge]) {
-    let fee = fees.iter().find(|fee| fee.kind == ChargeKind::CarrierFee);
-    let fee = fee.filter(|fee| fee.currency == own.currency).and_then(Charge::amount_nanos);
-    if let (ChargeKind::Message, Some(price), Some(fee)) = (own.kind, own.unit_price_nanos, fee)
-        && (0..=price).contains(&fee)
-    {
-        own.unit_price_nanos = Some(price - fee);
-    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use model::vocabulary::{Channel, ChargeKind, DeadReason, TrafficClass};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::csv;
+use crate::date;
 use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
-use crate::json::Scalar;
+use crate::json::{Scalar, Syntax};
 
 /// Columns, in their order.
 const HEADING: &str = "PublishTimeUTC,MessageId,DestinationPhoneNumber,MessageType,DeliveryStatus,\
@@ -47,7 +48,9 @@ pub(super) fn is_row(text: &str) -> bool {
 
 /// Reads such a row.
 pub(super) fn read_row(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    rows(&format!("{HEADING}\n{text}"), false, out).map(drop)
+    let read = rows(&format!("{HEADING}\n{text}"), false, out);
+    read.map_err(|Syntax { at }| Syntax { at: at.saturating_sub(HEADING.len() + 1) })?;
+    Ok(())
 }
 
 /// Reads a report.
@@ -58,7 +61,7 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     Ok(())
 }
 
-fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Dead> {
+fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Syntax> {
     let rows = csv::each_row(text, csv::COMMA, |at, row| {
         let place = Place { parent: "", at: is_listed.then_some(at) };
         let Some(mut fields) = row else {
@@ -101,7 +104,7 @@ fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let subject = Subject::Message { id, key_part: "" };
     let mut charge = ChargeDraft::new(subject, ChargeKind::Segment, figures);
     charge.part = out.text(&row.part).unwrap_or("");
-    charge.time_us = out.time(&row.time, parse_rfc3339);
+    charge.time_us = out.time(&row.time, date::parse_zoned_or_local);
     charge.currency = Some("USD");
     charge.channel = Channel::Sms;
     charge.traffic_class = match out.text(&row.kind) {

@@ -16,6 +16,7 @@ use crate::csv;
 use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
 use crate::json::Scalar;
+use crate::words::Folded;
 
 /// A column that both kinds of file have.
 const ID_COLUMN: &str = "billing_event_id";
@@ -81,7 +82,8 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
         (None, _) => return out.dead_at(DeadReason::MissingId, format!("{place}/{ID_COLUMN}")),
         _ => return out.dead_at(DeadReason::UnknownVariant, format!("{place}/type")),
     };
-    let kind = match word {
+    let kind = match Folded::new(word).as_str() {
+        word if word.starts_with("non_conversation") => ChargeKind::Other,
         word if word.contains("conversation") => ChargeKind::Conversation,
         word if word.contains("message") => ChargeKind::Message,
         _ => ChargeKind::Other,

@@ -21,6 +21,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::Scratch;
+use crate::words;
 
 /// China has one time zone.
 const CHINA_US: i64 = 8 * HOUR_US;
@@ -72,7 +73,9 @@ pub(super) fn emit(
         (None, _) => return missing(DeadReason::MissingId, "rcs_id"),
         (Some(_), None) => return missing(DeadReason::MissingStatus, "send_status"),
     };
-    let code = out.text(&report.code).filter(|code| *code != "DELIVERED");
+    let code = out.text(&report.code);
+    let code = code.filter(|code| !code.eq_ignore_ascii_case("DELIVERED"));
+    let code = code.filter(|code| !words::is_no_error(code));
     let outcome = match (word, code) {
         ("SEND_SUCCESS", None) => Outcome::settled(Status::Delivered),
         ("SEND_SUCCESS", Some(_)) => Outcome::open(Status::Sent),

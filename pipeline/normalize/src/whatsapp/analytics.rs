@@ -40,7 +40,7 @@ struct Answer<'a> {
     points: Elements<&'a str>,
 }
 
-/// Reads an answer whose outermost object has one of the two fields.
+/// Reads an answer whose outermost object has one of the two fields, or is what stands in them.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::watched(text, out.drift);
     let mut answer = Answer::default();
@@ -49,8 +49,10 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
             answer.id = cursor.scalar()?;
             Ok(())
         }
-        "pricing_analytics" | "conversation_analytics" => analytics(cursor, &mut answer),
-        _ => cursor.other(),
+        "pricing_analytics" | "conversation_analytics" => {
+            cursor.object_or_skip(|cursor, key| listed(cursor, key, &mut answer)).map(drop)
+        }
+        _ => listed(cursor, key, &mut answer),
     })?;
     cursor.end()?;
     if answer.points.len() == 0 {
@@ -68,8 +70,9 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     Ok(())
 }
 
-fn analytics<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(), Syntax> {
-    let mut read = |cursor: &mut Cursor<'a>, key: &str| match key {
+/// Points, or a list of objects that have some.
+fn listed<'a>(cursor: &mut Cursor<'a>, key: &str, answer: &mut Answer<'a>) -> Result<(), Syntax> {
+    match key {
         "data_points" if cursor.kind() == Kind::Array => points(cursor, answer),
         "data" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
             let inner = |cursor: &mut Cursor<'a>, key: &str| match key {
@@ -79,8 +82,7 @@ fn analytics<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(),
             cursor.object_or_skip(inner).map(drop)
         }),
         _ => cursor.other(),
-    };
-    cursor.object_or_skip(&mut read).map(drop)
+    }
 }
 
 fn points<'a>(cursor: &mut Cursor<'a>, answer: &mut Answer<'a>) -> Result<(), Syntax> {

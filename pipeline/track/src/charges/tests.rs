@@ -89,6 +89,27 @@ fn a_carriers_fee_is_taken_out_of_the_price_that_holds_it() {
 }
 
 #[test]
+fn a_fee_is_taken_out_of_the_price_that_it_was_told_with() {
+    let with_fee = |time_us, nanos, fee| {
+        [
+            Saying { time_us, nanos: Some(nanos), ..EVENT },
+            Saying { time_us, nanos: Some(fee), ..FEE },
+        ]
+    };
+    let told = |parts: &[[Saying; 2]]| charges(&parts.concat());
+    let expected = |own, fee| [(Message, Vendor, 1, Some(own)), (CarrierFee, Vendor, 1, Some(fee))];
+    // Amazon's `RCS_READ` may tell the price as 0 and the fee again.
+    assert_eq!(told(&[with_fee(0, 12, 5), with_fee(9, 5, 5)]), expected(7, 5));
+    // The fee may be 0, or not there, once it is known.
+    assert_eq!(told(&[with_fee(0, 12, 5), with_fee(9, 7, 0)]), expected(7, 5));
+    let without = Saying { time_us: 9, nanos: Some(7), ..EVENT };
+    assert_eq!(charges(&[&with_fee(0, 12, 5)[..], &[without]].concat()), expected(7, 5));
+    assert_eq!(told(&[with_fee(0, 5, 5)]), expected(0, 5), "nothing but the fee is priced");
+    let invoiced = Saying { time_us: 30, nanos: Some(4), ..FEE };
+    assert_eq!(charges(&[without, invoiced]), expected(3, 4), "told beside no price");
+}
+
+#[test]
 fn of_repeated_prices_the_latest_that_is_not_zero_counts() {
     let read = Saying { time_us: 9, nanos: Some(0), ..EVENT };
     assert_eq!(charges(&[EVENT, read]), [(Message, Vendor, 1, Some(5_100_000))]);
@@ -125,6 +146,22 @@ fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
     let outcome = fold::fold(&mut events(&[fee], &mut words), false, &words).unwrap();
     assert_eq!((outcome.events, outcome.cohort_us, outcome.is_final), (0, 77, true));
     assert_eq!(charges(&[fee]), [(Conversation, Vendor, 1, Some(3_050_000))]);
+}
+
+#[test]
+fn an_estimate_without_an_amount_is_the_vendors_word_once_the_message_arrived() {
+    let mut words = Interner::default();
+    let sent = Saying { basis: Estimated, nanos: None, is_line: true, ..EVENT };
+    let arrived = Saying { nanos: None, time_us: 9, ..EVENT };
+    let mut basis_of = |estimate: Saying, status| {
+        let mut events = events(&[estimate, arrived], &mut words);
+        (events[1].price, events[1].status) = (words.price(None), status);
+        fold::fold(&mut events, false, &words).unwrap().charges.base.unwrap().basis
+    };
+    assert_eq!(basis_of(sent, Status::Sent), Estimated);
+    assert_eq!(basis_of(sent, Status::Delivered), Vendor);
+    assert_eq!(basis_of(sent, Status::Read), Vendor);
+    assert_eq!(basis_of(Saying { nanos: Some(5), ..sent }, Status::Read), Estimated);
 }
 
 /// A line's facet that tells one dimension.
