@@ -150,9 +150,9 @@ owned AS (
     LEFT JOIN fees_by_time AS beside
         ON said.message_key = beside.message_key
         AND said.told_time = beside.told_time
-        AND said.currency IS NOT DISTINCT FROM beside.currency
         AND beside.place = 1
         AND NOT said.is_line
+        AND said.currency IS NOT DISTINCT FROM beside.currency
 ),
 
 placed AS (

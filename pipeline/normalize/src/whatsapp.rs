@@ -528,6 +528,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "messages",
         "messaging_product",
         "object",
+        "paging",
         "participant_recipient_id",
         "payment",
         "phone_number_id",
