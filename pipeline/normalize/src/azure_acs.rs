@@ -33,6 +33,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::mask;
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
@@ -331,6 +332,9 @@ fn emit(
     let subject = || event.subject.text()?.trim_start_matches('/').strip_prefix("phonenumber/");
     draft.sender = out.text(&data.from).or_else(subject);
     draft.segments = parts(data, out);
+    // A server's words may name an address, also another's or in another spelling.
+    let code = draft.error_code.map(|code| mask::impersonal(code, draft.recipient));
+    draft.error_code = code.as_deref();
     out.event(&draft);
     Ok(())
 }
@@ -354,8 +358,7 @@ fn draft<'d>(
         }
         Variant::Email => {
             let (outcome, class) = email_outcome(folded.as_str(), out);
-            // A mail server's text may name the address: only where `emit` can look for it.
-            (Channel::Email, outcome, details.filter(|_| data.to.is_present()), class)
+            (Channel::Email, outcome, details, class)
         }
         _ => {
             let code = details.and_then(details::code);

@@ -311,5 +311,5 @@ pub(crate) const CATALOGUE: Module = Module {
         charges("charge, JSON", &["billed.json"]),
         events("data alone, JSON", &["data_alone.json"]),
     ],
-    documented: &["datacontenttype", "provider", "specversion", "subject", "text"],
+    documented: &["datacontenttype", "dataschema", "provider", "specversion", "subject", "text"],
 };

@@ -150,14 +150,19 @@ fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
             "path" => path,
             "parent" => parent,
             "sent_at" => &mut request.sent_at,
+            "token" => &mut request.recipients[0],
+            "fid" => &mut request.recipients[1],
             "message" => return message(cursor, request),
+            "body" if cursor.kind() == Kind::Object => return sent_body(cursor, request),
+            // The body as it went out; what is no JSON tells nothing.
             "body" => {
-                return cursor
-                    .object_or_skip(|cursor, key| match key {
-                        "message" => message(cursor, request),
-                        _ => cursor.other(),
-                    })
-                    .map(|_| ());
+                let text = cursor.scalar()?;
+                let mut sent = Request::default();
+                if sent_body(&mut Cursor::new(text.text().unwrap_or("")), &mut sent).is_ok() {
+                    request.recipients = sent.recipients.each_ref().map(owned);
+                    request.label = owned(&sent.label);
+                }
+                return Ok(());
             }
             _ => return cursor.other(),
         };
@@ -165,6 +170,19 @@ fn request<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(),
         Ok(())
     })?;
     Ok(())
+}
+
+/// A text that outlives what it was read from.
+fn owned<'a>(field: &Scalar<'_>) -> Scalar<'a> {
+    field.text().map_or(Scalar::Missing, |text| Scalar::Text(text.to_owned().into()))
+}
+
+fn sent_body<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(), Syntax> {
+    let read = |cursor: &mut Cursor<'a>, key: &str| match key {
+        "message" => message(cursor, request),
+        _ => cursor.other(),
+    };
+    cursor.object_or_skip(read).map(drop)
 }
 
 fn message<'a>(cursor: &mut Cursor<'a>, request: &mut Request<'a>) -> Result<(), Syntax> {
@@ -285,6 +303,8 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     draft.vendor_status = word.or_else(|| told.text());
     draft.error_code = word;
     draft.error_class = match (word, told.whole()) {
+        (Some(word), status) if known_error(word).is_none() => class_of_word(word)
+            .or_else(|| status.filter(|status| *status >= 500).and_then(class_of_http)),
         (Some(word), _) => class_of_word(word),
         (None, Some(status)) => class_of_http(status),
         (None, None) => None,
@@ -293,6 +313,7 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     let sent = if at.is_present() { at } else { &request.sent_at };
     draft.submit_time_us = out.time(sent, instant);
     draft.campaign = request.label.text();
+    draft.logical_id = request.ids.iter().take(2).find_map(Scalar::text);
     draft.recipient = request.recipients.iter().find_map(Scalar::text);
     out.event(&draft);
     Ok(())
@@ -306,7 +327,10 @@ fn answer_outcome(
     out: &mut Emitter<'_>,
 ) -> Option<Outcome> {
     if let Some(word) = word {
-        return Some(error_outcome(word, out));
+        // A server's failure is one, whatever word it finds for it.
+        let is_servers = told.is_some_and(|status| (500..600).contains(&status));
+        let told = known_error(word).or(is_servers.then_some(Outcome::settled(Status::Failed)));
+        return Some(told.unwrap_or_else(|| unknown(out)));
     }
     match (told, &body.error) {
         (None | Some(200), None) => {
@@ -379,8 +403,8 @@ pub(crate) fn export_time(text: &str) -> Option<i64> {
     }
 }
 
-fn error_outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
-    match word {
+fn known_error(word: &str) -> Option<Outcome> {
+    Some(match word {
         "INVALID_ARGUMENT" | "SENDER_ID_MISMATCH" | "PERMISSION_DENIED" => {
             Outcome::settled(Status::Rejected)
         }
@@ -392,8 +416,8 @@ fn error_outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
         | "THIRD_PARTY_AUTH_ERROR"
         | "UNAUTHENTICATED" => Outcome::settled(Status::Failed),
         "UNSPECIFIED_ERROR" => Outcome::open(Status::Unknown),
-        _ => unknown(out),
-    }
+        _ => return None,
+    })
 }
 
 fn http_outcome(status: i64, out: &mut Emitter<'_>) -> Outcome {
@@ -476,13 +500,21 @@ pub(crate) const CATALOGUE: Module = Module {
     documented: &[
         "@type",
         "bulk_id",
+        "collapse_key",
+        "condition",
         "data",
+        "fieldViolations",
+        "headers",
         "message",
         "message_type",
+        "method",
         "notification",
         "priority",
         "reason",
         "sdk_platform",
         "statusCode",
+        "topic",
+        "ttl",
+        "validate_only",
     ],
 };

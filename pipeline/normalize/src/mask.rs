@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::emit::Emitter;
+use crate::phone::PERSONAL_DIGITS_MIN;
 
 /// Shortest id that is searched for: shorter ones would hit by chance.
 const ID_BYTES_MIN: usize = 6;
@@ -17,6 +18,40 @@ pub(crate) fn replaced(text: &str, id: &str, token: &str) -> String {
         return token.to_owned();
     }
     text.replace(id, token)
+}
+
+/// Stands for what is nobody's business.
+const GONE: &str = "…";
+
+/// A vendor's or a mail server's words about an address that may not be the one that is known, or
+/// is spelled in another way: without addresses of mail and long numbers. The recipient's own is
+/// left where `emit` will find it.
+pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, str> {
+    let is_delimiter = |c: char| c.is_whitespace() || "<>\"'(),;".contains(c);
+    let is_part = |c: char| c.is_ascii_digit() || "+-.() ".contains(c);
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let piece = if first.is_ascii_digit() || first == '+' {
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            rest.get(..end).unwrap_or(rest).trim_end_matches(|c: char| !c.is_ascii_digit())
+        } else {
+            ""
+        };
+        let digits = piece.bytes().filter(u8::is_ascii_digit).count();
+        if digits >= PERSONAL_DIGITS_MIN {
+            let is_plain = digits + usize::from(first == '+') == piece.len();
+            out.push_str(if is_plain && recipient.is_some() { piece } else { GONE });
+            rest = rest.get(piece.len()..).unwrap_or("");
+            continue;
+        }
+        let end = rest.find(is_delimiter).unwrap_or(rest.len()).max(first.len_utf8());
+        let (word, after) = rest.split_at(end);
+        let is_left = !word.contains('@') || recipient.is_some_and(|known| word.contains(known));
+        out.push_str(if is_left { word } else { GONE });
+        rest = after;
+    }
+    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
 /// The text with a token in the place of each of the ids that it holds.
@@ -39,6 +74,22 @@ pub(crate) fn without_ids<'t>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_about_an_address_do_not_tell_it() {
+        for (text, recipient, expected) in [
+            ("The 'To' number +447700900143 is invalid", None, "The 'To' number … is invalid"),
+            ("invalid +44 7700 900-143.", Some("+447700900143"), "invalid …."),
+            ("invalid 447700900143", Some("+447700900143"), "invalid 447700900143"),
+            ("550 5.1.1 <Anna@Example.com>: no", Some("anna@example.com"), "550 5.1.1 <…>: no"),
+            ("<anna@example.com> é", Some("anna@example.com"), "<anna@example.com> é"),
+            ("<anna@example.com>", None, "<…>"),
+            ("error 30003, try 2", None, "error 30003, try 2"),
+            ("", None, ""),
+        ] {
+            assert_eq!(impersonal(text, recipient), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_text_made_of_ids_is_their_token_and_no_longer_than_it() {

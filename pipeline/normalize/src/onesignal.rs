@@ -26,6 +26,8 @@
 //! days lack their message and are dead letters; `event.timestamp` has whole seconds,
 //! `event.datetime` more; `token` is a device token, a number or an address.
 
+use std::borrow::Cow;
+
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
@@ -245,7 +247,10 @@ fn emit(
     let is_failure = matches!(outcome.0, Status::Failed | Status::Undelivered | Status::Rejected);
     let reason = out.text(&event.failure).filter(|_| is_failure);
     let campaign = out.text(&event.name).or_else(|| out.text(&event.template));
-    let reason = reason.map(|reason| mask::without_ids(reason, &others, out));
+    let reason = reason.map(|reason| match mask::without_ids(reason, &others, out) {
+        Cow::Borrowed(reason) => mask::impersonal(reason, draft.recipient),
+        Cow::Owned(reason) => Cow::Owned(mask::impersonal(&reason, draft.recipient).into_owned()),
+    });
     let campaign = campaign.map(|campaign| mask::without_ids(campaign, &others, out));
     draft.account = out.text(&event.app);
     draft.vendor_status = Some(kind);

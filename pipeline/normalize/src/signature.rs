@@ -280,6 +280,10 @@ fn checked(signed: &Signed<'_>, keys: &Keys) -> Checked {
     match &keys.scheme {
         Scheme::Documented => documented(signed, keys),
         Scheme::PlivoV2 => parameters::plivo_v2(signed, keys),
+        // The Messages API signs otherwise, whatever SMS are set to.
+        Scheme::VonageParameters(_) if signed.optional("authorization").is_some() => {
+            tokens::vonage(signed, keys)
+        }
         Scheme::VonageParameters(algorithm) => parameters::vonage(signed, keys, Some(*algorithm)),
         Scheme::BodyHmac { header, algorithm } => {
             bodies::body_hmac(signed, keys, header, *algorithm)

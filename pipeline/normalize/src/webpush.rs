@@ -269,11 +269,12 @@ fn emit(
     let id = without_secret(id, secret, out);
     let own_id = own_id.map(|own_id| without_secret(own_id, secret, out));
     let mut draft = Draft::new(&id, Channel::PushWeb, outcome(status, is_receipt, out));
-    if given.is_none() {
-        draft.key_part = recipient.unwrap_or("");
-    } else {
-        draft.logical_id = own_id.as_deref();
+    match given {
+        // The path of a message's resource is a secret of its own, and a receipt may tell no host.
+        Some(_) => draft.key_id = path_of(&id),
+        None => draft.key_part = recipient.unwrap_or(""),
     }
+    draft.logical_id = own_id.as_deref();
     let body = body_text(line.body);
     let [number, words, code_word] = match body.is_empty() {
         true => Default::default(),
@@ -315,7 +316,13 @@ fn absolute<'a>(address: &'a str, base: Option<&str>, authority: Option<&str>) -
     }
 }
 
-/// The last segment of an endpoint: whoever has it can send.
+/// An address without its host; any other id as it is.
+fn path_of(id: &str) -> &str {
+    let rest = id.split_once("://").map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.get(rest.find('/')?..)).unwrap_or(id)
+}
+
+/// The last segment of an endpoint, or the longest value of its query: whoever has it can send.
 #[derive(Clone, Copy)]
 struct Secret<'a> {
     text: &'a str,
@@ -324,7 +331,10 @@ struct Secret<'a> {
 
 impl<'a> Secret<'a> {
     fn new(endpoint: &'a str) -> Option<Self> {
-        let text = endpoint.trim_end_matches('/').rsplit('/').next()?;
+        let (address, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
+        let segment = address.trim_end_matches('/').rsplit('/').next()?;
+        let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1));
+        let text = values.chain([segment]).max_by_key(|text| text.len())?;
         (text.len() >= SECRET_MIN).then_some(Self { text, endpoint })
     }
 }

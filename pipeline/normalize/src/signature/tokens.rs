@@ -32,7 +32,11 @@ struct Claims {
 /// HS256 token of the account's signature secret, whose `payload_hash` is the body's.
 pub(super) fn vonage(signed: &Signed<'_>, keys: &Keys) -> Checked {
     let header = signed.header("authorization")?;
-    let token = header.strip_prefix("Bearer ").ok_or(Reason::Malformed)?;
+    // A scheme of authentication has no case (RFC 9110, section 11.1).
+    let (scheme, token) = header.split_once(' ').ok_or(Reason::Malformed)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Reason::Malformed);
+    }
     let (age, claims) = open(token, keys, &[("HS256", Algorithm::Sha256)])?;
     if claims.issuer.as_deref() != Some("Vonage") {
         return Err(Reason::Malformed);
