@@ -4,6 +4,7 @@
 //! `{"headers":{"source":"twilio"},"value":"…"}`, or `value_base64` for bytes that are no UTF-8.
 //! Empty lines are no records.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine;
@@ -94,32 +95,41 @@ const fn record(value: std::ops::Range<usize>, headers: std::ops::Range<usize>) 
     RawRecord { input: 0, offset: 0, ingest_time_us: None, value, tombstone: false, headers }
 }
 
+/// A line of records; what else stands in it is passed over. `Some(None)` is a null.
+#[derive(serde::Deserialize)]
+struct Line {
+    #[serde(default, deserialize_with = "told")]
+    headers: Option<Option<BTreeMap<String, String>>>,
+    #[serde(default, deserialize_with = "told")]
+    value: Option<Option<String>>,
+    #[serde(default, deserialize_with = "told")]
+    value_base64: Option<Option<String>>,
+}
+
+/// A field that is there, if only as null.
+fn told<'de, T, D>(field: D) -> Result<Option<T>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    T::deserialize(field).map(Some)
+}
+
 /// Appends the record that a line holds; keys that are not known are of no interest (a dump of
 /// Kafka has more). `None` where it holds none: the batch is as it was but for unused bytes.
 fn push_record(batch: &mut RawBatch, line: &[u8]) -> Option<()> {
-    let parsed: Value = serde_json::from_slice(line).ok()?;
-    let (value, encoded) = (parsed.get("value"), parsed.get("value_base64"));
-    let value = match (value, encoded) {
-        (Some(Value::String(text)), None) => Some(text.clone().into_bytes()),
-        (None, Some(Value::String(text))) => Some(STANDARD.decode(text).ok()?),
-        (Some(Value::Null), None) | (None, Some(Value::Null)) => None,
+    let Line { headers, value, value_base64 } = serde_json::from_slice(line).ok()?;
+    let value = match (value, value_base64) {
+        (Some(Some(text)), None) => Some(text.into_bytes()),
+        (None, Some(Some(text))) => Some(STANDARD.decode(text).ok()?),
+        (Some(None), None) | (None, Some(None)) => None,
         // A GET callback has all it says in its headers.
-        (None, None) if parsed.get("headers").is_some() => None,
+        (None, None) if headers.is_some() => None,
         _ => return None,
     };
-    let mut pairs = Vec::new();
-    match parsed.get("headers") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(headers)) => {
-            for (name, value) in headers {
-                pairs.push((name.as_bytes(), value.as_str()?.as_bytes()));
-            }
-        }
-        Some(_) => return None,
-    }
     let first = batch.headers.len();
-    for (name, value) in pairs {
-        let pair = (batch.push_bytes(name), batch.push_bytes(value));
+    for (name, value) in headers.flatten().unwrap_or_default() {
+        let pair = (batch.push_bytes(name.as_bytes()), batch.push_bytes(value.as_bytes()));
         batch.headers.push(pair);
     }
     let tombstone = value.is_none();

@@ -39,47 +39,83 @@ thread_local! {
 /// The bytes of a file, `max` at most. Files that are put one behind another are one file of many
 /// members (section 2.2); zeros may follow, as tapes write them.
 pub(crate) fn unpack(file: &[u8], max: usize) -> Result<Vec<u8>, Unpack> {
-    let (mut unpacked, mut rest) = member(file, max)?;
-    let mut n_members = 1;
-    while rest.iter().any(|byte| *byte != 0) {
-        let (more, after) = member(rest, max - unpacked.len())?;
-        n_members += 1;
-        if n_members > MEMBERS_MAX {
-            return Err(Unpack::TooLarge);
-        }
-        unpacked.extend(more);
-        rest = after;
+    if let Some(unpacked) = single(file, max)? {
+        return Ok(unpacked);
     }
+    // A file that turns out damaged is worth no more memory than it has bytes.
+    let members = members(file, max)?;
+    let mut unpacked =
+        Vec::with_capacity(members.iter().map(|member| member.bytes).sum::<usize>() + 1);
+    INFLATER.with_borrow_mut(|inflater| {
+        members.iter().try_for_each(|member| append(inflater, member.stream, &mut unpacked))
+    })?;
     Ok(unpacked)
 }
 
-/// The bytes of the first member, and what follows it.
-fn member(file: &[u8], max: usize) -> Result<(Vec<u8>, &[u8]), Unpack> {
+/// A member that was inflated into nothing.
+struct Member<'a> {
+    stream: &'a [u8],
+    bytes: usize,
+}
+
+/// The bytes of a file of one member, where its end tells their number and can be trusted.
+fn single(file: &[u8], max: usize) -> Result<Option<Vec<u8>>, Unpack> {
     let body = body(file).ok_or(Unpack::Damaged)?;
     // Where others follow, this is the size of the last: a guess like any other.
     let told = file.last_chunk().map_or(0, |end| u32::from_le_bytes(*end) as usize);
-    let (unpacked, taken) = inflated(body, told, max)?;
-    let tail = body.get(taken..).and_then(|rest| rest.split_first_chunk::<TAIL_BYTES>());
-    let (tail, rest) = tail.ok_or(Unpack::Damaged)?;
+    if !is_trusted(told, body, max) {
+        return Ok(None);
+    }
+    let done = INFLATER.with_borrow_mut(|inflater| inflate(inflater, body, told))?;
+    let Some((unpacked, taken)) = done else { return Ok(None) };
     let mut crc = Crc::new();
     crc.update(&unpacked);
+    let rest = behind(body, taken, &crc)?;
+    Ok(rest.iter().all(|byte| *byte == 0).then_some(unpacked))
+}
+
+/// All members of a file, which together hold `max` bytes at most.
+fn members(file: &[u8], max: usize) -> Result<Vec<Member<'_>>, Unpack> {
+    let (mut members, mut left, mut rest) = (Vec::new(), max, file);
+    while members.is_empty() || rest.iter().any(|byte| *byte != 0) {
+        if members.len() == MEMBERS_MAX {
+            return Err(Unpack::TooLarge);
+        }
+        let stream = body(rest).ok_or(Unpack::Damaged)?;
+        let (bytes, taken, crc) =
+            INFLATER.with_borrow_mut(|inflater| count(inflater, stream, left))?;
+        rest = behind(stream, taken, &crc)?;
+        left -= bytes;
+        members.push(Member { stream, bytes });
+    }
+    Ok(members)
+}
+
+/// What follows a member whose stream took so many bytes, and whose tail tells what came out.
+fn behind<'a>(body: &'a [u8], taken: usize, crc: &Crc) -> Result<&'a [u8], Unpack> {
+    let tail = body.get(taken..).and_then(|rest| rest.split_first_chunk::<TAIL_BYTES>());
+    let (tail, rest) = tail.ok_or(Unpack::Damaged)?;
     // `amount` is the size modulo 2^32, as the tail's.
     if tail[..] != [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].concat()[..] {
         return Err(Unpack::Damaged);
     }
-    Ok((unpacked, rest))
+    Ok(rest)
+}
+
+fn is_trusted(told: usize, stream: &[u8], max: usize) -> bool {
+    told <= max.min(TRUSTED_BYTES + TRUSTED_FACTOR * stream.len())
 }
 
 /// The bytes of a bare deflate stream that is told to have so many, `max` at most, and how many of
 /// its own they were.
 pub(crate) fn inflated(stream: &[u8], told: usize, max: usize) -> Result<(Vec<u8>, usize), Unpack> {
-    let is_trusted = told <= max.min(TRUSTED_BYTES + TRUSTED_FACTOR * stream.len());
     INFLATER.with_borrow_mut(|inflater| {
+        let is_trusted = is_trusted(told, stream, max);
         let trusted = if is_trusted { inflate(inflater, stream, told)? } else { None };
         if let Some(done) = trusted {
             return Ok(done);
         }
-        let there = count(inflater, stream, max)?;
+        let (there, ..) = count(inflater, stream, max)?;
         inflate(inflater, stream, there)?.ok_or(Unpack::Damaged)
     })
 }
@@ -112,21 +148,41 @@ fn inflate(
     }
 }
 
-/// How many bytes come out of a stream, `max` at most.
-fn count(inflater: &mut Decompress, stream: &[u8], max: usize) -> Result<usize, Unpack> {
+/// Inflates a stream that was counted behind others, for which there is room.
+fn append(inflater: &mut Decompress, stream: &[u8], unpacked: &mut Vec<u8>) -> Result<(), Unpack> {
     inflater.reset(false);
-    let mut counted = [0; COUNTED_BYTES];
+    loop {
+        let (taken, before) = (total(inflater.total_in())?, unpacked.len());
+        let rest = stream.get(taken..).unwrap_or_default();
+        let done = inflater.decompress_vec(rest, unpacked, FlushDecompress::None);
+        match done.map_err(|_| Unpack::Damaged)? {
+            Status::StreamEnd => return Ok(()),
+            _ if unpacked.len() == before => return Err(Unpack::Damaged),
+            _ => {}
+        }
+    }
+}
+
+/// How many bytes come out of a stream, `max` at most, how many of its own they were, and their sum.
+fn count(
+    inflater: &mut Decompress,
+    stream: &[u8],
+    max: usize,
+) -> Result<(usize, usize, Crc), Unpack> {
+    inflater.reset(false);
+    let (mut counted, mut crc) = ([0; COUNTED_BYTES], Crc::new());
     loop {
         let (taken, before) = (total(inflater.total_in())?, inflater.total_out());
         let rest = stream.get(taken..).unwrap_or_default();
         let done = inflater.decompress(rest, &mut counted, FlushDecompress::None);
         let done = done.map_err(|_| Unpack::Damaged)?;
         let there = total(inflater.total_out())?;
+        crc.update(counted.get(..there - total(before)?).unwrap_or_default());
         if there > max {
             return Err(Unpack::TooLarge);
         }
         if done == Status::StreamEnd {
-            return Ok(there);
+            return Ok((there, total(inflater.total_in())?, crc));
         }
         if inflater.total_out() == before {
             return Err(Unpack::Damaged);
