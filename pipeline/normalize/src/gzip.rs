@@ -163,7 +163,7 @@ fn append(inflater: &mut Decompress, stream: &[u8], unpacked: &mut Vec<u8>) -> R
     }
 }
 
-/// How many bytes come out of a stream, `max` at most, how many of its own they were, and their sum.
+/// Bytes that come out of a stream, `max` at most, how many of its own they were, and their sum.
 fn count(
     inflater: &mut Decompress,
     stream: &[u8],
