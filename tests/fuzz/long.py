@@ -6,8 +6,8 @@ Time is judged by the plain build, which has no counters, over the slowest input
 new code.
 What is done for a commit stays in DIR and is not run again: stop it and call it again at will. A
 target's directory may be copied to another commit that changed nothing of it: the table tells of
-which commit each result is. At the end it writes benches/FUZZ.md and benches/fuzz.json, and keeps the inputs that reach code which
-no other does in tests/fuzz/corpus. Exit code 1 where a target found something."""
+which commit each result is. At the end it writes benches/FUZZ.md and benches/fuzz.json, and keeps
+the inputs that reach code which no other does in tests/fuzz/corpus. Exit code 1 where a target found something."""
 
 import argparse
 import concurrent.futures
@@ -99,7 +99,8 @@ def play(binary, plain, target, work, seconds, at):
     again, longest_us = timed(plain, target, work)
     seen = work / "seen.json"
     result = {
-        "target": target, "commit": at, "seconds": round(time.monotonic() - began, 1), "cpu_seconds": round(cpu_s, 1),
+        "target": target, "commit": at, "seconds": round(time.monotonic() - began, 1),
+        "cpu_seconds": round(cpu_s, 1),
         "finding": finding or again,
         "covered_edges": int(covered[-1][0]) if covered else 0,
         "corpus": int(covered[-1][2]) if covered else 0,
@@ -132,7 +133,8 @@ def keep(binary, target, work, kept):
 
 def report(results, at, minutes):
     """benches/FUZZ.md and the same as JSON."""
-    rows = [f"| {r['target']} | {r['commit']} | {r['seconds'] / 60:.1f} | {r['cpu_seconds'] / 60:.1f} | {r.get('inputs', 0):,} "
+    rows = [f"| {r['target']} | {r['commit']} | {r['seconds'] / 60:.1f} "
+            f"| {r['cpu_seconds'] / 60:.1f} | {r.get('inputs', 0):,} "
             f"| {r['covered_edges']:,} | {r.get('events', 0):,} | {r.get('dead', 0):,} "
             f"| {r.get('cpu_us_max', 0) / 1000:.2f} ms | {r.get('memory_bytes_max', 0) / 1024:,.0f} KiB "
             f"| {r.get('memory_share_max', 0):.0%} | {r['finding'] or 'none'} |" for r in results]

@@ -559,6 +559,17 @@ mod tests {
     }
 
     #[test]
+    fn a_job_needs_kafka_and_keys_of_signatures_do_not() {
+        let told = message("data_dir=\"x\"\n[[topics]]\nname=\"t\"\n");
+        assert!(told.contains("[kafka] is missing: give it `brokers`"), "{told}");
+        let path = std::env::temp_dir().join(format!("sendtally-keys-{:p}", &told));
+        std::fs::write(&path, "signatures = []\n").unwrap();
+        let read = signatures_of(Some(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(read.is_ok());
+    }
+
+    #[test]
     fn a_topic_needs_a_name_or_a_pattern_and_a_known_source() {
         let head = "data_dir=\"x\"\n[kafka]\nbrokers=\"b\"\n[[topics]]\n";
         assert!(message(head).contains("either `name` or `pattern`"));

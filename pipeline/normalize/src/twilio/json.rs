@@ -1,6 +1,5 @@
 //! Twilio's JSON: Message resources (one, a list, or a day's export of one a line), Event Streams
-//! (structured, binary with `ce_…` headers, or its data alone),
-//! usage records (`usage`).
+//! (structured, binary with `ce_…` headers, or its data alone), usage records (`usage`).
 
 use model::time::parse_rfc3339;
 use model::vocabulary::{DeadReason, PriceUnit};

@@ -67,6 +67,19 @@ fn messagebirds_unreadable_fields_and_unknown_statuses_are_counted() {
 }
 
 #[test]
+fn a_twilio_event_in_binary_mode_is_the_event_that_it_is_in_one_piece() {
+    let data = r#"{"messageSid":"SM1","messageStatus":"DELIVERED","to":"+447700900143"}"#;
+    let kind = "com.twilio.messaging.message.delivered";
+    let whole = format!(r#"{{"specversion":"1.0","id":"EZ1","type":"{kind}","data":{data}}}"#);
+    let whole = line(Source::Twilio, Case::value(whole));
+    let binary = Case::value(data).header("ce_id", "EZ1").header("ce_type", kind);
+    let binary = line(Source::Twilio, binary);
+    for column in ["event_id", "message_key", "status", "vendor_status"] {
+        assert_eq!(binary[column], whole[column], "{column}");
+    }
+}
+
+#[test]
 fn birds_types_are_open_and_a_new_family_is_lost_only_where_it_tells_no_outcome() {
     let event = |kind: &str| {
         let text = format!(

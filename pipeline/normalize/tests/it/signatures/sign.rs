@@ -112,7 +112,7 @@ fn token(claims: &serde_json::Value, secret: &str) -> String {
     format!("{text}.{code}")
 }
 
-fn vonage_token(secret: &str) -> Case {
+pub(super) fn vonage_token(secret: &str) -> Case {
     let claims = serde_json::json!({"iat": SIGNED_S, "jti": "j", "iss": "Vonage",
         "payload_hash": sha256_hex(JSON.as_bytes()), "api_key": "abcd1234"});
     request(JSON).header("http-authorization", &format!("Bearer {}", token(&claims, secret)))

@@ -146,6 +146,19 @@ fn vonages_parameters_are_signed_by_whichever_algorithm_is_configured() {
 }
 
 #[test]
+fn vonages_messages_are_signed_by_a_token_whatever_its_sms_are_set_to() {
+    let scheme = Scheme::VonageParameters(Algorithm::Sha256);
+    let told = |case: &Case, secret| answer(Source::Vonage, &scheme, &[secret], case);
+    let mut signed = super::sign::vonage_token("key-a");
+    assert_eq!(told(&signed, "key-a"), RIGHT);
+    assert_eq!(told(&signed, "key-b"), WRONG("mismatch"));
+    for (_, value) in &mut signed.headers {
+        *value = value.replace("Bearer", "bearer");
+    }
+    assert_eq!(told(&signed, "key-a"), RIGHT, "the word has no case");
+}
+
+#[test]
 fn a_code_of_the_body_may_be_hex_or_base64_and_name_its_algorithm() {
     for (algorithm, hash) in [
         (Algorithm::Sha1, &SHA1),
