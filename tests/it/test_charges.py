@@ -140,3 +140,21 @@ def test_a_fee_that_comes_before_its_message_is_placed_by_it_afterwards(data: Pa
     costs = {row["kind"]: Decimal(str(row["amount"])) for row in amounts}
     assert costs == {"message": Decimal("0.007"), "carrier_fee": Decimal("0.003")}, "the price holds the fee"
     sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_a_fee_is_taken_out_of_the_price_that_it_was_told_with(data: Path, tmp_path: Path) -> None:
+    """Amazon may zero the price or the fee of a later event; whatever it zeroes, neither is lost."""
+    def event(message: str, kind: str, seconds: int, price: float, fee: float) -> dict[str, object]:
+        return {"eventType": kind, "eventTimestamp": 1_795_176_000_000 + 1000 * seconds, "messageId": message,
+                "destinationPhoneNumber": "+12025550143", "totalMessagePrice": price, "totalCarrierFee": fee}
+
+    for number, (price, fee) in enumerate([(0.0, 0.003), (0.007, 0.0), (0.0, 0.0)]):
+        message = f"m-{number}"
+        told(data, tmp_path / f"{number}a.json", "aws_eum", event(message, "RCS_DELIVERED", 0, 0.007, 0.003))
+        told(data, tmp_path / f"{number}b.json", "aws_eum", event(message, "RCS_READ", 9, price, fee))
+    costs = rows(data, "SELECT kind, count(*) AS n, min(amount) AS low, max(amount) AS high FROM charges "
+                       "GROUP BY kind ORDER BY kind")
+    shown = [(row["kind"], row["n"], Decimal(str(row["low"])), Decimal(str(row["high"]))) for row in costs]
+    fee, own = Decimal("0.003"), Decimal("0.007")
+    assert shown == [("carrier_fee", 3, fee, fee), ("message", 3, own, own)]
+    sendtally.call("verify", "--data", data).expect(0)
