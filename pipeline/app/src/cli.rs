@@ -126,6 +126,9 @@ pub(crate) struct Assumptions {
     /// what the vendor documents.
     #[arg(long)]
     pub(crate) zone: Option<String>,
+    /// Currency of prices that are told without one, a code such as EUR; without it none.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
     /// Rows name,country,carrier that stand before the built-in names of carriers.
     #[arg(long, value_name = "FILE")]
     pub(crate) carriers: Option<PathBuf>,

@@ -97,11 +97,7 @@ pub(crate) fn read(
         return Ok(());
     }
     let kind = header("ce_type", "http-ce-type");
-    let content_type = record.headers.get("content-type").unwrap_or("").trim_ascii_start();
-    let is_structured = content_type
-        .get(.."application/cloudevents".len())
-        .is_some_and(|start| start.eq_ignore_ascii_case("application/cloudevents"));
-    if !kind.is_present() || is_structured {
+    if !kind.is_present() || record.is_structured_event() {
         return documents(record.value, out);
     }
     let mut event = Event {

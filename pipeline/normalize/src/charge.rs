@@ -59,6 +59,10 @@ impl Figures {
         Self { quantity: Some(ONE), unit_price: None, amount }
     }
 
+    const fn is_priced(&self) -> bool {
+        self.unit_price.is_some() || self.amount.is_some()
+    }
+
     /// Makes what is missing of the rest. The flag says that digits were lost.
     fn completed(mut self) -> (Self, bool) {
         let mut is_rounded = false;
@@ -232,7 +236,7 @@ impl Emitter<'_> {
         let (message_id, hidden_id) = self.charge_message(draft);
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
-        let zone = self.regional.zones.of(source, account).filter(|_| draft.is_local_time);
+        let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
         let instant = |local_us| zone.map_or(local_us, |zone| zone.instant(local_us));
         let told = (draft.time_us.map(instant), draft.is_local_time, None);
         let (event_time_us, event_time_source) = self.told_time(told);
@@ -268,6 +272,9 @@ impl Emitter<'_> {
             element,
         };
         line.line_id = self.line_id(draft, &line);
+        if draft.currency.is_none() && figures.is_priced() {
+            line.currency = self.configured_currency(account);
+        }
         let is_searched = matches!(draft.subject, Subject::Beside(_)) && self.last_event.is_clean;
         self.push_line(&line, recipient.as_ref(), is_searched);
     }

@@ -64,11 +64,7 @@ pub(crate) fn read(record: &Record<'_>, out: &mut Emitter<'_>) -> Result<(), Dea
     let header = |name, http| record.header_of(name, http);
     let id = header("ce_id", "http-ce-id");
     // Structured mode may repeat the attributes as headers; its content type tells it apart.
-    let content_type = record.headers.get("content-type").unwrap_or("").trim_ascii_start();
-    let is_structured = content_type
-        .get(.."application/cloudevents".len())
-        .is_some_and(|start| start.eq_ignore_ascii_case("application/cloudevents"));
-    if !id.is_present() || is_structured {
+    if !id.is_present() || record.is_structured_event() {
         return each_document(record.value, out, structured);
     }
     let mut event = Event {

@@ -100,7 +100,7 @@ pub(crate) struct LastEvent {
     pub(crate) region: Option<&'static str>,
 }
 
-impl Emitter<'_> {
+impl<'e> Emitter<'e> {
     pub(crate) fn next_element(&mut self) -> u32 {
         let element = self.element;
         self.element = self.element.saturating_add(1);
@@ -260,7 +260,7 @@ impl Emitter<'_> {
             security: security(draft.channel),
             price: draft.price,
             price_unit: draft.price.map_or(PriceUnit::None, |_| draft.price_unit),
-            currency: draft.currency.and_then(|currency| upper_case(currency, &mut upper)),
+            currency: self.currency(draft, &mut upper),
             payload_sha256: self.origin.payload_sha256,
             verified: self.origin.verdict.verified,
             verified_reason: self.origin.verdict.reason,
@@ -277,6 +277,23 @@ impl Emitter<'_> {
             }
         };
         self.last_event = LastEvent { message_key, hidden_id, is_clean, region };
+    }
+
+    fn currency<'b>(&self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>
+    where
+        'e: 'b,
+    {
+        match (draft.currency, draft.price) {
+            (Some(told), _) => upper_case(told, buffer),
+            (None, Some(_)) => self.configured_currency(draft.account),
+            (None, None) => None,
+        }
+    }
+
+    /// Currency of a price that is told without one.
+    pub(crate) fn configured_currency(&self, account: Option<&str>) -> Option<&'e str> {
+        let account = account.or(self.origin.account);
+        self.regional.accounts.currency(self.origin.source, account)
     }
 
     /// The one name of a carrier that is told.
@@ -346,7 +363,7 @@ impl Emitter<'_> {
             return (draft.event_time_us, draft.submit_time_us);
         }
         let account = draft.account.or(self.origin.account);
-        let zone = self.regional.zones.of(self.origin.source, account);
+        let zone = self.regional.accounts.zone(self.origin.source, account);
         let instant = |local: i64| match zone {
             Some(zone) => zone.instant(local),
             None => local - draft.assumed_offset_us,
@@ -451,9 +468,12 @@ fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b st
 
 /// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
 pub(crate) fn upper_case<'b, const N: usize>(
-    code: &str,
+    code: &'b str,
     buffer: &'b mut [u8; N],
 ) -> Option<&'b str> {
+    if code.len() == N && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Some(code);
+    }
     buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
     buffer.make_ascii_uppercase();
     let letters = buffer.iter().all(u8::is_ascii_uppercase);

@@ -13,9 +13,9 @@
 //! `elements = events + charges + ignored + dead` (DESIGN.md, P1 and P8). What may leave is decided
 //! in one place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
-//! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`,
-//! `zones`, `draft`, `recipient`, `emit`, `charge`, `record`, `normalizer`, `signature`, `vault`),
-//! then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
+//! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`, `zones`,
+//! `accounts`, `draft`, `recipient`, `emit`, `charge`, `record`, `normalizer`, `signature`,
+//! `vault`), then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
 mod identity;
 mod json;
@@ -31,6 +31,8 @@ mod operators;
 mod carriers;
 
 mod zones;
+
+mod accounts;
 
 mod regional;
 
@@ -128,9 +130,10 @@ pub mod text;
 
 pub mod explain;
 
+pub use accounts::{AccountRule, Accounts, Currency};
 pub use carriers::Carriers;
 pub use counters::Counters;
 pub use drift::UnknownFields;
 pub use normalizer::{NormalizeError, Normalized, Normalizer, Settings, Tally};
 pub use regional::Regional;
-pub use zones::{Zone, ZoneRule, Zones};
+pub use zones::Zone;

@@ -12,6 +12,20 @@ const ID_BYTES_MIN: usize = 6;
 /// made of ids alone would grow to many times its size. One that holds it more often is its token.
 pub(crate) const REPLACED_MAX: usize = 8;
 
+/// Longer texts are worth a searcher.
+pub(crate) const SHORT_BYTES_MAX: usize = 128;
+
+/// Whether a text holds an id; of short ones a searcher takes longer to make than to use.
+pub(crate) fn holds(text: &str, id: &str) -> bool {
+    let (text, id) = (text.as_bytes(), id.as_bytes());
+    let (Some(first), true) = (id.first(), text.len() <= SHORT_BYTES_MAX) else {
+        return memchr::memmem::find(text, id).is_some();
+    };
+    let last_start = text.len().checked_sub(id.len());
+    let starts = last_start.and_then(|last| text.get(..=last)).unwrap_or(&[]);
+    memchr::memchr_iter(*first, starts).any(|at| text.get(at..at + id.len()) == Some(id))
+}
+
 /// The text with a token in the place of an id.
 pub(crate) fn replaced(text: &str, id: &str, token: &str) -> String {
     if text.matches(id).nth(REPLACED_MAX).is_some() {
@@ -62,7 +76,7 @@ pub(crate) fn without_ids<'t>(
 ) -> Cow<'t, str> {
     let mut clean = Cow::Borrowed(text);
     for id in ids.iter().flatten().filter(|id| id.len() >= ID_BYTES_MIN) {
-        if clean.contains(*id) {
+        if holds(&clean, id) {
             out.counters.scrubbed_texts += 1;
             let token = out.keyring.token.hash(&[id.as_bytes()]).hex();
             clean = Cow::Owned(replaced(&clean, id, &token));
@@ -88,6 +102,17 @@ mod tests {
             ("", None, ""),
         ] {
             assert_eq!(impersonal(text, recipient), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_found_in_short_and_long_texts() {
+        for (text, id) in
+            [("a", "a"), ("abc", "bc"), ("abc", "cd"), ("ab", "abc"), ("", ""), ("aab", "ab")]
+        {
+            let long = text.repeat(SHORT_BYTES_MAX);
+            assert_eq!(holds(text, id), text.contains(id), "{id} in {text}");
+            assert_eq!(holds(&long, id), long.contains(id), "{id} in {text} many times");
         }
     }
 

@@ -89,6 +89,15 @@ impl<'a> Record<'a> {
         Some(query.split_once('#').map_or(query, |(query, _)| query))
     }
 
+    /// Whether its content type says that an event of CloudEvents is whole in the body, or several
+    /// are; the attributes may stand in headers, too.
+    pub(crate) fn is_structured_event(&self) -> bool {
+        const STRUCTURED: &str = "application/cloudevents";
+        let told = self.headers.get("content-type").unwrap_or("").trim_ascii_start();
+        let start = told.get(..STRUCTURED.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
+    }
+
     /// A header by the name that Kafka's binding of CloudEvents gives it, else the one of HTTP's.
     pub(crate) fn header_of(&self, name: &str, http: &str) -> Scalar<'a> {
         let value = self.headers.get(name).or_else(|| self.headers.get(http));

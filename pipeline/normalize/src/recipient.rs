@@ -6,13 +6,11 @@
 use model::keys::{Id16, Keyring};
 use model::vocabulary::{Channel, Source};
 
-use crate::mask::REPLACED_MAX;
+use crate::mask::{REPLACED_MAX, SHORT_BYTES_MAX};
 use crate::phone::{self, Number};
 
 /// Shortest user id or token that is searched for: shorter ones would hit by chance.
 const PERSONAL_ID_MIN: usize = 6;
-/// Longer texts are worth a searcher.
-const SHORT_BYTES_MAX: usize = 128;
 
 /// The recipient that was hashed last: charges of an event have its recipient. Its `Debug` never
 /// shows it.

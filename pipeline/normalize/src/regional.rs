@@ -1,21 +1,21 @@
-//! What is known of an installation's accounts and carriers: for times without a zone, and names.
+//! What is known of an installation's accounts and carriers: for what vendors leave out, and names.
 
 use std::sync::Arc;
 
+use crate::accounts::Accounts;
 use crate::carriers::Carriers;
-use crate::zones::Zones;
 
-/// Zones of accounts and names of carriers.
+/// Accounts and names of carriers.
 #[derive(Debug, Clone)]
 pub struct Regional {
-    /// Zones of local times.
-    pub zones: Zones,
+    /// Their zones and currencies.
+    pub accounts: Accounts,
     /// Names of carriers.
     pub carriers: Arc<Carriers>,
 }
 
 impl Default for Regional {
     fn default() -> Self {
-        Self { zones: Zones::default(), carriers: Carriers::built_in() }
+        Self { accounts: Accounts::default(), carriers: Carriers::built_in() }
     }
 }

@@ -305,8 +305,8 @@ fn absolute<'a>(address: &'a str, base: Option<&str>, authority: Option<&str>) -
         return Cow::Borrowed(address);
     }
     let origin = base.and_then(|base| {
-        let host = base.find("://")? + 3;
-        let end = base.get(host..)?.find('/').map_or(base.len(), |at| host + at);
+        let host = behind_scheme(base)?;
+        let end = find(base.get(host..)?, b'/').map_or(base.len(), |at| host + at);
         base.get(..end)
     });
     match (origin, authority) {
@@ -318,41 +318,59 @@ fn absolute<'a>(address: &'a str, base: Option<&str>, authority: Option<&str>) -
 
 /// An address without its host; any other id as it is.
 fn path_of(id: &str) -> &str {
-    let rest = id.split_once("://").map(|(_, rest)| rest);
-    rest.and_then(|rest| rest.get(rest.find('/')?..)).unwrap_or(id)
+    let rest = behind_scheme(id).and_then(|host| id.get(host..));
+    rest.and_then(|rest| rest.get(find(rest, b'/')?..)).unwrap_or(id)
 }
 
-/// The last segment of an endpoint, or the longest value of its query: whoever has it can send.
+/// Where the host of an address begins.
+fn behind_scheme(address: &str) -> Option<usize> {
+    let at = find(address, b':')?;
+    if address.get(at..)?.starts_with("://") { Some(at + 3) } else { None }
+}
+
+fn find(text: &str, byte: u8) -> Option<usize> {
+    memchr::memchr(byte, text.as_bytes())
+}
+
+/// The last segment of an endpoint and the longest value of its query: whoever has them can send.
 #[derive(Clone, Copy)]
 struct Secret<'a> {
-    text: &'a str,
+    /// Empty where there is none of that length.
+    texts: [&'a str; 2],
     endpoint: &'a str,
 }
 
 impl<'a> Secret<'a> {
     fn new(endpoint: &'a str) -> Option<Self> {
-        let (address, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
-        let segment = address.trim_end_matches('/').rsplit('/').next()?;
+        let (address, query) = match find(endpoint, b'?') {
+            Some(at) => (endpoint.get(..at)?, endpoint.get(at + 1..)?),
+            None => (endpoint, ""),
+        };
+        let address = address.trim_end_matches('/');
+        let last = memchr::memrchr(b'/', address.as_bytes()).map_or(0, |slash| slash + 1);
         let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1));
-        let text = values.chain([segment]).max_by_key(|text| text.len())?;
-        (text.len() >= SECRET_MIN).then_some(Self { text, endpoint })
+        let longest = values.max_by_key(|value| value.len()).unwrap_or("");
+        let long = |text: &'a str| if text.len() < SECRET_MIN { "" } else { text };
+        Some(Self { texts: [long(address.get(last..)?), long(longest)], endpoint })
     }
 }
 
-/// The text with a token where it holds the secret: `emit` looks for the whole endpoint only.
+/// The text with a token where it holds a secret: `emit` looks for the whole endpoint only.
 fn without_secret<'t>(
     text: &'t str,
     secret: Option<Secret<'_>>,
     out: &mut Emitter<'_>,
 ) -> Cow<'t, str> {
-    match secret {
-        Some(secret) if text.contains(secret.text) => {
+    let mut clean = Cow::Borrowed(text);
+    let Some(Secret { texts, endpoint }) = secret else { return clean };
+    for secret in texts.into_iter().filter(|secret| !secret.is_empty()) {
+        if mask::holds(&clean, secret) {
             out.counters.scrubbed_texts += 1;
-            let token = out.keyring.token.hash(&[secret.endpoint.as_bytes()]).hex();
-            Cow::Owned(mask::replaced(text, secret.text, &token))
+            let token = out.keyring.token.hash(&[endpoint.as_bytes()]).hex();
+            clean = Cow::Owned(mask::replaced(&clean, secret, &token));
         }
-        _ => Cow::Borrowed(text),
     }
+    clean
 }
 
 fn outcome(status: i64, is_receipt: bool, out: &mut Emitter<'_>) -> Outcome {

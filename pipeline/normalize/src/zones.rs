@@ -1,13 +1,11 @@
-//! Zones of accounts, for times that vendors write without one.
+//! Zones of times that vendors write without one.
 //!
-//! A local time is read by the zone that is configured for its account, else for its source, else
-//! by the one that the vendor documents, else as UTC. Where the clock is set back an hour occurs
+//! Where the clock is set back an hour occurs
 //! twice: the first one counts. Where it is set forward an hour is missing: such a time is read by
 //! the offset before (both as RFC 5545 says, 3.3.5). The zone database is compiled in.
 
 use chrono::{DateTime, MappedLocalTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
-use model::vocabulary::Source;
 
 /// An IANA time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,39 +31,6 @@ impl Zone {
             },
         };
         local_us - i64::from(offset.local_minus_utc()) * model::time::SECOND_US
-    }
-}
-
-/// Whose local times are of which zone.
-#[derive(Debug, Clone)]
-pub struct ZoneRule {
-    /// Source; `None` for all.
-    pub source: Option<Source>,
-    /// Account; `None` for all that have no rule of their own.
-    pub account: Option<String>,
-    /// Zone.
-    pub zone: Zone,
-}
-
-/// The configured zones.
-#[derive(Debug, Clone, Default)]
-pub struct Zones(Vec<ZoneRule>);
-
-impl Zones {
-    /// From rules of which no two name the same source and account.
-    #[must_use]
-    pub fn new(mut rules: Vec<ZoneRule>) -> Self {
-        rules.sort_by_key(|rule| (rule.account.is_none(), rule.source.is_none()));
-        Self(rules)
-    }
-
-    /// Zone of an account's local times.
-    pub(crate) fn of(&self, source: Source, account: Option<&str>) -> Option<Zone> {
-        let is_meant = |rule: &&ZoneRule| {
-            rule.source.is_none_or(|of| of == source)
-                && rule.account.as_deref().is_none_or(|of| account == Some(of))
-        };
-        self.0.iter().find(is_meant).map(|rule| rule.zone)
     }
 }
 
@@ -103,25 +68,5 @@ mod tests {
         same("Europe/Berlin", "2026-03-29 02:30:00", "2026-03-29T01:30:00Z");
         same("America/New_York", "2026-03-08 02:00:00", "2026-03-08T07:00:00Z");
         same("Australia/Lord_Howe", "2026-10-04 02:10:00", "2026-10-03T15:40:00Z");
-    }
-
-    #[test]
-    fn an_accounts_own_rule_stands_before_its_sources_and_that_before_all() {
-        let rule = |source, account: Option<&str>, name| ZoneRule {
-            source,
-            account: account.map(str::to_owned),
-            zone: Zone::parse(name).unwrap(),
-        };
-        let zones = Zones::new(vec![
-            rule(None, None, "UTC"),
-            rule(Some(Source::Smpp), None, "Asia/Dubai"),
-            rule(Some(Source::Smpp), Some("bulk"), "Asia/Tokyo"),
-        ]);
-        let of = |source, account| zones.of(source, account).map(|zone| zone.0.name());
-        assert_eq!(of(Source::Smpp, Some("bulk")), Some("Asia/Tokyo"));
-        assert_eq!(of(Source::Smpp, Some("other")), Some("Asia/Dubai"));
-        assert_eq!(of(Source::Smpp, None), Some("Asia/Dubai"));
-        assert_eq!(of(Source::Twilio, Some("bulk")), Some("UTC"));
-        assert_eq!(Zones::default().of(Source::Twilio, None).map(|zone| zone.0), None);
     }
 }

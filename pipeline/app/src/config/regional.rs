@@ -1,10 +1,9 @@
-//! `[[accounts]]` and `[carriers]`: zones of local times and names of carriers.
+//! `[[accounts]]` and `[carriers]`: zones of local times, currencies, and names of carriers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::vocabulary::Source;
-use normalize::{Carriers, Regional, Zone, ZoneRule, Zones};
+use normalize::{AccountRule, Accounts, Carriers, Currency, Regional, Zone};
 use serde::Deserialize;
 
 use super::known_source;
@@ -20,7 +19,9 @@ pub(super) struct RawAccount {
     /// As the events name it; without it any that has no entry of its own.
     account: Option<String>,
     /// IANA zone of the times that are told without one, such as `Europe/Berlin`.
-    zone: String,
+    zone: Option<String>,
+    /// Currency of the prices that are told without one: a code of ISO 4217, such as `EUR`.
+    currency: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -32,29 +33,39 @@ pub(super) struct RawCarriers {
 
 /// The configured ones.
 pub(super) fn read(accounts: &[RawAccount], carriers: &RawCarriers) -> Outcome<Arc<Regional>> {
-    let mut rules: Vec<ZoneRule> = Vec::with_capacity(accounts.len());
+    let mut rules: Vec<AccountRule> = Vec::with_capacity(accounts.len());
     for raw in accounts {
         let source = Some(known_source("[[accounts]]", &raw.source)?);
+        let whose = raw.account.as_deref().unwrap_or("any account");
         if rules.iter().any(|rule| rule.source == source && rule.account == raw.account) {
-            let whose = raw.account.as_deref().unwrap_or("any account");
             return Err(Failure::usage(format!(
-                "[[accounts]] names {whose} of {} twice: keep one of its zones",
+                "[[accounts]] names {whose} of {} twice: make one entry of them",
                 raw.source
             )));
         }
-        let zone = zone("[[accounts]] zone", &raw.zone)?;
-        rules.push(ZoneRule { source, account: raw.account.clone(), zone });
+        if raw.zone.is_none() && raw.currency.is_none() {
+            return Err(Failure::usage(format!(
+                "[[accounts]] says nothing of {whose} of {}: give `zone` or `currency`",
+                raw.source
+            )));
+        }
+        let zone = raw.zone.as_deref().map(|name| zone("[[accounts]] zone", name)).transpose()?;
+        let code = raw.currency.as_deref();
+        let currency = code.map(|code| currency("[[accounts]] currency", code)).transpose()?;
+        rules.push(AccountRule { source, account: raw.account.clone(), zone, currency });
     }
     let carriers = names("[carriers] file", carriers.file.as_deref())?;
-    Ok(Arc::new(Regional { zones: Zones::new(rules), carriers }))
+    Ok(Arc::new(Regional { accounts: Accounts::new(rules), carriers }))
 }
 
 /// Those of a command that reads files.
 pub(crate) fn of_files(told: &Assumptions) -> Outcome<Arc<Regional>> {
     let zone = told.zone.as_deref().map(|name| zone("--zone", name)).transpose()?;
-    let rule = zone.map(|zone| ZoneRule { source: None::<Source>, account: None, zone });
+    let code = told.currency.as_deref();
+    let currency = code.map(|code| currency("--currency", code)).transpose()?;
+    let rule = AccountRule { zone, currency, ..AccountRule::default() };
     let carriers = names("--carriers", told.carriers.as_deref())?;
-    Ok(Arc::new(Regional { zones: Zones::new(rule.into_iter().collect()), carriers }))
+    Ok(Arc::new(Regional { accounts: Accounts::new(vec![rule]), carriers }))
 }
 
 fn zone(key: &str, name: &str) -> Outcome<Zone> {
@@ -65,10 +76,51 @@ fn zone(key: &str, name: &str) -> Outcome<Zone> {
     })
 }
 
+fn currency(key: &str, code: &str) -> Outcome<Currency> {
+    Currency::parse(code).ok_or_else(|| {
+        Failure::usage(format!("{key} is `{code}`; it has to be a code of ISO 4217, such as EUR"))
+    })
+}
+
 fn names(key: &str, file: Option<&Path>) -> Outcome<Arc<Carriers>> {
     let Some(file) = file else { return Ok(Carriers::built_in()) };
     let wrong =
         |why: &dyn std::fmt::Display| Failure::usage(format!("{key} {}: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
     Carriers::with(&text).map(Arc::new).map_err(|why| wrong(&why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        #[derive(Deserialize)]
+        struct Raw {
+            accounts: Vec<RawAccount>,
+        }
+        let raw: Raw = match toml::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => return error.to_string(),
+        };
+        let regional = read(&raw.accounts, &RawCarriers::default());
+        regional.map_or_else(|failure| failure.to_string(), |_| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_mistake_about_an_account_is_told_by_its_key() {
+        for (text, word) in [
+            ("zone=\"Europe/Berlin\"\ncurrency=\"eur\"", "fine"),
+            ("currency=\"EUR\"", "fine"),
+            ("", "says nothing of any account of vonage"),
+            ("account=\"a\"", "says nothing of a of vonage"),
+            ("currency=\"euro\"", "[[accounts]] currency is `euro`"),
+            ("zone=\"Europe/Atlantis\"", "[[accounts]] zone is `Europe/Atlantis`"),
+            ("zone=\"UTC\"\n[[accounts]]\nsource=\"vonage\"\nzone=\"UTC\"", "twice"),
+            ("curency=\"EUR\"", "curency"),
+        ] {
+            let told = told(&format!("[[accounts]]\nsource=\"vonage\"\n{text}"));
+            assert!(told.contains(word), "{text}: {told}");
+        }
+    }
 }

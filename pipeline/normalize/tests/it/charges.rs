@@ -1,10 +1,14 @@
 //! The traps of vendors' money, each by name: sign, unit, days of other zones, what repeats, what
 //! is a total, what comes later, what must not leave.
 
+use model::keys::Keyring;
 use model::vocabulary::Source;
+use normalize::{AccountRule, Accounts, Currency, Normalizer, Regional, Settings};
 use serde_json::{Value, json};
 
-use crate::fixtures::{Case, charges, lines, run};
+use std::sync::Arc;
+
+use crate::fixtures::{Case, batch, charges, input, lines, run};
 
 fn bill(source: Source, value: impl Into<Vec<u8>>) -> Vec<Value> {
     charges(&run(Some(source), &[Case::value(value)]))
@@ -380,6 +384,52 @@ fn no_bill_shows_whom_a_message_was_for() {
         "references": {"id": wamid, "destination": number}}}}]}]});
     let line = one(Source::Whatsapp, &billed);
     assert!(line["message_id"].as_str().unwrap().starts_with("wamid:"), "{line}");
+}
+
+#[test]
+fn a_price_without_a_currency_has_the_one_of_its_account() {
+    let rule = |source, account: Option<&str>, code| AccountRule {
+        source: Some(source),
+        account: account.map(str::to_owned),
+        currency: Currency::parse(code),
+        ..AccountRule::default()
+    };
+    let accounts = Accounts::new(vec![
+        rule(Source::Vonage, None, "usd"),
+        rule(Source::Vonage, Some("acct-gbp"), "GBP"),
+        rule(Source::Plivo, None, "EUR"),
+        rule(Source::Whatsapp, None, "INR"),
+    ]);
+    let regional = Arc::new(Regional { accounts, ..Regional::default() });
+    let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
+    let mut normalizer = Normalizer::new(settings);
+    let mut read = |source, text: &str| {
+        let raw = batch(&[Case::value(text)]);
+        normalizer.batch(&raw, &[input(Some(source))]).unwrap()
+    };
+    let receipt = "messageId=0A7&status=delivered&price=0.0333&api-key=";
+    for (key, currency) in [("acct-gbp", "GBP"), ("acct-2", "USD")] {
+        let text = format!("{receipt}{key}");
+        let line = lines(&read(Source::Vonage, &text)).remove(0);
+        assert_eq!((&line["price"], &line["currency"]), (&json!("0.033300000"), &json!(currency)));
+        let plain = lines(&run(Some(Source::Vonage), &[Case::value(text)])).remove(0);
+        assert_eq!(plain["currency"], Value::Null, "not configured");
+        assert_eq!(plain["event_id"], line["event_id"], "another configuration is no new event");
+    }
+    let line = lines(&read(Source::Vonage, "messageId=0A8&status=delivered")).remove(0);
+    assert_eq!(line["currency"], Value::Null, "no price, no currency");
+    let plivo = "MessageUUID=u&Status=sent&TotalAmount=0.1&TotalRate=0.1&Units=1";
+    let line = lines(&read(Source::Plivo, plivo)).remove(0);
+    assert_eq!(line["currency"], "USD", "what the vendor documents comes first");
+    let told = json!({"message_uuid": "u", "status": "submitted", "channel": "sms",
+        "timestamp": "2026-11-20T12:00:00Z", "usage": {"price": "0.0333", "currency": "EUR"}});
+    assert_eq!(lines(&read(Source::Vonage, &told.to_string()))[0]["currency"], "EUR");
+    let status = json!([{"id": "wamid.X", "status": "failed", "timestamp": "1795176005"}]);
+    let free = read(Source::Whatsapp, &status.to_string());
+    let line = charges(&free).remove(0);
+    assert_eq!((&line["amount"], &line["currency"]), (&json!("0.000000000"), &json!("INR")));
+    let plain = charges(&run(Some(Source::Whatsapp), &[Case::value(status.to_string())])).remove(0);
+    assert_eq!((&plain["line_id"], &plain["currency"]), (&line["line_id"], &Value::Null));
 }
 
 #[test]

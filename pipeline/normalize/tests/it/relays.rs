@@ -88,6 +88,20 @@ fn a_web_push_410_is_a_gone_subscription_or_of_a_receipt_an_expired_message() {
 }
 
 #[test]
+fn both_secrets_of_a_web_push_endpoint_are_hidden_wherever_they_stand() {
+    let endpoint =
+        "https://push.example.net/p/segment-secret-143?token=query-secret-and-longer-143";
+    let words = |about: &str| json!({"reason": format!("no subscription {about}")});
+    for about in ["segment-secret-143", "query-secret-and-longer-143", endpoint] {
+        let refused = json!({"message_id": format!("m:{about}"), "endpoint": endpoint,
+            "status": 404, "headers": {}, "body": words(about)});
+        let line = read(Source::Webpush, &refused).remove(0).to_string();
+        assert!(line.contains("no subscription"), "{line}");
+        assert!(!line.contains("secret"), "{line}");
+    }
+}
+
+#[test]
 fn a_onesignal_batch_is_one_message_a_subscription() {
     let row = |event: &str, kind: &str, subscription: &str| {
         json!({"event_id": event, "event_kind": kind, "message_id": "batch",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::keys::Keyring;
 use model::vocabulary::Source;
-use normalize::{Counters, Normalizer, Regional, Settings, Zone, ZoneRule, Zones};
+use normalize::{AccountRule, Accounts, Counters, Normalizer, Regional, Settings, Zone};
 use serde_json::{Value, json};
 
 use crate::fixtures::{Case, batch, input, lines, run};
@@ -251,13 +251,14 @@ fn the_times_of_push_are_read() {
 
 /// A normalizer in whose configuration accounts have zones.
 fn zoned(rules: &[(Source, Option<&str>, &str)]) -> Normalizer {
-    let rule = |(source, account, zone): &(Source, Option<&str>, &str)| ZoneRule {
+    let rule = |(source, account, zone): &(Source, Option<&str>, &str)| AccountRule {
         source: Some(*source),
         account: account.map(str::to_owned),
-        zone: Zone::parse(zone).unwrap(),
+        zone: Some(Zone::parse(zone).unwrap()),
+        currency: None,
     };
-    let zones = Zones::new(rules.iter().map(rule).collect());
-    let regional = Arc::new(Regional { zones, ..Regional::default() });
+    let accounts = Accounts::new(rules.iter().map(rule).collect());
+    let regional = Arc::new(Regional { accounts, ..Regional::default() });
     Normalizer::new(Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional })
 }
 

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use model::keys::Keyring;
 use model::vocabulary::Source;
-use normalize::{Normalizer, Regional, Settings, Zone, ZoneRule, Zones};
+use normalize::{AccountRule, Accounts, Normalizer, Regional, Settings, Zone};
 use serde_json::{Value, json};
 
 use crate::fixtures::{Case, batch, input, lines, run};
@@ -124,9 +124,10 @@ fn local_times_of_carriers_are_read_by_their_accounts_zone() {
         (Source::Twilio, "MessageSid=SM7&MessageStatus=delivered&RawDlrDoneDate=2611201730"),
         (Source::Vonage, "messageId=0A7&status=delivered&scts=2611201730"),
     ] {
-        let zone = Zone::parse("Asia/Kolkata").unwrap();
-        let zones = Zones::new(vec![ZoneRule { source: Some(source), account: None, zone }]);
-        let regional = Arc::new(Regional { zones, ..Regional::default() });
+        let zone = Zone::parse("Asia/Kolkata");
+        let rule = AccountRule { source: Some(source), zone, ..AccountRule::default() };
+        let accounts = Accounts::new(vec![rule]);
+        let regional = Arc::new(Regional { accounts, ..Regional::default() });
         let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
         let mut normalizer = Normalizer::new(settings);
         let raw = batch(&[body(text)]);
