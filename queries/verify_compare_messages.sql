@@ -16,14 +16,14 @@ CROSS JOIN kept
 WHERE COALESCE(stored.cohort_time, again.cohort_time) >= kept.messages_from
   AND (stored.message_key IS NULL
    OR again.message_key IS NULL
-   OR CAST(stored.outcome AS VARCHAR) <> CAST(again.outcome AS VARCHAR)
-   OR stored.is_final <> again.is_final
-   OR stored.cohort_time <> again.cohort_time
-   OR stored.outcome_time <> again.outcome_time
+   OR (CAST(stored.outcome AS VARCHAR) IS DISTINCT FROM CAST(again.outcome AS VARCHAR))
+   OR (stored.is_final IS DISTINCT FROM again.is_final)
+   OR (stored.cohort_time IS DISTINCT FROM again.cohort_time)
+   OR (stored.outcome_time IS DISTINCT FROM again.outcome_time)
    OR (stored.latency_ms IS DISTINCT FROM again.latency_ms)
    OR (stored.latency_broker_ms IS DISTINCT FROM again.latency_broker_ms)
-   OR CAST(stored.channel AS VARCHAR) <> CAST(again.channel AS VARCHAR)
+   OR (CAST(stored.channel AS VARCHAR) IS DISTINCT FROM CAST(again.channel AS VARCHAR))
    OR (CAST(stored.carrier AS VARCHAR) IS DISTINCT FROM CAST(again.carrier AS VARCHAR))
    OR (CAST(stored.country AS VARCHAR) IS DISTINCT FROM CAST(again.country AS VARCHAR))
-   OR CAST(stored.traffic_class AS VARCHAR) <> CAST(again.traffic_class AS VARCHAR)
-   OR CAST(stored.error_class AS VARCHAR) <> CAST(again.error_class AS VARCHAR))
+   OR (CAST(stored.traffic_class AS VARCHAR) IS DISTINCT FROM CAST(again.traffic_class AS VARCHAR))
+   OR (CAST(stored.error_class AS VARCHAR) IS DISTINCT FROM CAST(again.error_class AS VARCHAR)))

@@ -47,9 +47,10 @@ counting AS (
         CAST(error_class AS VARCHAR) AS error_class,
         error_code,
         submit_time,
-        -- An event without a time of its own has the broker's.
-        COALESCE(event_time, ingest_time) AS event_time,
-        ingest_time,
+        -- An event without a time of its own has the broker's; one without either the first there
+        -- is (earlier builds loaded files that tell none).
+        COALESCE(event_time, ingest_time, TO_TIMESTAMP_MICROS(0)) AS event_time,
+        COALESCE(ingest_time, TO_TIMESTAMP_MICROS(0)) AS ingest_time,
         -- The Date header of a vendor's own answer is its clock; a received-at header is the
         -- ingest time.
         CASE

@@ -4,7 +4,10 @@ on the same machine; WhatsApp statuses with their signature, checked and require
     python tests/proof/gateway.py --binary target/release/sendtally \
         --vendor target/release/examples/webhooks --work DIR
 
-Ends with 1 where the gateway took more than 50 us of processor time a webhook.
+Ends with 1 where the gateway took more than 50 us of processor time a webhook, as it tells itself in
+`process_cpu_seconds_total`. That is judged from 16 connections on. Each of them has one webhook on its way
+and the producer waits 5 ms for a batch, so 1 and 4 connections make no batch worth the name: a batch costs
+what it costs, whatever it holds, and so few webhooks bear it alone. They are printed and not judged.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ import sendtally  # noqa: E402
 
 BUDGET_US = 50.0
 KEY, TOPIC = "app-secret", "hooks"
-CONNECTIONS = (16, 64, 256)
+FEW, MANY = (1, 4), (16, 64, 256)
 SECONDS = 10
 
 
@@ -79,18 +82,20 @@ def main() -> int:
         log.unlink(missing_ok=True)
         with sendtally.running("gateway", "--config", config, log=log) as process:
             process.wait_for("the gateway listens", 60)
-            for connections in CONNECTIONS:
+            for connections in FEW + MANY:
                 done = subprocess.run(
                     [str(chosen.vendor), f"127.0.0.1:{port}", "/in/whatsapp/1",
-                     str(chosen.work / "body"), str(process.popen.pid), str(SECONDS),
-                     str(connections), f"x-hub-signature-256: sha256={signature}",
+                     str(chosen.work / "body"), str(SECONDS), str(connections),
+                     f"x-hub-signature-256: sha256={signature}",
                      "content-type: application/json"],
                     stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS * 10)
-                print(f"{connections} connections\n{done.stdout}", flush=True)
+                remark = ", no batch: not judged" if connections in FEW else ""
+                print(f"{connections} connections{remark}\n{done.stdout}", flush=True)
                 spent = re.search(r"processor ([0-9.]+) us", done.stdout)
                 assert spent and " refused 0," in done.stdout, done.stdout
-                worst = max(worst, float(spent.group(1)))
-    print(f"at most {worst} us a webhook, budget {BUDGET_US}: "
+                if connections in MANY:
+                    worst = max(worst, float(spent.group(1)))
+    print(f"at most {worst} us a webhook from {MANY[0]} connections on, budget {BUDGET_US}: "
           + ("met" if worst <= BUDGET_US else "NOT met"))
     return 0 if worst <= BUDGET_US else 1
 

@@ -4,15 +4,19 @@ pub(crate) mod dead_letters;
 pub(crate) mod gateway;
 pub(crate) mod regional;
 
+mod clickhouse;
+mod kafka;
+mod keys;
 mod signatures;
+mod store;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use commit::{Credentials, StoreSettings};
-use ingest::{KafkaSettings, Protocol, Sasl};
-use model::keys::{Keyring, unhex};
+use commit::StoreSettings;
+use ingest::KafkaSettings;
+use model::keys::Keyring;
 use model::record::SignatureRule;
 use model::vocabulary::Source;
 use normalize::Regional;
@@ -20,8 +24,10 @@ use normalize::signature::Signatures;
 use normalize::vault::Vault;
 use regex::Regex;
 use serde::Deserialize;
-use sink::clickhouse::{Endpoint, Layout};
 
+pub(crate) use self::clickhouse::ClickHouseSettings;
+pub(crate) use self::kafka::FirstStart;
+pub(crate) use self::keys::keyring;
 use crate::failure::{Failure, Outcome};
 use crate::lake::{Retention, Rules};
 
@@ -33,15 +39,15 @@ struct Raw {
     data_dir: Option<PathBuf>,
     /// Where it is kept instead; without `store` there.
     #[serde(default)]
-    data: RawData,
+    data: store::RawData,
     /// How to reach Kafka; `normalize` and `load` read files and need none.
-    kafka: Option<RawKafka>,
+    kafka: Option<kafka::RawKafka>,
     /// Which topics belong to the job.
     #[serde(default)]
     topics: Vec<RawTopic>,
     /// Secrets for the keyed hashes.
     #[serde(default)]
-    keys: RawKeys,
+    keys: keys::RawKeys,
     /// Vendors' keys, by which records are verified.
     #[serde(default)]
     signatures: Vec<signatures::RawSignatures>,
@@ -64,7 +70,7 @@ struct Raw {
     #[serde(default)]
     sink: RawSink,
     /// Where rows are loaded beside the files; without this section nowhere.
-    clickhouse: Option<RawClickHouse>,
+    clickhouse: Option<clickhouse::RawClickHouse>,
     /// Days by table after which its files go; a table that is not named is kept. `events` 36 or
     /// more.
     #[serde(default)]
@@ -76,47 +82,6 @@ struct Raw {
     /// SLO objectives; without any, the built-in delivery rate.
     #[serde(default)]
     objectives: Vec<RawObjective>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawData {
-    /// `s3://BUCKET/PREFIX`.
-    store: Option<String>,
-    /// `https://HOST:PORT`; or AWS_ENDPOINT_URL; without both Amazon's.
-    endpoint: Option<String>,
-    /// Region; or AWS_REGION; else `us-east-1`.
-    region: Option<String>,
-    /// An endpoint `http://…` is meant; or AWS_ALLOW_HTTP=true.
-    #[serde(default)]
-    allow_http: bool,
-    /// File whose two lines are the access key id and the secret access key; or AWS_ACCESS_KEY_ID
-    /// and AWS_SECRET_ACCESS_KEY.
-    credentials_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKafka {
-    /// Bootstrap servers, `host:port`, separated by commas.
-    brokers: String,
-    /// Group under which offsets are written for lag tools.
-    #[serde(default = "default_group")]
-    group_id: String,
-    /// `earliest` or `latest`: where to start on a partition never seen.
-    #[serde(default = "default_start")]
-    start: String,
-    /// `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl`.
-    #[serde(default = "default_protocol")]
-    security_protocol: String,
-    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
-    sasl_mechanism: Option<String>,
-    /// User.
-    sasl_username: Option<String>,
-    /// File that holds the password; or SENDTALLY_KAFKA_PASSWORD.
-    sasl_password_file: Option<PathBuf>,
-    /// CA certificates, PEM.
-    ssl_ca_file: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,16 +101,6 @@ struct RawTopic {
     /// A header `verified` does not stand: others than the gateway write to this topic.
     #[serde(default)]
     check_signatures_again: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawKeys {
-    /// File that holds 64 hex digits; or SENDTALLY_KEY.
-    secret_file: Option<PathBuf>,
-    /// Number of the token key.
-    #[serde(default)]
-    token_key_id: u16,
 }
 
 /// `[commit] min_free_mb` where nothing else is configured: a few epochs at full use.
@@ -200,34 +155,6 @@ impl Default for RawSink {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawClickHouse {
-    /// HTTP interface: `http://host:8123` or `https://host:8443`.
-    url: String,
-    /// Made where it is absent.
-    #[serde(default = "default_database")]
-    database: String,
-    /// User.
-    #[serde(default = "default_user")]
-    user: String,
-    /// File that holds the password; or SENDTALLY_CLICKHOUSE_PASSWORD; without both none is sent.
-    password_file: Option<PathBuf>,
-    /// Cluster on which tables are made.
-    cluster: Option<String>,
-    /// Replicated engines; the server's macros `{shard}` and `{replica}` have to be set.
-    #[serde(default)]
-    replicated: bool,
-}
-
-fn default_database() -> String {
-    "sendtally".to_owned()
-}
-
-fn default_user() -> String {
-    "default".to_owned()
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawServe {
     /// Address and port.
     listen: String,
@@ -240,25 +167,6 @@ struct RawObjective {
     file: PathBuf,
 }
 
-fn default_group() -> String {
-    "sendtally".to_owned()
-}
-
-fn default_start() -> String {
-    "earliest".to_owned()
-}
-
-fn default_protocol() -> String {
-    "plaintext".to_owned()
-}
-
-/// Where to start on a partition never seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FirstStart {
-    Earliest,
-    Latest,
-}
-
 /// An entry of `[[topics]]`.
 #[derive(Debug, Clone)]
 pub(crate) struct TopicEntry {
@@ -268,13 +176,6 @@ pub(crate) struct TopicEntry {
     pub(crate) source: Option<Source>,
     pub(crate) account: Option<String>,
     pub(crate) signatures: SignatureRule,
-}
-
-/// Where and how rows are loaded.
-#[derive(Debug, Clone)]
-pub(crate) struct ClickHouseSettings {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) layout: Layout,
 }
 
 /// What the pipeline runs by.
@@ -325,16 +226,8 @@ fn parse(path: &Path) -> Outcome<(Raw, String)> {
 }
 
 fn check(raw: Raw, text: &str) -> Outcome<Settings> {
-    let to = told_kafka(raw.kafka)?;
-    let first_start = match to.start.as_str() {
-        "earliest" => FirstStart::Earliest,
-        "latest" => FirstStart::Latest,
-        other => {
-            return Err(Failure::usage(format!(
-                "[kafka] start is `{other}`; it can be earliest or latest"
-            )));
-        }
-    };
+    let to = kafka::told(raw.kafka)?;
+    let first_start = to.first_start()?;
     let Some(data_dir) = raw.data_dir else {
         return Err(Failure::usage("`data_dir` is missing: name the directory to keep data in"));
     };
@@ -346,18 +239,18 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
     let topics = topics?;
     Ok(Settings {
         data_dir,
-        store: store(raw.data)?,
+        store: store::read(raw.data)?,
         first_start,
         signatures: signatures::read(raw.signatures, &topics)?,
         regional: regional::read(&raw.accounts, &raw.carriers)?,
         topics,
         vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
         keyring: keyring(raw.keys.secret_file.as_deref(), raw.keys.token_key_id)?,
-        kafka: kafka(to)?,
+        kafka: kafka::settings(to)?,
         epoch_ms: raw.commit.epoch_ms.clamp(10, 60_000),
         min_free_bytes: raw.commit.min_free_mb << 20,
         track_memory_bytes: raw.track.memory_mb.saturating_mul(1 << 20),
-        clickhouse: raw.clickhouse.map(|to| clickhouse(to, &raw.retention)).transpose()?,
+        clickhouse: raw.clickhouse.map(|to| clickhouse::read(to, &raw.retention)).transpose()?,
         lake: Rules {
             publish_after_us: i64::try_from(raw.sink.publish_after_s)
                 .unwrap_or(i64::MAX / 2_000_000)
@@ -399,144 +292,11 @@ fn known_source(section: &str, word: &str) -> Outcome<Source> {
     })
 }
 
-fn store(raw: RawData) -> Outcome<Option<StoreSettings>> {
-    let Some(url) = raw.store else {
-        if raw.endpoint.or(raw.region).is_some() || raw.credentials_file.is_some() {
-            return Err(Failure::usage("[data] names no `store`: give s3://BUCKET/PREFIX"));
-        }
-        return Ok(None);
-    };
-    let credentials = raw.credentials_file.as_deref().map(|file| -> Outcome<Credentials> {
-        let key = "[data] credentials_file";
-        let text = secret_line(key, file)?;
-        let mut lines = text.lines().map(str::trim);
-        match (lines.next(), lines.next(), lines.next()) {
-            (Some(key_id), Some(secret), None) if !key_id.is_empty() && !secret.is_empty() => {
-                Ok(Credentials { key_id: key_id.to_owned(), secret: secret.to_owned() })
-            }
-            _ => Err(Failure::usage(format!(
-                "{key} {} has to be two lines: access key id, secret access key",
-                file.display()
-            ))),
-        }
-    });
-    Ok(Some(StoreSettings {
-        url,
-        endpoint: raw.endpoint,
-        region: raw.region,
-        allow_http: raw.allow_http,
-        credentials: credentials.transpose()?,
-    }))
-}
-
-/// The section, which whoever reads from Kafka or writes to it needs.
-fn told_kafka(raw: Option<RawKafka>) -> Outcome<RawKafka> {
-    raw.ok_or_else(|| Failure::usage("[kafka] is missing: give it `brokers`"))
-}
-
-fn kafka(raw: RawKafka) -> Outcome<KafkaSettings> {
-    let protocol = match raw.security_protocol.as_str() {
-        "plaintext" => Protocol::Plaintext,
-        "ssl" => Protocol::Ssl,
-        "sasl_plaintext" => Protocol::SaslPlaintext,
-        "sasl_ssl" => Protocol::SaslSsl,
-        other => {
-            return Err(Failure::usage(format!(
-                "[kafka] security_protocol is `{other}`; it can be plaintext, ssl, \
-                 sasl_plaintext or sasl_ssl"
-            )));
-        }
-    };
-    let sasl = match protocol {
-        Protocol::Plaintext | Protocol::Ssl => None,
-        Protocol::SaslPlaintext | Protocol::SaslSsl => {
-            let missing = |key: &str| {
-                Failure::usage(format!(
-                    "[kafka] {key} is missing: {} needs it",
-                    raw.security_protocol
-                ))
-            };
-            Some(Sasl {
-                mechanism: raw.sasl_mechanism.clone().ok_or_else(|| missing("sasl_mechanism"))?,
-                username: raw.sasl_username.clone().ok_or_else(|| missing("sasl_username"))?,
-                password: password(raw.sasl_password_file.as_deref())?,
-            })
-        }
-    };
-    Ok(KafkaSettings {
-        brokers: raw.brokers,
-        group_id: raw.group_id,
-        protocol,
-        sasl,
-        ssl_ca_file: raw.ssl_ca_file,
-        is_embedded: false,
-    })
-}
-
-fn clickhouse(
-    raw: RawClickHouse,
-    retention: &BTreeMap<String, u32>,
-) -> Outcome<ClickHouseSettings> {
-    if !raw.url.starts_with("http://") && !raw.url.starts_with("https://") {
-        return Err(Failure::usage(format!(
-            "[clickhouse] url is `{}`; it needs http://HOST:8123 or https://HOST:8443",
-            raw.url
-        )));
-    }
-    let from_file = raw.password_file.as_deref();
-    let from_file = from_file.map(|file| secret_line("[clickhouse] password_file", file));
-    let from_environment = || std::env::var("SENDTALLY_CLICKHOUSE_PASSWORD").ok();
-    let password = from_file.transpose()?.or_else(from_environment).unwrap_or_default();
-    let mut layout = Layout::single(&raw.database);
-    layout.cluster = raw.cluster;
-    layout.replicated = raw.replicated;
-    layout.ttl_days.clone_from(retention);
-    let endpoint = Endpoint { url: raw.url, user: raw.user, password };
-    Ok(ClickHouseSettings { endpoint, layout })
-}
-
 /// A secret that a file holds.
 fn secret_line(key: &str, file: &Path) -> Outcome<String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("{key} {}: {error}", file.display())))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn password(file: Option<&Path>) -> Outcome<String> {
-    if let Some(file) = file {
-        return secret_line("[kafka] sasl_password_file", file);
-    }
-    std::env::var("SENDTALLY_KAFKA_PASSWORD").map_err(|_| {
-        Failure::usage(
-            "no Kafka password: set [kafka] sasl_password_file or SENDTALLY_KAFKA_PASSWORD",
-        )
-    })
-}
-
-/// The secret of the keyed hashes, from a file or the environment.
-pub(crate) fn keyring(file: Option<&Path>, token_key_id: u16) -> Outcome<Keyring> {
-    let (text, place) = if let Some(file) = file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Failure::usage(format!("[keys] secret_file {}: {error}", file.display()))
-        })?;
-        (text, file.display().to_string())
-    } else {
-        let text = std::env::var("SENDTALLY_KEY").map_err(|_| {
-            Failure::usage(
-                "no token key: set [keys] secret_file or SENDTALLY_KEY to 64 hex digits, for \
-                 example from `openssl rand -hex 32`; keep it, ids depend on it",
-            )
-        })?;
-        (text, "SENDTALLY_KEY".to_owned())
-    };
-    secret(&text, token_key_id)
-        .ok_or_else(|| Failure::usage(format!("{place} does not hold 64 hex digits")))
-}
-
-/// A keyring from 64 hex digits.
-pub(crate) fn secret(text: &str, token_key_id: u16) -> Option<Keyring> {
-    let bytes: [u8; 32] = unhex(text.trim())?.try_into().ok()?;
-    Some(Keyring::from_secret(&bytes, token_key_id))
 }
 
 #[cfg(test)]
@@ -601,12 +361,5 @@ mod tests {
         assert!(told(&twice).contains("any account of smpp twice"), "{}", told(&twice));
         assert!(told("[[accounts]]\nsource=\"smp\"\nzone=\"UTC\"\n").contains("`smp`"));
         assert!(told("[carriers]\nfile=\"/nowhere.csv\"\n").contains("/nowhere.csv"));
-    }
-
-    #[test]
-    fn a_secret_is_64_hex_digits() {
-        assert!(secret(&"ab".repeat(32), 1).is_some());
-        assert!(secret(&"ab".repeat(31), 1).is_none());
-        assert!(secret("zz", 1).is_none());
     }
 }

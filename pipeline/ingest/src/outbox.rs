@@ -12,10 +12,13 @@
 //!   one takes its place; records of the old one are told as unknown.
 //! - While deliveries fail or no broker answers, [`Outbox::is_well`] says so; the next delivery, or
 //!   the next answer to [`Outbox::tend`], ends that.
+//! - An outage is a handful of log lines a minute (`repeats`).
+
+mod repeats;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use model::record::{Delivery, RecordView};
 use rdkafka::client::ClientContext;
@@ -24,6 +27,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
+use self::repeats::Repeats;
 use crate::settings::KafkaSettings;
 use crate::{IngestError, because};
 
@@ -54,13 +58,28 @@ struct State {
     /// The newest delivery failed, or no broker could be reached since.
     is_failing: AtomicBool,
     errors: Mutex<Vec<(KafkaError, String)>>,
+    repeats: Mutex<Repeats>,
+}
+
+impl State {
+    /// How often an error came since it was told, where it is to be told now.
+    fn repeated(&self, error: &str) -> Option<u64> {
+        self.repeats().tell(error, Instant::now())
+    }
+
+    fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Context(Arc<State>);
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka");
+        // rdkafka calls this twice for each error of a producer; both are counted.
+        if let Some(repeated) = self.0.repeated(reason) {
+            tracing::warn!(%error, reason, repeated, "kafka");
+        }
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.0.is_failing.store(true, Ordering::Relaxed);
         }
@@ -182,18 +201,31 @@ impl Outbox {
     /// asks the broker for a sign of life while deliveries fail.
     pub fn tend(&self) {
         if let Some((code, reason)) = self.producer().client().fatal_error() {
-            tracing::error!(%code, reason, "the producer ended for good: a new one follows");
+            if let Some(repeated) = self.state.repeated(&format!("the producer ended: {reason}")) {
+                tracing::error!(
+                    %code,
+                    reason,
+                    repeated,
+                    "the producer ended for good: a new one follows"
+                );
+            }
             match produce(&self.settings, self.wait, &self.state) {
                 Ok(fresh) => {
                     let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
                     *place = Arc::new(fresh);
                 }
-                Err(error) => tracing::error!(%error, "no new producer"),
+                Err(error) => {
+                    if let Some(repeated) = self.state.repeated(&error.to_string()) {
+                        tracing::error!(%error, repeated, "no new producer");
+                    }
+                }
             }
         }
         if !self.is_well() && self.ask(SIGN_OF_LIFE).is_ok() {
             self.state.is_failing.store(false, Ordering::Relaxed);
-            tracing::info!("Kafka answers again");
+            if self.state.repeats().end() {
+                tracing::info!("Kafka answers again");
+            }
         }
     }
 
@@ -291,7 +323,7 @@ mod tests {
     #[test]
     fn a_record_is_told_as_stored_once_the_broker_has_it_and_as_unknown_without_a_broker() {
         let broker = EmbeddedBroker::start(&["hooks".to_owned()], 2).unwrap();
-        let wait = Duration::from_millis(600);
+        let wait = Duration::from_secs(2);
         let outbox = Outbox::connect(&broker.settings(), vec!["hooks".to_owned()], wait).unwrap();
         assert_eq!(outcome(&outbox, &record(b"one")), Delivery::Stored);
         assert_eq!(outcome(&outbox, &record(b"")), Delivery::Stored);

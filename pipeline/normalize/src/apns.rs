@@ -17,7 +17,7 @@
 use model::time::DAY_US;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
-use crate::answer::{Answer, each_document, header, instant, member, members_of, part};
+use crate::answer::{Answer, each_document, header, instant, member, members, members_of, part};
 use crate::catalogue::{Module, events};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -35,6 +35,7 @@ struct Line<'a> {
     timestamp: Scalar<'a>,
     topic: Scalar<'a>,
     token: Scalar<'a>,
+    token_hash: Scalar<'a>,
     sent_at: Scalar<'a>,
 }
 
@@ -52,7 +53,8 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
             "reason" => &mut line.reason,
             "timestamp" => &mut line.timestamp,
             "topic" => &mut line.topic,
-            "token_hash" | "device_token" | "token" => &mut line.token,
+            "device_token" | "token" => &mut line.token,
+            "token_hash" => &mut line.token_hash,
             "sent_at" => &mut line.sent_at,
             _ if line.answer.field(cursor, key)? => return Ok(()),
             _ => return cursor.other(),
@@ -121,7 +123,8 @@ fn emit(line: &Line<'_>, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), 
     let topics =
         [line.topic.clone(), header(request_headers, "apns-topic"), member(request, "topic")];
     draft.sender = topics.iter().find_map(Scalar::text);
-    let tokens = [line.token.clone(), member(request, "device_token"), member(request, "token")];
+    let [device_token, token] = members(request, ["device_token", "token"]);
+    let tokens = [line.token.clone(), device_token, token, line.token_hash.clone()];
     let paths = [member(request, "path"), member(request, "url"), header(request_headers, ":path")];
     let token = tokens.iter().find_map(Scalar::text);
     draft.recipient = token.or_else(|| paths.iter().find_map(|path| device(path.text()?)));

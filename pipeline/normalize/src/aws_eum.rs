@@ -176,13 +176,25 @@ fn emit(event: &Event<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut E
 /// What is charged beside the message: the carrier's fee, and the conversation's, which is one
 /// charge of the message that began it however many events of however many messages tell it.
 fn charges(event: &Event<'_>, draft: &Draft<'_>, out: &mut Emitter<'_>) {
-    if let Some(fee) = draft.price.and_then(|_| out.price(&event.carrier_fee)) {
-        out.charge_too(&ChargeDraft::beside(draft, ChargeKind::CarrierFee, Some(fee.0)));
-    }
-    if let Some((id, fee)) = event.session_message.text().zip(out.price(&event.session_fee)) {
-        let mut charge = ChargeDraft::beside(draft, ChargeKind::Conversation, Some(fee.0));
-        charge.subject = Subject::Message { id, key_part: "" };
+    let beside = |kind, amount: Nanos| {
+        let mut charge = ChargeDraft::beside(draft, kind, Some(amount.0));
         charge.currency = Some("USD");
+        charge
+    };
+    // Where one of both could not be read, the event has no price and the other is a charge still.
+    let own = readable(&event.price).filter(|_| draft.price.is_none());
+    if let Some(own) = own {
+        out.charge_too(&beside(ChargeKind::Message, own));
+    }
+    if let Some(fee) = readable(&event.carrier_fee) {
+        out.charge_too(&beside(ChargeKind::CarrierFee, fee));
+    }
+    if let Some(fee) = out.price(&event.session_fee) {
+        let mut charge = beside(ChargeKind::Conversation, fee);
+        // Which message began the conversation is not always told.
+        if let Some(id) = event.session_message.text() {
+            charge.subject = Subject::Message { id, key_part: "" };
+        }
         out.charge_too(&charge);
     }
 }
@@ -265,6 +277,12 @@ fn price(event: &Event<'_>, out: &mut Emitter<'_>) -> Option<Nanos> {
     let is_too_large = sum.is_some_and(|sum| sum > money::MAX);
     out.counters.unreadable_fields += u64::from(is_too_large);
     sum.filter(|_| !is_too_large).map(Nanos)
+}
+
+/// A price that was counted before where it cannot be read.
+fn readable(field: &Scalar<'_>) -> Option<Nanos> {
+    let parsed = money::parse(field.text()?)?;
+    Some(Nanos(parsed.nanos.0.abs()))
 }
 
 /// What is read here, for the catalogue.

@@ -149,7 +149,9 @@ fn emit(event: &Event<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut E
     out.counters.unreadable_fields += event.unreadable;
     let record_status = out.text(&event.status);
     let (outcome, class) = reading(typed, record_status, out);
-    let time = out.time(&event.timestamp, instant);
+    // AWS's zone is UTC, also where a copy leaves it out.
+    let time = |text: &str| instant(text).or_else(|| model::time::parse_local(text));
+    let time = out.time(&event.timestamp, time);
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     // A type that nobody knows says more than a status that everybody does.
     let told_status = record_status.filter(|_| by_type(typed).is_some());

@@ -204,14 +204,9 @@ fn is_inbound(item: &Item<'_>) -> bool {
     let direction = Folded::new(item.direction.text().unwrap_or(""));
     matches!(direction.as_str(), "in" | "inbound")
         || matches!(
-            item.word.text(),
+            Folded::new(item.word.text().unwrap_or("")).as_str(),
             // RBM: what a user taps or where the user is.
-            Some(
-                "message-received"
-                    | "RECEIVED"
-                    | "request-location-response"
-                    | "suggestion-response"
-            )
+            "message-received" | "received" | "request-location-response" | "suggestion-response"
         )
 }
 

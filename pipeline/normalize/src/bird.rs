@@ -229,11 +229,12 @@ fn variant(kind: &str) -> Option<Variant<'_>> {
         "amb" => Channel::Imessage,
         other => return Some(other_family(other, word)),
     };
-    Some(match word {
+    let folded = Folded::new(word);
+    Some(match folded.as_str() {
         "received" => Variant::Other("inbound"),
         "reacted" => Variant::Other("reaction"),
-        _ if word.starts_with("group.") => Variant::Other("group"),
-        _ if word.starts_with("conversation_") => Variant::Other("conversation"),
+        other if other.starts_with("group.") => Variant::Other("group"),
+        other if other.starts_with("conversation_") => Variant::Other("conversation"),
         _ => Variant::Message(channel, word),
     })
 }
@@ -284,7 +285,9 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         Some(Variant::Message(channel, word)) => (channel, Some(word)),
         None => (id.map_or(Channel::Unknown, channel_of_id), item.status.text()),
     };
-    if item.direction.text() == Some("inbound") || (!is_event && word == Some("received")) {
+    if item.direction.text() == Some("inbound")
+        || (!is_event && word.is_some_and(|word| word.eq_ignore_ascii_case("received")))
+    {
         return out.ignored("inbound");
     }
     match (id, word) {

@@ -63,8 +63,12 @@ impl Figures {
         self.unit_price.is_some() || self.amount.is_some()
     }
 
-    /// Makes what is missing of the rest. The flag says that digits were lost.
-    fn completed(mut self) -> (Self, bool) {
+    /// Makes what is missing of the rest. A total over messages is of one unit only where it says
+    /// so. The flag says that digits were lost.
+    fn completed(mut self, is_total: bool) -> (Self, bool) {
+        if is_total && self.quantity.is_none() {
+            return (self, false);
+        }
         let mut is_rounded = false;
         if let (None, Some(price)) = (self.amount, self.unit_price)
             && let Some((amount, rounded)) = money::product(self.quantity.unwrap_or(ONE), price)
@@ -221,7 +225,8 @@ impl Emitter<'_> {
     fn push_charge(&mut self, draft: &ChargeDraft<'_>, element: u32) {
         let source = self.origin.source;
         let recipient = self.recipient(draft.recipient, draft.channel);
-        let (figures, is_rounded) = draft.figures.completed();
+        let (figures, is_rounded) =
+            draft.figures.completed(matches!(draft.subject, Subject::Period(_)));
         self.counters.rounded_prices += u64::from(is_rounded);
         let (message_key, grain, id) = self.charge_subject(draft);
         let figures = if grain == Grain::Message { figures.of_message() } else { figures };
@@ -421,13 +426,20 @@ mod tests {
     fn what_is_missing_of_the_figures_is_made_of_the_rest() {
         let of = |quantity, unit_price, amount| Figures { quantity, unit_price, amount };
         let whole = of(Some(1_500 * ONE), Some(7_500_000), Some(11_250_000_000));
-        assert_eq!(of(whole.quantity, whole.unit_price, None).completed(), (whole, false));
-        assert_eq!(of(whole.quantity, None, whole.amount).completed(), (whole, false));
+        assert_eq!(of(whole.quantity, whole.unit_price, None).completed(false), (whole, false));
+        assert_eq!(of(whole.quantity, None, whole.amount).completed(false), (whole, false));
         let third = of(Some(3 * ONE), None, Some(ONE));
-        assert_eq!(third.completed().0.unit_price, None, "a third has no nine decimals");
+        assert_eq!(third.completed(false).0.unit_price, None, "a third has no nine decimals");
         let told = of(Some(450 * ONE), Some(8_900_000), Some(4_010_000_000));
-        assert_eq!(told.completed(), (told, false), "the vendor's total stands, rounded or not");
-        assert_eq!(of(Some(0), None, Some(0)).completed().0.unit_price, None);
+        assert_eq!(
+            told.completed(false),
+            (told, false),
+            "the vendor's total stands, rounded or not"
+        );
+        assert_eq!(of(Some(0), None, Some(0)).completed(false).0.unit_price, None);
+        let unread = of(None, Some(ONE), None);
+        assert_eq!(unread.completed(true), (unread, false), "of how many is not known");
+        assert_eq!(unread.completed(false).0.amount, Some(ONE));
     }
 
     #[test]

@@ -57,6 +57,7 @@ struct Data<'a> {
     unit: Scalar<'a>,
     amount: Scalar<'a>,
     currency: Scalar<'a>,
+    invoice: Scalar<'a>,
 }
 
 /// Reads one record.
@@ -169,6 +170,7 @@ fn billing<'a>(cursor: &mut Cursor<'a>, key: &str, data: &mut Data<'a>) -> Resul
     let slot = match key {
         "units" => &mut data.units,
         "unit" => &mut data.unit,
+        "invoice_id" => &mut data.invoice,
         "price" => return part(cursor, data, price),
         _ => return cursor.other(),
     };
@@ -273,6 +275,7 @@ fn charge(event: &Event<'_>, id: &str, out: &mut Emitter<'_>) {
     charge.currency = out.text(&data.currency);
     charge.time_us = out.time(&event.time, parse_rfc3339);
     charge.channel = words::channel(out.text(&data.channel).unwrap_or(""));
+    charge.invoice_id = out.text(&data.invoice);
     charge.recipient = out.text(&data.recipient);
     out.charge(&charge);
 }

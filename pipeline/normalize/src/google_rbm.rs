@@ -276,7 +276,11 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
         pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value)
     };
     let text = answer.body_text();
-    let told = answer.http_status();
+    let error = part(&text, "error").unwrap_or("null");
+    let [number, word] = members_of(Cursor::watched(error, out.drift), ["code", "status"]);
+    let status = answer.http_status();
+    // An answer without its status line still has the code in its body.
+    let told = if status.is_present() { status } else { number.clone() };
     if let None | Some(200) = told.whole() {
         let body = event_of(&text, out.drift).unwrap_or_default();
         let Some(name) = body.name.text() else {
@@ -294,8 +298,6 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
     let id = id.ok_or_else(|| Dead::new(DeadReason::MissingId, "/request/messageId"))?;
     let status = told.whole().unwrap_or(0);
     let mut draft = Draft::new(id, Channel::Rcs, Outcome::settled(Status::Failed));
-    let error = part(&text, "error").unwrap_or("null");
-    let [number, word] = members_of(Cursor::watched(error, out.drift), ["code", "status"]);
     draft.vendor_status = word.text().or_else(|| told.text());
     draft.error_code = number.text().or_else(|| told.text());
     draft.error_class = class_of_http(status);

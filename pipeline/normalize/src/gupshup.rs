@@ -312,7 +312,7 @@ fn emit_sms(sms: &Sms<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
 
 fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mut Emitter<'_>) {
     let payload = &item.payload;
-    if word == Some("deleted") {
+    if word.is_some_and(|word| word.eq_ignore_ascii_case("deleted")) {
         return out.ignored("deleted");
     }
     let id = payload.gs_id.text().or(payload.id.text());
@@ -323,7 +323,7 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
         }
         (Some(id), Some(word)) => (id, word),
     };
-    let outcome = match word {
+    let outcome = match Folded::new(word).as_str() {
         "enqueued" => Outcome::open(Status::Queued),
         "sent" => Outcome::open(Status::Sent),
         "delivered" => Outcome::settled(Status::Delivered),

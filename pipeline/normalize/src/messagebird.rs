@@ -248,7 +248,7 @@ fn emit(message: &Message<'_>, list: Option<(&'static str, usize)>, out: &mut Em
     if !message.has_recipients {
         return single(own, spot, out);
     }
-    if own.direction.text() == Some("mo") {
+    if own.direction.text().is_some_and(is_inbound) {
         return out.ignored("inbound");
     }
     if message.recipients.len() == 0 {
@@ -271,13 +271,17 @@ fn emit(message: &Message<'_>, list: Option<(&'static str, usize)>, out: &mut Em
     }
 }
 
+fn is_inbound(direction: &str) -> bool {
+    direction.eq_ignore_ascii_case("mo")
+}
+
 /// A report that names its own message.
 fn single(report: &Report<'_>, spot: Spot, out: &mut Emitter<'_>) {
     if report.is_damaged {
         return out.dead_at(DeadReason::UnknownVariant, spot.to_string());
     }
     let is_inbound = match report.direction.text() {
-        Some(direction) => direction == "mo",
+        Some(direction) => is_inbound(direction),
         None => report.originator.is_present() && (report.has_body || report.has_media),
     };
     match (report.id.text(), report.status.text()) {

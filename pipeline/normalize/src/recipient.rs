@@ -3,6 +3,8 @@
 //! Recipients' numbers are looked for in every text of a row, with and without their calling code
 //! (P5). Texts are short, so a searcher would take longer to make than to use.
 
+use std::ops::Range;
+
 use model::keys::{Id16, Keyring};
 use model::vocabulary::{Channel, Source};
 
@@ -91,6 +93,9 @@ impl<'a> Recipient<'a> {
     }
 }
 
+/// What people write between the digits of a number.
+const SEPARATORS: &[u8] = b" -.()/+_";
+
 /// A recipient as it is looked for in texts: with or without its calling code.
 #[derive(Clone, Copy)]
 pub(crate) struct Needle<'a> {
@@ -112,9 +117,9 @@ impl<'a> Needle<'a> {
         Self { head, core, stride: if is_number { core.len() } else { 1 } }
     }
 
-    /// Whether the recipient stands in a text.
+    /// Whether the recipient stands in a text, in one piece or as somebody writes a number.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.find(text.as_bytes()).is_some()
+        self.find(text.as_bytes()).is_some() || self.find_spaced(text.as_bytes()).is_some()
     }
 
     /// The text with the token where the recipient stood; the token alone where it stood too often.
@@ -138,7 +143,67 @@ impl<'a> Needle<'a> {
             rest = rest.get(at + self.core.len()..).unwrap_or("");
         }
         out.push_str(rest);
-        out
+        self.replaced_spaced(out, token)
+    }
+
+    fn replaced_spaced(&self, text: String, token: &str) -> String {
+        let Some(mut found) = self.find_spaced(text.as_bytes()) else { return text };
+        let (mut out, mut rest) = (String::with_capacity(text.len()), text.as_str());
+        for _ in 0..REPLACED_MAX {
+            out.push_str(rest.get(..found.start).unwrap_or(""));
+            out.push_str(token);
+            rest = rest.get(found.end..).unwrap_or("");
+            match self.find_spaced(rest.as_bytes()) {
+                Some(next) => found = next,
+                None => return out + rest,
+            }
+        }
+        token.to_owned()
+    }
+
+    /// Where the digits of a number stand first with anything of [`SEPARATORS`] between them.
+    fn find_spaced(&self, text: &[u8]) -> Option<Range<usize>> {
+        if self.stride == 1 {
+            return None;
+        }
+        // A run of digits and separators that is as long has one of its bytes here or there.
+        let shortest = self.core.len() + 1;
+        let is_part = |byte: &u8| byte.is_ascii_digit() || SEPARATORS.contains(byte);
+        let mut at = self.core.len();
+        while let Some(byte) = text.get(at) {
+            if !is_part(byte) {
+                at += shortest;
+                continue;
+            }
+            let (before, behind) = text.split_at(at);
+            let start = before.iter().rposition(|byte| !is_part(byte)).map_or(0, |last| last + 1);
+            let length = behind.iter().position(|byte| !is_part(byte)).unwrap_or(behind.len());
+            if at + length - start >= shortest {
+                let starts = start..at + length;
+                let mut found =
+                    starts.filter_map(|start| Some(start..self.spaced_end(text, start)?));
+                if let Some(found) = found.next() {
+                    return Some(found);
+                }
+            }
+            at += length + shortest;
+        }
+        None
+    }
+
+    /// Where the digits end that begin at a byte, if they do.
+    fn spaced_end(&self, text: &[u8], start: usize) -> Option<usize> {
+        let mut at = start;
+        for (place, digit) in self.core.iter().enumerate() {
+            while place > 0 && text.get(at).is_some_and(|byte| SEPARATORS.contains(byte)) {
+                at += 1;
+            }
+            if text.get(at) != Some(digit) {
+                return None;
+            }
+            at += 1;
+        }
+        Some(at)
     }
 
     /// Where the core stands first.
@@ -199,6 +264,19 @@ mod tests {
         assert_eq!(replace("1234567890", "31612345678", "T"), "1234567890", "not without its 6");
         assert_eq!(replace("0612345678", "31612345678", "T"), "0T");
         assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
+        for spelled in
+            ["+44 7700 900-143", "(44) 7700.900143", "44-7-7-0-0-9-0-0-1-4-3", "7700_900143"]
+        {
+            let text = format!("order 12-34 of {spelled}, 5.6");
+            let clean = replace(&text, number, "T");
+            assert!(clean.ends_with("T, 5.6") && !clean.contains("143"), "{clean}");
+        }
+        assert_eq!(replace("+44 7700 900 144", number, "T"), "+44 7700 900 144");
+        assert_eq!(replace("x user 143 y", "user-143", "T"), "x user 143 y", "an id is whole");
+        assert_eq!(replace("770 0900143 and 7700 900143", number, "T"), "T and T");
+        let spaced = |times| replace(&"x7700 900143".repeat(times), number, "T");
+        assert_eq!(spaced(REPLACED_MAX), "xT".repeat(REPLACED_MAX));
+        assert_eq!(spaced(REPLACED_MAX + 1), "T");
         let often = |times| replace(&"x447700900143".repeat(times), number, "T");
         assert_eq!(often(REPLACED_MAX), "xT".repeat(REPLACED_MAX));
         assert_eq!(often(REPLACED_MAX + 1), "T", "a text made of numbers would grow");

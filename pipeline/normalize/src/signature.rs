@@ -75,6 +75,7 @@
 //! | false | `missing_field` | a field or parameter that the scheme needs is not there |
 //! | false | `missing_url` | the record has no `url` |
 //! | false | `missing_time` | the record has neither `received-at` nor Kafka's time |
+//! | null | `no_envelope` | AWS, by SQS, Lambda or raw delivery: only SNS's envelope is signed |
 //! | null | `no_key` | no key is configured for the source and account |
 //! | null | `no_scheme` | the source signs nothing that is known, and nothing is configured |
 //! | null | null | policy `ignore`; or no keys at all and no header `verified` |
@@ -135,6 +136,7 @@ enum Reason {
     MissingField,
     MissingUrl,
     MissingTime,
+    NoEnvelope,
 }
 
 impl Reason {
@@ -150,6 +152,7 @@ impl Reason {
             Self::MissingField => "missing_field",
             Self::MissingUrl => "missing_url",
             Self::MissingTime => "missing_time",
+            Self::NoEnvelope => "no_envelope",
         }
     }
 }
@@ -207,6 +210,9 @@ impl Signatures {
         match self.check(signed) {
             Some(Ok(Age::Current)) => Verdict { verified: Some(true), reason: Some("valid") },
             Some(Ok(Age::Old)) => Verdict { verified: Some(true), reason: Some("valid_old_key") },
+            Some(Err(reason @ Reason::NoEnvelope)) => {
+                Verdict { verified: None, reason: Some(reason.word()) }
+            }
             Some(Err(reason)) => Verdict { verified: Some(false), reason: Some(reason.word()) },
             None => Verdict { verified: None, reason: Some(self.unchecked(signed.source)) },
         }

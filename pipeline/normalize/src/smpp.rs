@@ -275,10 +275,25 @@ fn network_code(pdu: &Pdu<'_>, receipt: &Receipt<'_>, out: &mut Emitter<'_>) -> 
     if receipt.err.is_some_and(|err| !words::is_no_error(err)) {
         return None;
     }
-    let digits = told.strip_prefix("0x").unwrap_or(told);
-    let number = digits.get(2..).filter(|_| digits.len() == 6 && is_hex(digits));
-    let number = number.and_then(|number| u16::from_str_radix(number, 16).ok());
-    Some(number.map_or_else(|| told.to_owned(), |number| number.to_string()))
+    Some(network_number(&pdu.network_error).map_or_else(|| told.to_owned(), |n| n.to_string()))
+}
+
+/// Its 16 bits: of six hex digits, of the bytes themselves, or of a number made of them.
+fn network_number(field: &Scalar<'_>) -> Option<u16> {
+    let text = field.text()?;
+    if matches!(field, Scalar::Number(_)) {
+        return u16::try_from(text.parse::<u32>().ok()? & 0xffff).ok();
+    }
+    if let [_, high, low] = text.chars().collect::<Vec<_>>()[..]
+        && text.chars().any(char::is_control)
+    {
+        let byte = |c: char| u8::try_from(u32::from(c)).ok();
+        return Some(u16::from_be_bytes([byte(high)?, byte(low)?]));
+    }
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let digits: String = digits.chars().filter(|c| !matches!(c, ' ' | ':')).take(7).collect();
+    let number = digits.get(2..).filter(|_| digits.len() == 6 && is_hex(&digits))?;
+    u16::from_str_radix(number, 16).ok()
 }
 
 fn outcome(pdu: &Pdu<'_>, receipt: &Receipt<'_>, word: &str, out: &mut Emitter<'_>) -> Outcome {

@@ -29,6 +29,8 @@
 mod json;
 mod usage;
 
+use std::borrow::Cow;
+
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::catalogue::{Module, charges, events, ignored};
@@ -171,9 +173,23 @@ fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &m
     let unread = callback.done_date.is_some() && draft.event_time_us.is_none();
     out.counters.unreadable_fields += u64::from(unread);
     draft.recipient = callback.to.or(callback.channel_to).or(callback.user).map(address);
-    draft.sender = callback.from.or(callback.service);
+    let from = callback.from.map(plus_again);
+    draft.sender = from.as_deref().or(callback.service);
     draft.segments = out.segments(&callback.segments);
     out.event(&draft);
+}
+
+/// A number whose plus sign nobody escaped, so that it became a space.
+fn plus_again(address: &str) -> Cow<'_, str> {
+    let at = address.find(' ').filter(|at| {
+        let (before, after) = (address.get(..*at), address.get(*at + 1..));
+        before.is_some_and(|before| before.is_empty() || before.ends_with(':'))
+            && after.is_some_and(|digits| model::time::digits(digits.as_bytes()).is_some())
+    });
+    match at.map(|at| address.split_at(at)) {
+        Some((before, digits)) => Cow::Owned([before, "+", digits.trim_start()].concat()),
+        None => Cow::Borrowed(address),
+    }
 }
 
 fn is_inbound(word: &str) -> bool {

@@ -445,7 +445,11 @@ fn event(
     let category = out.text(&report.pricing.category).or_else(|| report.origin.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
-    report.pricing.charge_beside(&draft, report.conversation.text(), out);
+    // That one of a group got nothing says nothing of what the message costs.
+    let is_partial = !participant.is_empty() && draft.status == Status::Failed;
+    if !is_partial {
+        report.pricing.charge_beside(&draft, report.conversation.text(), out);
+    }
 }
 
 /// The text with a token where it holds a user id that is not this event's recipient.

@@ -23,6 +23,8 @@ mod limits;
 
 mod answer;
 
+mod processor;
+
 mod meters;
 
 mod record;

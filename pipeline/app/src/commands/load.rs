@@ -1,7 +1,8 @@
 //! `sendtally load`: files into a data directory, through the same code as Kafka records.
 //!
 //! A file is the hash of its bytes: loaded twice, it counts once. The files of one call are judged
-//! together: lateness against the watermark before, the horizon against their newest time.
+//! together: lateness against the watermark before, the horizon against their newest time. A record
+//! of a file that tells no time came with that newest time, or when it is loaded where none does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use ingest::{FileShape, read_file};
 use model::clock::SystemClock;
 use model::keys::Keyring;
 use model::record::{Input, RawBatch, SignatureRule};
+use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer, Settings};
 
-use super::{needs_source, note, shape, source};
+use super::{is_one_payload, needs_source, note, shape, source};
 use crate::cli::LoadArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -45,8 +47,11 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let normalizer = Normalizer::new(settings.clone()).keeping(vault);
     let before = job.core.watermark_us;
     let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 4] };
-    for file in &args.files {
-        loader.file(file, shape(&args.shape), source)?;
+    let shape = shape(&args.shape);
+    let looked: Outcome<Vec<Looked<'_>>> =
+        args.files.iter().map(|file| loader.look(file, shape, source)).collect();
+    for file in looked? {
+        loader.file(&file, shape)?;
     }
     loader.finish()
 }
@@ -91,64 +96,104 @@ struct Loader {
     counts: [i64; 4],
 }
 
+/// A file that was looked through.
+struct Looked<'f> {
+    path: &'f Path,
+    /// Key of what says that it was loaded.
+    done: String,
+    /// Id of its input, and from which record it is to be loaded.
+    input: u32,
+    from: i64,
+    /// Its watermark; `None` where no record tells a time.
+    mark: Option<i64>,
+}
+
 impl Loader {
-    fn file(
+    /// Looks for the times of a file; one that is loaded already tells them by itself.
+    fn look<'f>(
         &mut self,
-        path: &Path,
+        path: &'f Path,
         shape: FileShape,
-        source: Option<model::vocabulary::Source>,
-    ) -> Outcome<()> {
+        source: Option<Source>,
+    ) -> Outcome<Looked<'f>> {
         let topic = format!("file:{}", digest_file(path)?);
         let done = format!("loaded:{topic}");
         if let Some(known) = self.job.core.values.get(&done) {
             // Where an earlier load of several files broke off, its horizon was not applied yet.
             let mark = known.split_once('@').and_then(|(_, mark)| mark.parse().ok());
             self.newest = self.newest.max(mark);
-            note(&format!("{} was already loaded: nothing to do", path.display()));
-            return Ok(());
+            return Ok(Looked { path, done, input: 0, from: 0, mark });
         }
         let signatures = SignatureRule::default();
         let topic = Arc::from(topic.as_str());
-        let input = Input { topic, partition: 0, source, account: None, signatures };
-        let (id, known) = self.job.core.inputs.open(input);
-        let from = known.unwrap_or(0);
-        let file_mark = self.newest_time(path, shape, id)?;
-        let records = read_file(path, shape, id, |batch| self.batch(batch, from, file_mark))?;
-        self.newest = self.newest.max(file_mark);
-        let mark = file_mark.map(|mark| format!("@{mark}")).unwrap_or_default();
-        self.job.core.values.insert(done, format!("{records}{mark}"));
+        let (input, known) = self.job.core.inputs.open(Input {
+            topic,
+            partition: 0,
+            source,
+            account: None,
+            signatures,
+        });
+        let mark = self.newest_time(path, shape, input)?;
+        self.newest = self.newest.max(mark);
+        Ok(Looked { path, done, input, from: known.unwrap_or(0), mark })
+    }
+
+    fn file(&mut self, file: &Looked<'_>, shape: FileShape) -> Outcome<()> {
+        let Looked { path, done, input, from, mark } = file;
+        if self.job.core.values.contains_key(done) {
+            note(&format!("{} was already loaded: nothing to do", path.display()));
+            return Ok(());
+        }
+        // Records of a file without times came when the other files did, else now.
+        let received = mark.or(self.newest).unwrap_or_else(|| self.job.clock.now_us());
+        let records = read_file(path, shape, *input, |batch| self.batch(batch, *from, received))?;
+        let mark = mark.map(|mark| format!("@{mark}")).unwrap_or_default();
+        self.job.core.values.insert(done.clone(), format!("{records}{mark}"));
         let [events, charges, dead, ignored] = std::mem::take(&mut self.counts);
         note(&format!(
-            "{}: {records} records, {events} events, {charges} charges, {dead} dead letters, \
-             {ignored} ignored",
+            "{}: {records} records, {events} events, {charges} lines of bills, {dead} dead \
+             letters, {ignored} ignored",
             path.display()
         ));
         Ok(())
     }
 
-    /// A file's watermark: its newest `received-at`, else its newest vendor time.
+    /// A file's watermark: its newest `received-at`, else its newest vendor time. One that has to
+    /// be read whole is refused: read by its lines it would be loaded, and could not be again.
     fn newest_time(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<Option<i64>> {
-        let (mut received, mut vendor) = (None, None);
+        let (mut received, mut vendor, mut gives, mut dead) = (None, None, 0, 0);
         let inputs = Arc::clone(&self.job.core.inputs.shared);
         let mut looking = Normalizer::new(self.settings.clone());
         read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
             let normalized = looking.batch(&batch, &inputs)?;
             for tally in &normalized.tallies {
                 received = received.max(tally.newest_ingest_us);
+                gives += tally.events + tally.charges;
+                dead += tally.dead;
             }
             vendor = vendor.max(newest_event(&normalized));
             Ok(())
         })?;
+        if shape == FileShape::Lines && gives == 0 && dead > 0 {
+            let bytes = std::fs::read(path)
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            if is_one_payload(&bytes, id, &self.settings, &inputs)? {
+                return Err(Failure::usage(format!(
+                    "{} is one payload and not one a line: give --whole",
+                    path.display()
+                )));
+            }
+        }
         Ok(received.or(vendor))
     }
 
-    fn batch(&mut self, mut batch: RawBatch, from: i64, file_mark: Option<i64>) -> Outcome<()> {
+    fn batch(&mut self, mut batch: RawBatch, from: i64, received_us: i64) -> Outcome<()> {
         batch.records.retain(|record| record.offset >= from);
         let untold: Vec<usize> = (0..batch.records.len())
             .filter(|at| batch.view(&batch.records[*at]).headers.get("received-at").is_none())
             .collect();
         for at in untold {
-            batch.records[at].ingest_time_us = file_mark;
+            batch.records[at].ingest_time_us = Some(received_us);
         }
         let normalized = self.normalizer.batch(&batch, &self.job.core.inputs.shared)?;
         for tally in &normalized.tallies {

@@ -26,6 +26,10 @@ mod verify;
 
 use std::io::Write;
 
+use ::normalize::{Normalizer, Settings};
+use ingest::FileShape;
+use model::record::Input;
+
 use crate::cli::Command;
 use crate::failure::{Failure, Outcome};
 
@@ -91,11 +95,28 @@ fn needs_source(
     }
 }
 
+/// Whether a file that gave nothing line by line is one payload.
+fn is_one_payload(
+    bytes: &[u8],
+    input: u32,
+    settings: &Settings,
+    inputs: &[Input],
+) -> Outcome<bool> {
+    let mut looking = Normalizer::new(settings.clone());
+    let mut gives = false;
+    ingest::read_bytes(bytes, FileShape::Whole, input, |batch| -> Outcome<()> {
+        let normalized = looking.batch(&batch, inputs)?;
+        gives |= normalized.tallies.iter().any(|tally| tally.events + tally.charges > 0);
+        Ok(())
+    })?;
+    Ok(gives)
+}
+
 /// How files hold their records.
-const fn shape(args: &crate::cli::Shape) -> ingest::FileShape {
+const fn shape(args: &crate::cli::Shape) -> FileShape {
     match (args.whole, args.records) {
-        (true, _) => ingest::FileShape::Whole,
-        (false, true) => ingest::FileShape::Records,
-        (false, false) => ingest::FileShape::Lines,
+        (true, _) => FileShape::Whole,
+        (false, true) => FileShape::Records,
+        (false, false) => FileShape::Lines,
     }
 }

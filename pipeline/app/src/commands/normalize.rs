@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ingest::read_bytes;
+use ingest::{FileShape, read_bytes};
 use model::keys::{Keyring, hex};
 use model::record::{Input, RawBatch, SignatureRule};
 use normalize::{Normalized, Normalizer, Settings, text};
@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use track::Tracker;
 
-use super::{needs_source, note, shape, source, stdout, written};
+use super::{is_one_payload, needs_source, note, shape, source, stdout, written};
 use crate::cli::{NormalizeArgs, NormalizeTable};
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -52,18 +52,24 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
         let topic = Arc::from(format!("file:{}", hex(&Sha256::digest(&bytes))));
         let signatures = SignatureRule::default();
         let inputs = [Input { topic, partition: 0, source, account: None, signatures }];
+        let before = (totals.events + totals.charges, totals.dead);
         read_bytes(&bytes, shape(&args.shape), 0, |batch: RawBatch| -> Outcome<()> {
+            let normalized = normalizer.batch(&batch, &inputs)?;
+            report(&normalized, file, &mut totals);
             if args.explain {
                 return explain(&settings, &batch, &inputs);
             }
-            let normalized = normalizer.batch(&batch, &inputs)?;
-            report(&normalized, file, &mut totals);
             if args.table == NormalizeTable::Charges {
                 charged.push(normalized);
                 return Ok(());
             }
             print(&normalized.events)
         })?;
+        let is_lines = shape(&args.shape) == FileShape::Lines;
+        let gives = totals.events + totals.charges > before.0 || totals.dead == before.1;
+        if is_lines && !gives && is_one_payload(&bytes, 0, &settings, &inputs)? {
+            note(&format!("{} is one payload and not one a line: give --whole", file.display()));
+        }
     }
     if args.table == NormalizeTable::Charges {
         for rows in charges(&charged)? {

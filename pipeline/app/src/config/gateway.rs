@@ -12,7 +12,7 @@ use normalize::signature::Signatures;
 use serde::Deserialize;
 use serve::{GatewaySettings, Route, Token};
 
-use super::{Raw, kafka, parse, secret_line, signatures, told_kafka};
+use super::{Raw, kafka, parse, secret_line, signatures};
 use crate::failure::{Failure, Outcome};
 
 /// The section as it is written.
@@ -141,7 +141,7 @@ pub(crate) fn read(path: &Path) -> Outcome<Gateway> {
             path.display()
         )));
     };
-    check(gateway, kafka(told_kafka(to)?)?, signatures::read(keys, &[])?)
+    check(gateway, kafka::settings(kafka::told(to)?)?, signatures::read(keys, &[])?)
 }
 
 fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> Outcome<Gateway> {

@@ -8,7 +8,6 @@
 //! line has it as a record of its own.
 
 use model::money::ONE;
-use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, ChargeKind, DeadReason, TrafficClass};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
@@ -41,9 +40,14 @@ pub(super) fn is_report(text: &str) -> bool {
 
 /// A row without its heading: files are loaded line by line.
 pub(super) fn is_row(text: &str) -> bool {
-    let mut fields = text.trim().split(',');
-    let is_timed = fields.next().is_some_and(|field| parse_rfc3339(field).is_some());
-    is_timed && fields.count() == COLUMNS - 1
+    let text = text.trim();
+    let time = text.split(',').next().unwrap_or("").trim_matches('"');
+    let mut is_quoted = false;
+    let commas = text.bytes().filter(|byte| {
+        is_quoted ^= *byte == b'"';
+        *byte == b',' && !is_quoted
+    });
+    date::parse_zoned_or_local(time).is_some() && commas.count() == COLUMNS - 1
 }
 
 /// Reads such a row.

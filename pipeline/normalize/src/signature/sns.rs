@@ -117,10 +117,16 @@ fn read(text: &str) -> Result<Envelope, Reason> {
         Ok(())
     });
     match read {
+        Ok(_) if is_none(&envelope) => Err(Reason::NoEnvelope),
         Ok(true) if is_plain => Ok(envelope),
         Ok(true) if envelope.signature.is_none() => Err(Reason::MissingField),
         _ => Err(Reason::Malformed),
     }
+}
+
+/// Nothing of an envelope is there: the event came another way than by SNS.
+fn is_none(Envelope { signed, signature, version, address }: &Envelope) -> bool {
+    signed.iter().chain([signature, version, address]).all(Option::is_none)
 }
 
 /// The address that confirms a subscription, where the text is the envelope that asks for it and

@@ -80,7 +80,7 @@ fn emit_targets(
         };
         if target.is_damaged {
             out.dead_at(DeadReason::UnknownVariant, place(""));
-        } else if word == Some("webhook_delivered") {
+        } else if word.is_some_and(|word| word.eq_ignore_ascii_case("webhook_delivered")) {
             out.ignored("inbound");
         } else if shared.has_many && target.number.text().is_none() {
             out.dead_at(DeadReason::MissingId, place("/phone_number"));

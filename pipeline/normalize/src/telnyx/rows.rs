@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn is_inbound(&self) -> bool {
-        self.status.text() == Some("received")
+        self.status.text().is_some_and(|word| word.eq_ignore_ascii_case("received"))
     }
 }
 

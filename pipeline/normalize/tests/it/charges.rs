@@ -387,6 +387,99 @@ fn no_bill_shows_whom_a_message_was_for() {
 }
 
 #[test]
+fn a_volume_whose_quantity_cannot_be_read_has_no_amount() {
+    let result = |quantity: Value, total: Value| {
+        json!({"requestId": "R", "status": "SUCCESS", "response": {
+            "columns": [{"columnName": "CATEGORY_CODE"}, {"columnName": "UNIT_TYPE"},
+                {"columnName": "UNIT_PRICE"}, {"columnName": "QUANTITY"},
+                {"columnName": "TOTAL_PER_UNIT"}, {"columnName": "CURRENCY"}],
+            "rows": [["SMS", "message part", 0.01, quantity, total, "EUR"]]}})
+    };
+    let line = one(Source::Infobip, &result(json!("1,000"), json!(null)));
+    assert_eq!((&line["quantity"], &line["amount"]), (&Value::Null, &Value::Null));
+    let line = one(Source::Infobip, &result(json!(null), json!("10.00")));
+    let expected = (&Value::Null, &json!("0.010000000"), &json!("10.000000000"));
+    assert_eq!((&line["quantity"], &line["unit_price"], &line["amount"]), expected);
+}
+
+#[test]
+fn one_of_a_group_that_got_nothing_does_not_make_its_message_free() {
+    let status = |word: &str, participant: &str, time: &str| {
+        let mut status = json!({"id": "wamid.G", "status": word, "timestamp": time,
+            "recipient_id": "group-1", "recipient_type": "group",
+            "recipient_participant_id": participant});
+        if word == "delivered" {
+            status["pricing"] = json!({"pricing_model": "PMP", "category": "marketing",
+                "type": "regular"});
+        }
+        json!([status]).to_string()
+    };
+    let first = bill(Source::Whatsapp, status("delivered", "447700900143", "1795176005"));
+    assert_eq!((&first[0]["basis"], &first[0]["amount"]), (&json!("vendor"), &Value::Null));
+    let second = bill(Source::Whatsapp, status("failed", "447700900144", "1795176105"));
+    assert!(second.is_empty(), "{second:?}");
+}
+
+#[test]
+fn of_a_price_and_a_fee_the_one_that_can_be_read_is_charged() {
+    let event = |changes: Value| {
+        let mut event = json!({"eventType": "TEXT_DELIVERED", "messageId": "m-1",
+            "eventTimestamp": 1_795_176_005_000_i64, "destinationPhoneNumber": "+447700900143",
+            "isFinal": true, "totalMessagePrice": 0.09582, "totalCarrierFee": 0.003});
+        event.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let result = run(Some(Source::AwsEum), &[Case::value(event.to_string())]);
+        let told = |line: &Value| {
+            let text = |name: &str| line[name].as_str().unwrap_or("").to_owned();
+            (text("kind"), text("amount"), text("currency"))
+        };
+        let price = lines(&result)[0]["price"].as_str().map(str::to_owned);
+        (price, charges(&result).iter().map(told).collect::<Vec<_>>())
+    };
+    let line = |kind: &str, amount: &str| (kind.to_owned(), amount.to_owned(), "USD".to_owned());
+    let (price, found) = event(json!({}));
+    assert_eq!(
+        (price.as_deref(), found),
+        (Some("0.098820000"), vec![line("carrier_fee", "0.003000000")])
+    );
+    let (price, found) = event(json!({"totalCarrierFee": "n/a"}));
+    assert_eq!((price, found), (None, vec![line("message", "0.095820000")]));
+    let (price, found) = event(json!({"totalMessagePrice": {}}));
+    assert_eq!((price, found), (None, vec![line("carrier_fee", "0.003000000")]));
+    let (_, found) = event(json!({"conversationSessionFee": 0.012}));
+    assert_eq!(found[1], line("conversation", "0.012000000"), "whichever message began it");
+}
+
+#[test]
+fn an_sns_row_is_the_same_alone_and_in_its_report() {
+    let heading = "PublishTimeUTC,MessageId,DestinationPhoneNumber,MessageType,DeliveryStatus,\
+                   PriceInUSD,PartNumber,TotalParts";
+    for row in [
+        "2026-11-20T03:00:29.476Z,m-1,447700900143,Transactional,\"No, not now\",0.00645,1,1",
+        concat!(
+            "\"2026-11-20T03:00:29Z\",\"m-2\",\"447700900143\",\"Promotional\",\"ok\",",
+            "\"0.1\",\"1\",\"1\""
+        ),
+        "2026-11-20 03:00:29.476,m-3,447700900143,Promotional,ok,0.00645,1,2",
+    ] {
+        let alone = bill(Source::AwsSns, row);
+        let mut whole = bill(Source::AwsSns, format!("{heading}\n{row}\n"));
+        assert_eq!(alone.len(), 1, "{row}");
+        whole[0]["payload_sha256"] = alone[0]["payload_sha256"].clone();
+        assert_eq!(alone, whole, "{row}");
+    }
+}
+
+#[test]
+fn a_bill_of_ones_own_names_its_invoice() {
+    let event = json!({"specversion": "1.0", "id": "b-1", "source": "/in-app",
+        "type": "com.example.msg.billed", "time": "2026-11-20T12:00:09Z",
+        "data": {"message_id": "in-1", "channel": "in_app", "billing": {"units": 3,
+            "unit": "segments", "invoice_id": "INV-7",
+            "price": {"amount": "0.0300", "currency": "eur"}}}});
+    assert_eq!(one(Source::Cloudevents, &event)["invoice_id"], "INV-7");
+}
+
+#[test]
 fn a_price_without_a_currency_has_the_one_of_its_account() {
     let rule = |source, account: Option<&str>, code| AccountRule {
         source: Some(source),

@@ -172,3 +172,69 @@ fn billable_parts_are_read_from_every_vendors_field() {
         assert_eq!(only(source, &case)["segments"], 2, "{source}");
     }
 }
+
+/// A vendor's words are the same in any case, also those that are ignored.
+#[test]
+fn words_that_are_ignored_and_gupshups_are_read_in_any_case() {
+    let gupshup = |word: &str| {
+        let event = json!({"type": "message-event", "app": "a", "timestamp": 1_795_176_003_993_i64,
+            "payload": {"gsId": "g", "type": word, "destination": "447700900143"}});
+        run(Some(Source::Gupshup), &[body(event.to_string())])
+    };
+    for (word, status) in [("DELIVERED", "delivered"), ("Read", "read"), ("Enqueued", "queued")] {
+        let line = lines(&gupshup(word)).remove(0);
+        assert_eq!((&line["status"], &line["vendor_status"]), (&json!(status), &json!(word)));
+    }
+    let ignored = [
+        (
+            Source::Gupshup,
+            json!({"type": "message-event", "payload": {"gsId": "g",
+            "type": "Deleted"}}),
+        ),
+        (Source::Bird, json!({"type": "SMS.RECEIVED", "data": {"sms_id": "s"}})),
+        (Source::Bandwidth, json!([{"type": "MESSAGE-RECEIVED", "message": {"id": "m"}}])),
+        (
+            Source::Messagebird,
+            json!({"id": "m", "direction": "MO", "recipients": {"items": [
+            {"recipient": 447_700_900_143_i64, "status": "delivered"}]}}),
+        ),
+        (
+            Source::Telnyx,
+            json!({"data": {"event_type": "message.received", "payload": {"id": "m",
+            "to": [{"phone_number": "+447700900143", "status": "WEBHOOK_DELIVERED"}]}}}),
+        ),
+    ];
+    for (source, event) in ignored {
+        let result = run(Some(source), &[body(event.to_string())]);
+        assert_eq!(result.tallies[0].ignored, 1, "{source}");
+    }
+}
+
+#[test]
+fn a_plus_sign_that_nobody_escaped_is_one_of_the_sender_too() {
+    for (from, sender) in [
+        ("+15017122661", "+15017122661"),
+        ("whatsapp:+15017122661", "whatsapp:+15017122661"),
+        ("%2B15017122661", "+15017122661"),
+        ("My+Shop", "My Shop"),
+    ] {
+        let text = format!("MessageSid=SM7&MessageStatus=sent&To=+15558675310&From={from}");
+        let line = lines(&run(Some(Source::Twilio), &[body(&text)])).remove(0);
+        assert_eq!(line["sender"], sender, "{from}");
+    }
+}
+
+/// Whatever a person writes between the digits.
+#[test]
+fn a_recipients_number_leaves_no_text_however_it_is_spelled() {
+    for number in ["447700900123", "+44 7700 900123", "44-7700-900-123", "(+44) 7700.900123"] {
+        let event = json!({"message_uuid": "m1", "to": "447700900123", "from": "Shop",
+            "timestamp": "2026-11-20T12:00:00Z", "status": "delivered", "channel": "sms",
+            "client_ref": format!("order of {number} today")});
+        let line = lines(&run(Some(Source::Vonage), &[body(event.to_string())])).remove(0);
+        let told = line["logical_id"].as_str().unwrap();
+        let digits: String = told.chars().filter(char::is_ascii_digit).collect();
+        assert!(told.starts_with("order of ") && told.ends_with(" today"), "{told}");
+        assert!(!digits.contains("7700900123"), "{told}");
+    }
+}

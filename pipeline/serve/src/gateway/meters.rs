@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use model::vocabulary::Source;
 
 use super::answer::Answer;
+use super::processor;
 use crate::metrics::{Page, seconds};
 
 /// Upper bounds of the latency of a stored webhook, in microseconds: 5 ms are the producer's
@@ -95,7 +96,11 @@ impl Meters {
             page.head(name, "gauge", help);
             page.sample(name, &[], &value.to_string());
         }
-        page.text()
+        let mut text = page.text();
+        if let Some(spent_us) = processor::own_us() {
+            text.push_str(&processor_text(spent_us));
+        }
+        text
     }
 
     fn histogram(&self, page: &mut Page) {
@@ -112,4 +117,12 @@ impl Meters {
         page.sample(&format!("{name}_sum"), &[], &seconds(sum_us));
         page.sample(&format!("{name}_count"), &[], &count.to_string());
     }
+}
+
+/// The one name that is not ours: Prometheus' clients have it for every process.
+fn processor_text(spent_us: i64) -> String {
+    let name = "process_cpu_seconds_total";
+    let help = "Processor time of the process, user and system, in seconds.";
+    let spent = seconds(spent_us);
+    format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {spent}\n")
 }

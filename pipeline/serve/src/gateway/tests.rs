@@ -308,6 +308,9 @@ fn requests_at_once_are_bounded() {
     });
     let (_, _, page) = ask(&running, "GET /metrics", "", b"");
     assert!(page.contains("answer=\"busy\",status=\"503\"} "), "{page}");
+    if cfg!(target_os = "linux") {
+        assert!(page.contains("\nprocess_cpu_seconds_total "), "{page}");
+    }
     assert!(running.fake.stored.lock().unwrap().len() < 6);
 }
 

@@ -150,8 +150,8 @@ fn open(session: &Session, site: &Site, letter: &Letter) -> Outcome<Opened> {
     let position = letter.position();
     let Some((key_id, _)) = letter.kept else {
         return Err(Failure::usage(format!(
-            "the payload of {position} was not kept: no [dead_letters] key_file was configured \
-             when it was read"
+            "the payload of {position} was not kept: neither [dead_letters] key_file nor \
+             SENDTALLY_DEAD_LETTER_KEY was given when it was read"
         )));
     };
     let vault = site.vault()?.ok_or_else(|| no_key(&[key_id]))?;

@@ -26,8 +26,8 @@ const LEFT: [(&str, &str); 7] = [
     (STILL_DEAD, "dead by today's code and configuration too"),
     (
         NOT_KEPT,
-        "with no kept payload, for no [dead_letters] key_file was configured then; those that \
-         Kafka still has: --config FILE --from-kafka",
+        "with no kept payload, for neither [dead_letters] key_file nor SENDTALLY_DEAD_LETTER_KEY \
+         was given then; those of a topic that Kafka still has: --config FILE --from-kafka",
     ),
     (GONE, "in Kafka no more, or another record is in their place"),
     (OTHER_KEY, "encrypted under another key than those configured"),

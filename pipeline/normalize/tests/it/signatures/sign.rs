@@ -48,11 +48,21 @@ fn pair(secret: &str) -> Ed25519KeyPair {
 }
 
 pub(super) fn hmac(hash: &'static digest::Algorithm, key: &str, text: &[u8]) -> Vec<u8> {
-    let mut block = vec![0; hash.block_len()];
+    hmac_by(|bytes| digest::digest(hash, bytes).as_ref().to_vec(), hash.block_len(), key, text)
+}
+
+/// HMAC by any hash that takes blocks of so many bytes; the key is no longer than one.
+pub(super) fn hmac_by(
+    hash: impl Fn(&[u8]) -> Vec<u8>,
+    block_bytes: usize,
+    key: &str,
+    text: &[u8],
+) -> Vec<u8> {
+    let mut block = vec![0; block_bytes];
     block[..key.len()].copy_from_slice(key.as_bytes());
     let pad = |with: u8| block.iter().map(|byte| byte ^ with).collect::<Vec<u8>>();
-    let inner = digest::digest(hash, &[pad(0x36), text.to_vec()].concat());
-    digest::digest(hash, &[pad(0x5c), inner.as_ref().to_vec()].concat()).as_ref().to_vec()
+    let inner = hash(&[pad(0x36), text.to_vec()].concat());
+    hash(&[pad(0x5c), inner].concat())
 }
 
 fn hex(bytes: &[u8]) -> String {

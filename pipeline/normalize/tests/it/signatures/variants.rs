@@ -9,7 +9,7 @@ use model::vocabulary::Source;
 use normalize::signature::{Algorithm, Scheme, Signatures};
 use ring::digest::{self, SHA1_FOR_LEGACY_USE_ONLY as SHA1, SHA256, SHA384, SHA512};
 
-use super::sign::{RECEIVED_S, SIGNED_S, hmac};
+use super::sign::{RECEIVED_S, SIGNED_S, hmac, hmac_by};
 use super::{Answer, RIGHT, WRONG, altered, received, set, without, word};
 use crate::fixtures::Case;
 
@@ -19,6 +19,16 @@ const DAY_S: i64 = 86_400;
 
 static HASHES: [(&str, &digest::Algorithm); 3] =
     [("256", &SHA256), ("384", &SHA384), ("512", &SHA512)];
+
+/// All that can be configured.
+const ALGORITHMS: [Algorithm; 6] = [
+    Algorithm::Md5,
+    Algorithm::Sha1,
+    Algorithm::Sha224,
+    Algorithm::Sha256,
+    Algorithm::Sha384,
+    Algorithm::Sha512,
+];
 
 /// A scheme, and its words for another body, for a replay and for what is left out.
 struct Asked<'a> {
@@ -59,6 +69,21 @@ fn hex(bytes: &[u8]) -> String {
 
 fn sha256_hex(text: &str) -> String {
     hex(digest::digest(&SHA256, text.as_bytes()).as_ref())
+}
+
+/// HMAC of a text with `key-a`. MD5 and SHA-224, which `ring` has not, take blocks of 64 bytes.
+fn code_by(algorithm: Algorithm, text: &str) -> Vec<u8> {
+    let (key, text) = ("key-a", text.as_bytes());
+    let md5 = |bytes: &[u8]| md5::Md5::digest(bytes).to_vec();
+    let sha224 = |bytes: &[u8]| <sha2::Sha224 as sha2::Digest>::digest(bytes).to_vec();
+    match algorithm {
+        Algorithm::Md5 => hmac_by(md5, 64, key, text),
+        Algorithm::Sha1 => hmac(&SHA1, key, text),
+        Algorithm::Sha224 => hmac_by(sha224, 64, key, text),
+        Algorithm::Sha256 => hmac(&SHA256, key, text),
+        Algorithm::Sha384 => hmac(&SHA384, key, text),
+        Algorithm::Sha512 => hmac(&SHA512, key, text),
+    }
 }
 
 #[test]
@@ -111,25 +136,20 @@ fn messagebirds_tokens_may_have_longer_hashes() {
 }
 
 /// The code of Vonage's parameters: of MD5 the secret follows them, of an HMAC it is the key.
-fn vonage_code(hash: Option<&'static digest::Algorithm>) -> String {
+fn vonage_code(algorithm: Option<Algorithm>) -> String {
     let text = format!("&messageId=0B07&status=delivered&timestamp={SIGNED_S}");
-    match hash {
+    match algorithm {
         None => hex(&md5::Md5::digest(format!("{text}key-a"))),
-        Some(hash) => hex(&hmac(hash, "key-a", text.as_bytes())),
+        Some(algorithm) => hex(&code_by(algorithm, &text)),
     }
 }
 
 #[test]
 fn vonages_parameters_are_signed_by_whichever_algorithm_is_configured() {
-    let of = Scheme::VonageParameters;
-    for (scheme, hash, unsigned) in [
-        (Scheme::Documented, None, "missing_header"),
-        (of(Algorithm::Sha1), Some(&SHA1), "missing_field"),
-        (of(Algorithm::Sha256), Some(&SHA256), "missing_field"),
-        (of(Algorithm::Sha384), Some(&SHA384), "missing_field"),
-        (of(Algorithm::Sha512), Some(&SHA512), "missing_field"),
-    ] {
-        let code = vonage_code(hash);
+    for algorithm in std::iter::once(None).chain(ALGORITHMS.map(Some)) {
+        let scheme = algorithm.map_or(Scheme::Documented, Scheme::VonageParameters);
+        let unsigned = if algorithm.is_some() { "missing_field" } else { "missing_header" };
+        let code = vonage_code(algorithm);
         let timed = format!("{FORM}&timestamp={SIGNED_S}");
         let asked = Asked {
             source: Source::Vonage,
@@ -159,14 +179,43 @@ fn vonages_messages_are_signed_by_a_token_whatever_its_sms_are_set_to() {
 }
 
 #[test]
-fn a_code_of_the_body_may_be_hex_or_base64_and_name_its_algorithm() {
-    for (algorithm, hash) in [
-        (Algorithm::Sha1, &SHA1),
-        (Algorithm::Sha256, &SHA256),
-        (Algorithm::Sha384, &SHA384),
-        (Algorithm::Sha512, &SHA512),
+fn plivos_version_2_refuses_another_url_and_is_blind_to_its_query() {
+    const SIGNED_URL: &str = "https://example.com/dlr";
+    let code = STANDARD.encode(hmac(&SHA256, "key-a", format!("{SIGNED_URL}n-7").as_bytes()));
+    let unsigned = request(FORM).header("http-x-plivo-signature-v2-nonce", "n-7");
+    let signed = unsigned.clone().header("http-x-plivo-signature-v2", &code);
+    let asked = Asked {
+        source: Source::Plivo,
+        scheme: &Scheme::PlivoV2,
+        // In the path: the body has no such text.
+        altered: ("dlr", "mismatch"),
+        replayed: "valid",
+        left_out: (unsigned.header("url", SIGNED_URL), "missing_header"),
+    };
+    ask("path", &signed.clone().header("url", SIGNED_URL), &asked);
+    let of = |url: &str| {
+        let case = signed.clone().header("url", url);
+        answer(Source::Plivo, asked.scheme, &["key-a"], &case)
+    };
+    for query in ["?a=1", "?a=2&b=3", "#a"] {
+        assert_eq!(of(&format!("{SIGNED_URL}{query}")), RIGHT, "{query}");
+    }
+    for other in [
+        "https://example.com/other?a=1",
+        "https://example.com/dlr/",
+        "https://example.com/DLR",
+        "https://example.com/",
+        "https://example.org/dlr",
+        "http://example.com/dlr",
     ] {
-        let code = hmac(hash, "key-a", BODY.as_bytes());
+        assert_eq!(of(other), WRONG("mismatch"), "{other}");
+    }
+}
+
+#[test]
+fn a_code_of_the_body_may_be_hex_or_base64_and_name_its_algorithm() {
+    for algorithm in ALGORITHMS {
+        let code = code_by(algorithm, BODY);
         let (digits, letters) = (hex(&code), STANDARD.encode(&code));
         let named = [format!("sha256={digits}"), format!("v0={letters}")];
         let scheme = Scheme::BodyHmac { header: "x-code".into(), algorithm };
@@ -178,7 +227,8 @@ fn a_code_of_the_body_may_be_hex_or_base64_and_name_its_algorithm() {
                 replayed: "valid",
                 left_out: (request(BODY), "missing_header"),
             };
-            ask(&spelled, &request(BODY).header("http-x-code", &spelled), &asked);
+            let name = format!("{algorithm:?} {spelled}");
+            ask(&name, &request(BODY).header("http-x-code", &spelled), &asked);
         }
     }
 }

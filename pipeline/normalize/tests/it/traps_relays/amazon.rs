@@ -186,6 +186,11 @@ somebody opted out
 somebody wrote
 {"event_type":"_SMS.RECEIVED","event_timestamp":1795176001482,"attributes":{"message_id":"p-73"}}
 ! ignored inbound
+
+and where it leaves out the zone, it is UTC
+{"event_type":"_SMS.SUCCESS","event_timestamp":"2026-11-20T12:00:01.482",
+ "attributes":{"message_id":"p-78","record_status":"DELIVERED"}}
+= event_time=2026-11-20T12:00:01.482000Z
 "#;
 
 #[test]

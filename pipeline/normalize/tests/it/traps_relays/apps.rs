@@ -203,6 +203,14 @@ only a 410 has a time, in milliseconds; a flat line of the sender's log is read 
 a broadcast or Live Activity answers with apns-request-id
 {"status":200,"headers":{"apns-request-id":"R-73"},"body":""}
 = message_id=R-73; status=accepted
+
+a token and what somebody made of it are one device, whichever comes first
+{"apns_id":"A-79","status":410,"reason":"Unregistered","token":"8b8b8b8b8b8b","token_hash":"x1"}
+= status=undelivered; recipient_token=any
+
+in another order
+{"apns_id":"A-79","status":410,"reason":"Unregistered","token_hash":"x1","token":"8b8b8b8b8b8b"}
+= recipient_token=as above
 "#;
 
 #[test]

@@ -114,6 +114,11 @@ no webhook tells a failure, the answer's HTTP status does: 404 is no RCS there
 a revocation that was answered with 200 proves nothing
 {"request":{"method":"DELETE","messageId":"m-71"},"status":200,"body":{}}
 ! ignored revoke
+
+an answer without its status line has the code in its body
+{"request":{"url":"/v1/phones/+12025550143/agentMessages?messageId=m-x"},
+ "body":{"error":{"code":404,"status":"NOT_FOUND"}}}
+= message_id=m-x; status=failed; error_code=404; vendor_status=NOT_FOUND
 "#;
 
 #[test]
@@ -322,4 +327,20 @@ the id of TLV 0x001E stands before the text's
 without a text TLV 0x0427 tells the state, and 0x0423 the error behind the network's type
 {"smpp":{"esm_class":4,"tlv":{"0x001E":"82","0x0427":5,"0x0423":"030020"}}}
 = status=undelivered; is_final=true; vendor_status=5; error_code=32
+
+network_error_code is three bytes, as hex, as a number or as they are: a type, then 16 bits
+{"esm_class":4,"short_message":"id:70 stat:UNDELIV err:000","tlv":{"0x0423":"030006"}}
+= error_code=6
+
+the same as a number
+{"esm_class":4,"short_message":"id:70 stat:UNDELIV err:000","tlv":{"0x0423":196614}}
+= error_code=6
+
+the same with spaces
+{"esm_class":4,"short_message":"id:70 stat:UNDELIV err:000","tlv":{"0x0423":"03 00 06"}}
+= error_code=6
+
+the same as bytes
+{"esm_class":4,"short_message":"id:70 stat:UNDELIV err:000","tlv":{"0x0423":"\u0003\u0000\u0006"}}
+= error_code=6
 "#;

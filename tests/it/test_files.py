@@ -1,0 +1,80 @@
+"""Files as a new user loads them: every fixture there is, then `verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sendtally
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = sorted(path for path in (ROOT / "fixtures").iterdir()
+                  if path.name not in ("directories", "signatures"))
+REPORT = {"results": [{"messageId": "m-1", "to": "4917055512345",
+                       "status": {"groupId": 3, "id": 5, "name": "DELIVERED_TO_HANDSET"}}]}
+
+
+def load_all(folder: Path, source: str, work: Path) -> list[dict[str, object]]:
+    """Loads a folder's payloads into one directory, has them verified, and gives its messages."""
+    data = work / "data"
+    records = work / "records.jsonl"
+    payloads = []
+    with records.open("w") as out:
+        for path in sorted(folder.iterdir()):
+            if path.name.endswith(".record.json"):
+                out.write(json.dumps(json.loads(path.read_text())) + "\n")
+            elif not path.name.endswith(".expected.jsonl"):
+                payloads.append(path)
+    load = ["load", "--source", source, "--data", data]
+    sendtally.call(*load, "--whole", *payloads).expect(0)
+    if records.stat().st_size:
+        sendtally.call(*load, "--records", records).expect(0)
+    sendtally.call("verify", "--data", data).expect(0)
+    return sendtally.call(
+        "sql", "--data", data, "--format", "json",
+        "SELECT cohort_time, outcome_time FROM messages").expect(0).rows()
+
+
+@pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
+def test_what_a_vendors_fixtures_give_is_verified(folder: Path, tmp_path: Path) -> None:
+    messages = load_all(folder, folder.name, tmp_path)
+    assert messages
+    for message in messages:
+        assert "1970" not in json.dumps(message), message
+
+
+def test_a_file_without_times_came_when_the_other_files_of_its_load_did(tmp_path: Path) -> None:
+    told, untold = tmp_path / "told.jsonl", tmp_path / "untold.jsonl"
+    done = {"messageId": "m-2", "doneAt": "2026-03-02T23:50:01.000+0000"}
+    told.write_text(json.dumps({"results": [{**REPORT["results"][0], **done}]}) + "\n")
+    untold.write_text(json.dumps(REPORT) + "\n")
+    data = tmp_path / "data"
+    sendtally.call("load", "--source", "infobip", "--data", data, untold, told).expect(
+        0, "untold.jsonl: 1 records, 1 events")
+    sendtally.call("verify", "--data", data).expect(0)
+    rows = sendtally.call("sql", "--data", data, "--format", "json",
+                          "SELECT event_time, event_time_source FROM events").expect(0).rows()
+    assert {str(row["event_time"])[:19] for row in rows} == {"2026-03-02T23:50:01"}, rows
+    assert sorted(str(row["event_time_source"]) for row in rows) == ["broker", "vendor"]
+
+
+def test_a_payload_over_several_lines_is_not_loaded_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(REPORT, indent=2))
+    load = ["load", "--source", "infobip", "--data", tmp_path / "data", file]
+    sendtally.call(*load).expect(2, "report.json is one payload", "--whole")
+    sendtally.call(*load, "--whole").expect(0, "1 events")
+    seen = sendtally.call("normalize", "--source", "infobip", file).expect(0, "give --whole")
+    assert not seen.out
+
+
+def test_what_cannot_be_read_is_told_beside_its_explanation(tmp_path: Path) -> None:
+    file = tmp_path / "reports.jsonl"
+    file.write_text(json.dumps(REPORT) + '\n{"messageId":"m"}\n')
+    explained = sendtally.call("normalize", "--source", "infobip", "--explain", file).expect(
+        0, '"reason":"envelope"', '"dead":1')
+    rows = explained.rows()
+    assert rows[0]["columns"]["message_id"] == "results[0].messageId", rows
+    assert rows[1] == {"offset": 1, "table": None, "element": None, "columns": None}
+    sendtally.call("normalize", "--source", "infobip", "--explain", "--strict", file).expect(1)
