@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use model::vocabulary::Source;
 
-use crate::fixtures::{Case, lines, run};
+use crate::fixtures::{Case, charges, lines, run};
 
 /// File, events, ignored elements, reasons of dead letters.
 pub(crate) type Row =
@@ -135,6 +135,22 @@ const BILLS: &[(&str, i64)] = &[
     ("aws_sns/usage_report.csv.txt", 3),
 ];
 
+/// Why a sample is a dead letter.
+const WHY: &[(&str, &str)] = &[
+    ("twilio/status_callback_sms_sent_doc.txt", "lines of documentation, no body of a request"),
+    ("vonage/signed_webhook_jwt_claims.txt", "a token's claims, with comments"),
+    ("infobip/courier_statusMissingResultsKey.json", "its `results` have another name"),
+    ("google_rbm/agent_launch_event_envelope.json", "dots stand for the data, no base64"),
+    ("google_rbm/server_event_ttl_revoked.txt", "placeholders that are no JSON"),
+    ("messagebird/status_report_get_querystring_base.txt", "it has no status"),
+    ("messagebird/signature_jwt_reference_vectors.json", "vectors of a signature: see `vectors`"),
+    ("gupshup/sms_dlr_get_url_template.txt", "placeholders; an empty id"),
+    ("gupshup/sms_dlr_post_doc_verbatim.txt", "typographic quotes, no JSON"),
+    ("aws_sns/sms_success_doc.txt", "a typographic quote, no JSON"),
+    ("webpush/receipt_flow.reconstructed.txt", "a dialogue in prose"),
+    ("fcm/error_unregistered.reconstructed.json", "an answer without its request has no id"),
+];
+
 #[test]
 fn published_samples_are_read_as_their_tables_say() {
     let Some(root) = std::env::var_os("SENDTALLY_SAMPLES").map(PathBuf::from) else {
@@ -155,12 +171,96 @@ fn published_samples_are_read_as_their_tables_say() {
         let reasons: Vec<_> = normalized.dead.iter().map(|dead| dead.reason.as_str()).collect();
         assert_eq!(actual, *events, "{file}");
         assert_eq!(reasons, *dead, "{file}");
+        let is_explained = WHY.iter().any(|(name, _)| name == file);
+        assert_eq!(is_explained, !dead.is_empty(), "{file}: why it is a dead letter");
         let tally = &normalized.tallies[0];
         let bill = BILLS.iter().find(|(name, _)| name == file);
         let expected = bill.map_or((0, *ignored), |(_, charged)| (*charged, 0));
         assert_eq!((tally.charges, tally.ignored), expected, "{file}");
     }
     every_file_is_in_the_table(&root);
+}
+
+/// Columns whose values are written down of every sample, where they say something.
+const TOLD: &[&str] = &[
+    "message_id",
+    "logical_id",
+    "vendor_status",
+    "error_code",
+    "error_class",
+    "event_time",
+    "event_time_source",
+    "submit_time",
+    "recipient_prefix",
+    "country",
+    "mcc",
+    "mnc",
+    "carrier",
+    "sender",
+    "traffic_class",
+    "segments",
+    "price",
+    "price_unit",
+    "currency",
+];
+const CHARGED: &[&str] = &[
+    "grain",
+    "kind",
+    "basis",
+    "quantity",
+    "unit",
+    "unit_price",
+    "amount",
+    "currency",
+    "event_time",
+    "period_start",
+    "period_end",
+    "sku",
+    "country",
+    "carrier",
+];
+
+/// Every value that a sample's events and charges have: `samples/told.txt`, which
+/// `SENDTALLY_BLESS=1` writes and a person reads against the samples.
+#[test]
+fn published_samples_tell_what_was_read_in_them() {
+    let Some(root) = std::env::var_os("SENDTALLY_SAMPLES").map(PathBuf::from) else {
+        println!("SENDTALLY_SAMPLES is not set: the published samples were not checked");
+        return;
+    };
+    let mut told = String::new();
+    for (file, ..) in rows() {
+        let normalized =
+            run(source(file.split('/').next().unwrap()), &[Case::file(&root.join(file))]);
+        told.push_str(&format!("{file}\n"));
+        let events = lines(&normalized);
+        let charges = charges(&normalized);
+        let rows = events.iter().map(|line| ("event ", line, TOLD));
+        for (word, line, columns) in
+            rows.chain(charges.iter().map(|line| ("charge", line, CHARGED)))
+        {
+            told.push_str(&format!("  {word}"));
+            for column in columns {
+                let value = line[*column].to_string();
+                if !["null", "\"unknown\"", "\"none\""].contains(&value.as_str()) {
+                    told.push_str(&format!(" {column}={}", value.trim_matches('"')));
+                }
+            }
+            told.push('\n');
+        }
+        for dead in &normalized.dead {
+            told.push_str(&format!("  dead   {} {}\n", dead.reason.as_str(), dead.detail));
+        }
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/samples/told.txt");
+    if std::env::var_os("SENDTALLY_BLESS").is_some() {
+        std::fs::write(&path, &told).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    for (line, expected) in told.lines().zip(expected.lines()) {
+        assert_eq!(line, expected);
+    }
+    assert_eq!(told.lines().count(), expected.lines().count());
 }
 
 fn rows() -> impl Iterator<Item = &'static Row> {
