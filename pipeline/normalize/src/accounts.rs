@@ -1,12 +1,12 @@
 //! What is configured of accounts because vendors do not tell it: the zone of times, the currency
-//! of prices.
+//! of prices, what an SMSC means by ACCEPTD and where it tells the network.
 //!
 //! A time without a zone is read by the one of its account, else of its source, else by the one
 //! that the vendor documents, else as UTC. A price has the currency that it is told with, else the
 //! one that the vendor documents, else that of its account, else of its source, else none.
 //! Identities hold neither: another configuration makes no new events.
 
-use model::vocabulary::Source;
+use model::vocabulary::{Source, Status};
 
 use crate::emit::upper_case;
 use crate::zones::Zone;
@@ -34,6 +34,10 @@ pub struct AccountRule {
     pub zone: Option<Zone>,
     /// Currency of its prices.
     pub currency: Option<Currency>,
+    /// SMPP: the status that its SMSC means by ACCEPTD, without it `accepted`.
+    pub acceptd: Option<Status>,
+    /// SMPP: the optional parameter that holds MCC and MNC as digits.
+    pub network_tlv: Option<u16>,
 }
 
 /// The configured accounts.
@@ -59,6 +63,21 @@ impl Accounts {
         told.map(|currency| currency.0.as_str())
     }
 
+    /// What an account's SMSC means by ACCEPTD.
+    pub(crate) fn acceptd(&self, source: Source, account: Option<&str>) -> Option<Status> {
+        self.rules(source, account).find_map(|rule| rule.acceptd)
+    }
+
+    /// Which parameter of an account's receipts tells the network.
+    pub(crate) fn network_tlv(&self, source: Source, account: Option<&str>) -> Option<u16> {
+        self.rules(source, account).find_map(|rule| rule.network_tlv)
+    }
+
+    /// Whether that is any account's.
+    pub(crate) fn is_network_tlv(&self, tag: u16) -> bool {
+        self.0.iter().any(|rule| rule.network_tlv == Some(tag))
+    }
+
     /// Those that are meant, the account's own first.
     fn rules(&self, source: Source, account: Option<&str>) -> impl Iterator<Item = &AccountRule> {
         self.0.iter().filter(move |rule| {
@@ -79,6 +98,7 @@ mod tests {
             account: account.map(str::to_owned),
             zone: Zone::parse(zone),
             currency: currency.and_then(Currency::parse),
+            ..AccountRule::default()
         };
         let accounts = Accounts::new(vec![
             rule(None, None, "UTC", None),

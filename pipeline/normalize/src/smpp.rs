@@ -10,7 +10,7 @@
 //! | EXPIRED | 3 | expired, final |
 //! | DELETED | 4 | failed, final (an operator or the sender took it out) |
 //! | UNDELIV | 5 | undelivered, final |
-//! | ACCEPTD | 6 | accepted (vendors disagree on what it means) |
+//! | ACCEPTD | 6 | accepted, or what the account's SMSC means by it (`acceptd`) |
 //! | UNKNOWN | 7 | unknown |
 //! | REJECTD | 8 | rejected, final |
 //! | SKIPPED | 9 | failed, final |
@@ -30,17 +30,20 @@
 //! One id has several spellings: hexadecimal here, decimal there, with leading zeros. The message
 //! key holds its number, `message_id` the spelling; digits alone are taken as decimal. Ids are
 //! unique within one SMSC, so the key also holds `system_id`, else the record's account. A message
-//! of three parts gives three receipts with three ids, so each part is a message. No price.
+//! of three parts gives three receipts with three ids, so each part is a message. No price. Some
+//! tell MCC and MNC in a parameter of their own (0x1400 to 0x3FFF): which one is configured
+//! (`network_tlv`).
 
 mod receipt;
 
-use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
+use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
+use crate::accounts::Accounts;
 use crate::answer::each_document;
 use crate::catalogue::{Module, events};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, split_network};
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
 use crate::phone::{Number, PERSONAL_DIGITS_MIN};
@@ -54,6 +57,9 @@ const ESM_RECEIPT: u8 = 0x04;
 const ESM_DELIVERY_ACK: u8 = 0x08;
 const ESM_INTERMEDIATE: u8 = 0x20;
 
+/// Most parameters kept that may tell a network.
+const NETWORKS_MAX: usize = 4;
+
 /// A `deliver_sm` as the gateway wrote it.
 #[derive(Debug, Default)]
 struct Pdu<'a> {
@@ -66,9 +72,31 @@ struct Pdu<'a> {
     state: Scalar<'a>,
     network_error: Scalar<'a>,
     payload: Scalar<'a>,
+    /// Parameters that are some account's network.
+    networks: Vec<(u16, Scalar<'a>)>,
+    accounts: Option<&'a Accounts>,
     /// `tlv` was no object.
     unreadable: u64,
     is_pdu: bool,
+}
+
+impl Pdu<'_> {
+    /// A parameter that tells some account's network, of which few are kept.
+    fn is_network(&self, tag: u16) -> bool {
+        self.networks.len() < NETWORKS_MAX
+            && self.accounts.is_some_and(|accounts| accounts.is_network_tlv(tag))
+    }
+
+    fn network(&self, out: &mut Emitter<'_>) -> (Option<&str>, Option<&str>) {
+        let regional = out.regional;
+        let tag =
+            regional.accounts.network_tlv(Source::Smpp, self.system.text().or(out.origin.account));
+        let told = self.networks.iter().find(|(at, _)| Some(*at) == tag);
+        let Some(code) = told.and_then(|(_, value)| out.text(value)) else { return (None, None) };
+        let network = split_network(code.trim_end_matches('\0'));
+        out.counters.unreadable_fields += u64::from(network.is_none());
+        network.unzip()
+    }
 }
 
 /// Reads one record.
@@ -118,7 +146,7 @@ fn pdu(
     scratch: &mut Scratch,
     out: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let mut pdu = Pdu::default();
+    let mut pdu = Pdu { accounts: Some(&out.regional.accounts), ..Pdu::default() };
     Cursor::watched(text, out.drift).document_or_skip(|cursor, key| match key {
         "smpp" => cursor.object_or_skip(|cursor, key| field(cursor, key, &mut pdu)).map(|_| ()),
         _ => field(cursor, key, &mut pdu),
@@ -174,6 +202,10 @@ fn tlv<'a>(cursor: &mut Cursor<'a>, key: &str, pdu: &mut Pdu<'a>) -> Result<(), 
         ("message_state", _) | (_, Some(0x0427)) => &mut pdu.state,
         ("network_error_code", _) | (_, Some(0x0423)) => &mut pdu.network_error,
         ("message_payload", _) | (_, Some(0x0424)) => &mut pdu.payload,
+        (_, Some(tag)) if pdu.is_network(tag) => {
+            pdu.networks.push((tag, cursor.scalar()?));
+            return Ok(());
+        }
         _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
@@ -230,6 +262,7 @@ fn emit(
     let submit = time(receipt.submit, out);
     (draft.submit_time_us, draft.is_local_submit) = (submit.map(|time| time.0), is_local(submit));
     (draft.recipient, draft.sender) = addresses(pdu, out);
+    (draft.mcc, draft.mnc) = pdu.network(out);
     if let Some(sub) = receipt.sub {
         let parts = sub.parse::<u16>().ok();
         out.counters.unreadable_fields += u64::from(parts.is_none());
@@ -305,11 +338,22 @@ fn outcome(pdu: &Pdu<'_>, receipt: &Receipt<'_>, word: &str, out: &mut Emitter<'
     let Some(outcome) = told.or(state) else {
         return out.unknown_status();
     };
+    let outcome = match outcome.0 {
+        Status::Accepted => meant(pdu, out).unwrap_or(outcome),
+        _ => outcome,
+    };
     let esm_type = pdu.esm_class.text().and_then(esm_class).map(|class| class & ESM_TYPE);
     if esm_type == Some(ESM_INTERMEDIATE) && !outcome.0.is_delivered() {
         return Outcome::open(outcome.0);
     }
     outcome
+}
+
+/// What the account's SMSC means by ACCEPTD.
+fn meant(pdu: &Pdu<'_>, out: &Emitter<'_>) -> Option<Outcome> {
+    let account = pdu.system.text().or(out.origin.account);
+    let status = out.regional.accounts.acceptd(Source::Smpp, account)?;
+    Some(Outcome(status, status.is_delivered()))
 }
 
 fn known_outcome(word: &str) -> Option<Outcome> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::vocabulary::{Source, Status};
 use normalize::{AccountRule, Accounts, Carriers, Currency, Regional, Zone};
 use serde::Deserialize;
 
@@ -22,6 +23,10 @@ pub(super) struct RawAccount {
     zone: Option<String>,
     /// Currency of the prices that are told without one: a code of ISO 4217, such as `EUR`.
     currency: Option<String>,
+    /// SMPP: what its SMSC means by ACCEPTD: `accepted`, `queued`, `sent`, `delivered`.
+    acceptd: Option<String>,
+    /// SMPP: tag of the optional parameter that holds MCC and MNC, such as `0x1401`.
+    network_tlv: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,7 +48,14 @@ pub(super) fn read(accounts: &[RawAccount], carriers: &RawCarriers) -> Outcome<A
                 raw.source
             )));
         }
-        if raw.zone.is_none() && raw.currency.is_none() {
+        let is_smpps = raw.acceptd.is_some() || raw.network_tlv.is_some();
+        if is_smpps && source != Some(Source::Smpp) {
+            return Err(Failure::usage(format!(
+                "[[accounts]] of {}: `acceptd` and `network_tlv` are SMPP's",
+                raw.source
+            )));
+        }
+        if !is_smpps && raw.zone.is_none() && raw.currency.is_none() {
             return Err(Failure::usage(format!(
                 "[[accounts]] says nothing of {whose} of {}: give `zone` or `currency`",
                 raw.source
@@ -52,7 +64,10 @@ pub(super) fn read(accounts: &[RawAccount], carriers: &RawCarriers) -> Outcome<A
         let zone = raw.zone.as_deref().map(|name| zone("[[accounts]] zone", name)).transpose()?;
         let code = raw.currency.as_deref();
         let currency = code.map(|code| currency("[[accounts]] currency", code)).transpose()?;
-        rules.push(AccountRule { source, account: raw.account.clone(), zone, currency });
+        let account = raw.account.clone();
+        let acceptd = raw.acceptd.as_deref().map(acceptd).transpose()?;
+        let network_tlv = raw.network_tlv.as_deref().map(tag).transpose()?;
+        rules.push(AccountRule { source, account, zone, currency, acceptd, network_tlv });
     }
     let carriers = names("[carriers] file", carriers.file.as_deref())?;
     Ok(Arc::new(Regional { accounts: Accounts::new(rules), carriers }))
@@ -79,6 +94,24 @@ fn zone(key: &str, name: &str) -> Outcome<Zone> {
 fn currency(key: &str, code: &str) -> Outcome<Currency> {
     Currency::parse(code).ok_or_else(|| {
         Failure::usage(format!("{key} is `{code}`; it has to be a code of ISO 4217, such as EUR"))
+    })
+}
+
+fn acceptd(word: &str) -> Outcome<Status> {
+    let known = ["accepted", "queued", "sent", "delivered"];
+    Status::parse(word).filter(|_| known.contains(&word)).ok_or_else(|| {
+        let known = known.join(", ");
+        Failure::usage(format!("[[accounts]] acceptd is `{word}`; it can be {known}"))
+    })
+}
+
+/// Vendors' own tags, by SMPP 3.4, 5.3.2.
+fn tag(text: &str) -> Outcome<u16> {
+    let digits = text.strip_prefix("0x").unwrap_or("");
+    let tag = u16::from_str_radix(digits, 16).ok().filter(|tag| (0x1400..=0x3fff).contains(tag));
+    tag.ok_or_else(|| {
+        let range = "0x1400 to 0x3FFF, such as 0x1401";
+        Failure::usage(format!("[[accounts]] network_tlv is `{text}`; it has to be one of {range}"))
     })
 }
 
@@ -117,9 +150,22 @@ mod tests {
             ("currency=\"euro\"", "[[accounts]] currency is `euro`"),
             ("zone=\"Europe/Atlantis\"", "[[accounts]] zone is `Europe/Atlantis`"),
             ("zone=\"UTC\"\n[[accounts]]\nsource=\"vonage\"\nzone=\"UTC\"", "twice"),
+            (
+                "acceptd=\"delivered\"",
+                "[[accounts]] of vonage: `acceptd` and `network_tlv` are SMPP's",
+            ),
             ("curency=\"EUR\"", "curency"),
         ] {
             let told = told(&format!("[[accounts]]\nsource=\"vonage\"\n{text}"));
+            assert!(told.contains(word), "{text}: {told}");
+        }
+        for (text, word) in [
+            ("acceptd=\"delivered\"\nnetwork_tlv=\"0x1401\"", "fine"),
+            ("acceptd=\"read\"", "acceptd is `read`"),
+            ("network_tlv=\"0x0427\"", "network_tlv is `0x0427`"),
+            ("network_tlv=\"5121\"", "network_tlv is `5121`"),
+        ] {
+            let told = told(&format!("[[accounts]]\nsource=\"smpp\"\n{text}"));
             assert!(told.contains(word), "{text}: {told}");
         }
     }

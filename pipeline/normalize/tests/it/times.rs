@@ -255,7 +255,7 @@ fn zoned(rules: &[(Source, Option<&str>, &str)]) -> Normalizer {
         source: Some(*source),
         account: account.map(str::to_owned),
         zone: Some(Zone::parse(zone).unwrap()),
-        currency: None,
+        ..AccountRule::default()
     };
     let accounts = Accounts::new(rules.iter().map(rule).collect());
     let regional = Arc::new(Regional { accounts, ..Regional::default() });

@@ -1,12 +1,16 @@
 //! RCS (Google, GSMA MaaP) and SMPP.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::vocabulary::Source;
-use serde_json::json;
+use model::keys::Keyring;
+use model::vocabulary::{Source, Status};
+use normalize::{AccountRule, Accounts, Normalizer, Regional, Settings};
+use serde_json::{Value, json};
 
 use super::{field, one, read, statuses, traps};
-use crate::fixtures::{Case, charges};
+use crate::fixtures::{Case, batch, charges, input, lines};
 
 #[test]
 fn traps_of_google_rbm() {
@@ -238,6 +242,37 @@ Alibaba's list: China's time, no calling code, an err_code that says DELIVERED w
 fn traps_of_smpp() {
     traps(Source::Smpp, SMPP);
     statuses(Source::Smpp, SMPP_STATUSES, |told| format!("id:7 stat:{} err:000", told[0]));
+}
+
+/// What an SMSC means by ACCEPTD, and where it tells the network, is known of its account.
+#[test]
+fn traps_of_smpp_an_accounts_own_acceptd_and_network() {
+    let rule = |account: &str, acceptd| AccountRule {
+        source: Some(Source::Smpp),
+        account: Some(account.to_owned()),
+        acceptd,
+        network_tlv: Some(0x1401),
+        ..AccountRule::default()
+    };
+    let rules = vec![rule("smsc-a", Some(Status::Delivered)), rule("smsc-b", Some(Status::Queued))];
+    let regional = Arc::new(Regional { accounts: Accounts::new(rules), ..Regional::default() });
+    let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
+    let mut normalizer = Normalizer::new(settings);
+    for (system, text, status, is_final, network) in [
+        ("smsc-a", "stat:ACCEPTD", "delivered", true, json!("021")),
+        ("smsc-b", "stat:ACCEPTD", "queued", false, json!("021")),
+        ("smsc-c", "stat:ACCEPTD", "accepted", false, Value::Null),
+        ("smsc-a", "stat:UNDELIV", "undelivered", true, json!("021")),
+    ] {
+        let pdu = json!({"system_id": system, "short_message": format!("id:7 {text} err:000"),
+            "tlv": {"0x1401": "334021", "0x1402": "33499"}});
+        let raw = batch(&[Case::value(pdu.to_string())]);
+        let line = lines(&normalizer.batch(&raw, &[input(Some(Source::Smpp))]).unwrap()).remove(0);
+        assert_eq!((&line["status"], &line["is_final"]), (&json!(status), &json!(is_final)));
+        assert_eq!(line["mnc"], network, "{system}");
+    }
+    let counters = normalizer.take_counters();
+    assert_eq!(counters.unknown_fields[&Source::Smpp], 4, "only what nobody configured is new");
 }
 
 const SMPP_STATUSES: &str = "
