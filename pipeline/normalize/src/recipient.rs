@@ -163,47 +163,29 @@ impl<'a> Needle<'a> {
 
     /// Where the digits of a number stand first with anything of [`SEPARATORS`] between them.
     fn find_spaced(&self, text: &[u8]) -> Option<Range<usize>> {
-        if self.stride == 1 {
-            return None;
-        }
-        // A run of digits and separators that is as long has one of its bytes here or there.
-        let shortest = self.core.len() + 1;
-        let is_part = |byte: &u8| byte.is_ascii_digit() || SEPARATORS.contains(byte);
-        let mut at = self.core.len();
-        while let Some(byte) = text.get(at) {
-            if !is_part(byte) {
-                at += shortest;
-                continue;
-            }
-            let (before, behind) = text.split_at(at);
-            let start = before.iter().rposition(|byte| !is_part(byte)).map_or(0, |last| last + 1);
-            let length = behind.iter().position(|byte| !is_part(byte)).unwrap_or(behind.len());
-            if at + length - start >= shortest {
-                let starts = start..at + length;
-                let mut found =
-                    starts.filter_map(|start| Some(start..self.spaced_end(text, start)?));
-                if let Some(found) = found.next() {
-                    return Some(found);
-                }
-            }
-            at += length + shortest;
-        }
-        None
+        let (last, _) = self.core.split_last().filter(|_| self.stride > 1)?;
+        let ends = text.get(self.core.len()..)?;
+        memchr::memchr_iter(*last, ends).find_map(|at| {
+            let end = self.core.len() + at;
+            Some(self.spaced_start(text, end)?..end + 1)
+        })
     }
 
-    /// Where the digits end that begin at a byte, if they do.
-    fn spaced_end(&self, text: &[u8], start: usize) -> Option<usize> {
-        let mut at = start;
-        for (place, digit) in self.core.iter().enumerate() {
-            while place > 0 && text.get(at).is_some_and(|byte| SEPARATORS.contains(byte)) {
-                at += 1;
-            }
-            if text.get(at) != Some(digit) {
+    /// Where the digits begin that end at a byte, if they do.
+    fn spaced_start(&self, text: &[u8], end: usize) -> Option<usize> {
+        let mut digits = self.core.iter().rev();
+        let mut awaited = digits.next();
+        for (at, byte) in text.iter().enumerate().take(end + 1).rev() {
+            if awaited == Some(byte) {
+                awaited = digits.next();
+                if awaited.is_none() {
+                    return Some(at);
+                }
+            } else if !SEPARATORS.contains(byte) {
                 return None;
             }
-            at += 1;
         }
-        Some(at)
+        None
     }
 
     /// Where the core stands first.
