@@ -229,12 +229,11 @@ fn variant(kind: &str) -> Option<Variant<'_>> {
         "amb" => Channel::Imessage,
         other => return Some(other_family(other, word)),
     };
-    let folded = Folded::new(word);
-    Some(match folded.as_str() {
-        "received" => Variant::Other("inbound"),
-        "reacted" => Variant::Other("reaction"),
-        other if other.starts_with("group.") => Variant::Other("group"),
-        other if other.starts_with("conversation_") => Variant::Other("conversation"),
+    Some(match word {
+        _ if word.eq_ignore_ascii_case("received") => Variant::Other("inbound"),
+        _ if word.eq_ignore_ascii_case("reacted") => Variant::Other("reaction"),
+        _ if word.starts_with("group.") => Variant::Other("group"),
+        _ if word.starts_with("conversation_") => Variant::Other("conversation"),
         _ => Variant::Message(channel, word),
     })
 }

@@ -323,12 +323,13 @@ fn emit_whatsapp(item: &Item<'_>, word: Option<&str>, place: Place<'_>, out: &mu
         }
         (Some(id), Some(word)) => (id, word),
     };
-    let outcome = match Folded::new(word).as_str() {
-        "enqueued" => Outcome::open(Status::Queued),
-        "sent" => Outcome::open(Status::Sent),
-        "delivered" => Outcome::settled(Status::Delivered),
-        "read" => Outcome::settled(Status::Read),
-        "failed" => Outcome::settled(Status::Failed),
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    let outcome = match word {
+        _ if is("delivered") => Outcome::settled(Status::Delivered),
+        _ if is("read") => Outcome::settled(Status::Read),
+        _ if is("sent") => Outcome::open(Status::Sent),
+        _ if is("enqueued") => Outcome::open(Status::Queued),
+        _ if is("failed") => Outcome::settled(Status::Failed),
         _ => unknown(out),
     };
     let mut draft = Draft::new(id, Channel::Whatsapp, outcome);

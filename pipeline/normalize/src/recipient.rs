@@ -117,9 +117,14 @@ impl<'a> Needle<'a> {
         Self { head, core, stride: if is_number { core.len() } else { 1 } }
     }
 
-    /// Whether the recipient stands in a text, in one piece or as somebody writes a number.
+    /// Whether the recipient stands in a text in one piece.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.find(text.as_bytes()).is_some() || self.find_spaced(text.as_bytes()).is_some()
+        self.find(text.as_bytes()).is_some()
+    }
+
+    /// Whether it stands there as somebody writes a number.
+    pub(crate) fn is_spelled_in(&self, text: &str) -> bool {
+        self.find_spaced(text.as_bytes()).is_some()
     }
 
     /// The text with the token where the recipient stood; the token alone where it stood too often.
