@@ -131,7 +131,7 @@ def keep(binary, target, work, kept):
         shutil.copyfile(path, kept / path.name[:16])
 
 
-def report(results, at, minutes):
+def report(results, at, minutes, at_once):
     """benches/FUZZ.md and the same as JSON."""
     rows = [f"| {r['target']} | {r['commit']} | {r['seconds'] / 60:.1f} "
             f"| {r['cpu_seconds'] / 60:.1f} | {r.get('inputs', 0):,} "
@@ -149,7 +149,8 @@ checks) over inputs of at most {BYTES_MAX >> 10} KiB, from `fixtures/`, `tests/f
 finding is a panic, more than 10 ms of CPU time (the best of five tries), more than 10 × the payload + 64 KiB of memory, a tally that does not add up, a dead
 letter that says a word which no adapter has, a row out of its columns' form. The last five targets but `records` and `signatures`
 read the operator's files: only crashes and a second of CPU time count there. Counters take most of the time: "slowest" is of a
-build without them, over every input that reached new code or took longer than any before it.
+build without them, over every input that reached new code or took longer than any before it. {at_once} targets ran at once on
+{os.cpu_count()} cores.
 
 **Memory** is the highest of what one call of `Normalizer::batch` asked the allocator for and had not given back, its results included,
 by a normalizer that had seen an empty batch. Of that, 640 bytes a row (event or line of a bill) are taken off before it is compared: the
@@ -208,7 +209,7 @@ def main():
     for result in found:
         print(f"finding: {work / result['target'] / 'findings'}: {result['finding']}")
     if targets == listed:
-        report(results, at, arguments.minutes)
+        report(results, at, arguments.minutes, arguments.at_once)
     sys.exit(1 if found else 0)
 
 

@@ -59,6 +59,16 @@ def test_a_file_without_times_came_when_the_other_files_of_its_load_did(tmp_path
     assert sorted(str(row["event_time_source"]) for row in rows) == ["broker", "vendor"]
 
 
+def test_a_file_that_is_named_twice_is_loaded_once(tmp_path: Path) -> None:
+    file, data = tmp_path / "reports.jsonl", tmp_path / "data"
+    file.write_text(json.dumps(REPORT) + "\n")
+    sendtally.call("load", "--source", "infobip", "--data", data, file, file).expect(
+        0, "1 records, 1 events", "already loaded")
+    ledger = sendtally.call("sql", "--data", data, "--format", "json",
+                            "SELECT SUM(records) AS records FROM ledger").expect(0).rows()
+    assert ledger == [{"records": 1}], ledger
+
+
 def test_a_payload_over_several_lines_is_not_loaded_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     file.write_text(json.dumps(REPORT, indent=2))

@@ -1,7 +1,8 @@
 //! A recipient, hashed once, and where it stands in a text.
 //!
 //! Recipients' numbers are looked for in every text of a row, with and without their calling code
-//! (P5). Texts are short, so a searcher would take longer to make than to use.
+//! (P5), and in what people write also with spaces, hyphens and the like between their digits.
+//! Texts are short, so a searcher would take longer to make than to use.
 
 use std::ops::Range;
 

@@ -43,6 +43,7 @@
 //! or the signed fields of an SNS envelope no other key may stand, a key may not stand twice, and
 //! a signed query is no excuse for an unsigned body. Twilio's own weakness stays: names and values
 //! are joined without a sign between them, and of repeated values the set is signed.
+//! Plivo's V2 joins URL and nonce in the same way.
 //!
 //! **Unverified**, for no reference tells it or two differ: Infobip's header and string (HMAC of
 //! the body is what its settings suggest: [`Scheme::BodyHmac`]); Gupshup, Kaleyra, OneSignal,

@@ -87,10 +87,14 @@ impl Pdu<'_> {
             && self.accounts.is_some_and(|accounts| accounts.is_network_tlv(tag))
     }
 
+    /// Whose SMSC sent it: it says so, or its record does.
+    fn account<'p>(&'p self, of_record: Option<&'p str>) -> Option<&'p str> {
+        self.system.text().or(of_record)
+    }
+
     fn network(&self, out: &mut Emitter<'_>) -> (Option<&str>, Option<&str>) {
         let regional = out.regional;
-        let tag =
-            regional.accounts.network_tlv(Source::Smpp, self.system.text().or(out.origin.account));
+        let tag = regional.accounts.network_tlv(Source::Smpp, self.account(out.origin.account));
         let told = self.networks.iter().find(|(at, _)| Some(*at) == tag);
         let Some(code) = told.and_then(|(_, value)| out.text(value)) else { return (None, None) };
         let network = split_network(code.trim_end_matches('\0'));
@@ -351,7 +355,7 @@ fn outcome(pdu: &Pdu<'_>, receipt: &Receipt<'_>, word: &str, out: &mut Emitter<'
 
 /// What the account's SMSC means by ACCEPTD.
 fn meant(pdu: &Pdu<'_>, out: &Emitter<'_>) -> Option<Outcome> {
-    let account = pdu.system.text().or(out.origin.account);
+    let account = pdu.account(out.origin.account);
     let status = out.regional.accounts.acceptd(Source::Smpp, account)?;
     Some(Outcome(status, status.is_delivered()))
 }

@@ -1,8 +1,8 @@
 //! Zones of times that vendors write without one.
 //!
-//! Where the clock is set back an hour occurs
-//! twice: the first one counts. Where it is set forward an hour is missing: such a time is read by
-//! the offset before (both as RFC 5545 says, 3.3.5). The zone database is compiled in.
+//! Where the clock is set back an hour occurs twice: the first one counts. Where it is set forward
+//! an hour is missing: such a time is read by the offset before (both as RFC 5545 says, 3.3.5). The
+//! zone database is compiled in.
 
 use chrono::{DateTime, MappedLocalTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;

@@ -18,7 +18,7 @@ use model::record::{Input, RawBatch, SignatureRule};
 use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer, Settings};
 
-use super::{is_one_payload, needs_source, note, shape, source};
+use super::{needs_source, note, shape, source, whole_advice};
 use crate::cli::LoadArgs;
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -177,11 +177,8 @@ impl Loader {
         if shape == FileShape::Lines && gives == 0 && dead > 0 {
             let bytes = std::fs::read(path)
                 .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-            if is_one_payload(&bytes, id, &self.settings, &inputs)? {
-                return Err(Failure::usage(format!(
-                    "{} is one payload and not one a line: give --whole",
-                    path.display()
-                )));
+            if let Some(advice) = whole_advice(path, &bytes, &self.settings, (id, &inputs))? {
+                return Err(Failure::usage(advice));
             }
         }
         Ok(received.or(vendor))

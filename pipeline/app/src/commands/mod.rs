@@ -25,6 +25,7 @@ mod sql;
 mod verify;
 
 use std::io::Write;
+use std::path::Path;
 
 use ::normalize::{Normalizer, Settings};
 use ingest::FileShape;
@@ -95,13 +96,13 @@ fn needs_source(
     }
 }
 
-/// Whether a file that gave nothing line by line is one payload.
-fn is_one_payload(
+/// What is to be said of a file that gave nothing line by line, where it is one payload.
+fn whole_advice(
+    file: &Path,
     bytes: &[u8],
-    input: u32,
     settings: &Settings,
-    inputs: &[Input],
-) -> Outcome<bool> {
+    (input, inputs): (u32, &[Input]),
+) -> Outcome<Option<String>> {
     let mut looking = Normalizer::new(settings.clone());
     let mut gives = false;
     ingest::read_bytes(bytes, FileShape::Whole, input, |batch| -> Outcome<()> {
@@ -109,7 +110,8 @@ fn is_one_payload(
         gives |= normalized.tallies.iter().any(|tally| tally.events + tally.charges > 0);
         Ok(())
     })?;
-    Ok(gives)
+    let advice = || format!("{} is one payload and not one a line: give --whole", file.display());
+    Ok(gives.then(advice))
 }
 
 /// How files hold their records.

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use track::Tracker;
 
-use super::{is_one_payload, needs_source, note, shape, source, stdout, written};
+use super::{needs_source, note, shape, source, stdout, whole_advice, written};
 use crate::cli::{NormalizeArgs, NormalizeTable};
 use crate::config;
 use crate::failure::{Failure, Outcome};
@@ -65,10 +65,13 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
             }
             print(&normalized.events)
         })?;
-        let is_lines = shape(&args.shape) == FileShape::Lines;
-        let gives = totals.events + totals.charges > before.0 || totals.dead == before.1;
-        if is_lines && !gives && is_one_payload(&bytes, 0, &settings, &inputs)? {
-            note(&format!("{} is one payload and not one a line: give --whole", file.display()));
+        let gives = totals.events + totals.charges > before.0;
+        let is_dead = !gives && totals.dead > before.1;
+        if is_dead
+            && shape(&args.shape) == FileShape::Lines
+            && let Some(advice) = whole_advice(file, &bytes, &settings, (0, &inputs))?
+        {
+            note(&advice);
         }
     }
     if args.table == NormalizeTable::Charges {

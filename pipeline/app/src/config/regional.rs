@@ -148,8 +148,6 @@ mod tests {
             ("", "says nothing of any account of vonage"),
             ("account=\"a\"", "says nothing of a of vonage"),
             ("currency=\"euro\"", "[[accounts]] currency is `euro`"),
-            ("zone=\"Europe/Atlantis\"", "[[accounts]] zone is `Europe/Atlantis`"),
-            ("zone=\"UTC\"\n[[accounts]]\nsource=\"vonage\"\nzone=\"UTC\"", "twice"),
             (
                 "acceptd=\"delivered\"",
                 "[[accounts]] of vonage: `acceptd` and `network_tlv` are SMPP's",
