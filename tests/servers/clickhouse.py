@@ -10,8 +10,9 @@ As a context manager (`with ClickHouse(dir) as server:`) or from the command lin
                                                       └ drop, error, hang    └ drop, error, hang
 
 What it keeps: one request is one insert with its token; an answer goes out only after the engine
-has the parts and the log has the line; data, tokens and log outlive `kill -9`. A body is taken in
-whole before the engine sees it. Inserts run one after another, queries beside them.
+has the parts and the log has the line; data, tokens and log outlive `kill -9` (but the engine logs
+a token before it names the part: killed between, it knows an insert and lacks rows). A body is
+taken in whole before the engine sees it. Inserts run one after another, queries beside them.
 
 POST /_control sets the faults and replaces those before; `{}` ends them. A share is a number or an
 object with `share` and, where only the first N requests are meant, `times`:

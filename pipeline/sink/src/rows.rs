@@ -38,7 +38,11 @@ pub fn by_date(
     Ok(dates)
 }
 
-fn split_days(table: &Table, batch: &RecordBatch) -> Result<Vec<(i64, RecordBatch)>, ArrowError> {
+/// Rows by the day of the table's partition column, counted from 1970; no row has no part.
+pub(crate) fn split_days(
+    table: &Table,
+    batch: &RecordBatch,
+) -> Result<Vec<(i64, RecordBatch)>, ArrowError> {
     let column = batch.schema().index_of(&table.partition_time)?;
     let times = batch.column(column).as_primitive_opt::<TimestampMicrosecondType>();
     let wrong = || ArrowError::SchemaError(format!("{} is no timestamp", table.partition_time));

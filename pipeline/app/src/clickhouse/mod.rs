@@ -5,8 +5,10 @@
 //!    └─► insert #41 (token <job>/events/41) ─► insert #9 ─► manifest n+1: n is done, the next plan
 //! ```
 //! A batch is fixed in a manifest before it is sent and repeated, with the same rows and token,
-//! until a later manifest says done: after a crash too. One sender, in order. ClickHouse being
-//! down delays ClickHouse only: the plan waits, and its segments are kept.
+//! until a later manifest says done: after a crash too. One sender, in order. A batch that may have
+//! been sent before is looked for afterwards, as a server that was killed can know the token and
+//! lack the rows; these go again with the next token (<job>/events/41/1). ClickHouse being down
+//! delays ClickHouse only: the plan waits, and its segments are kept.
 
 mod plan;
 
@@ -20,6 +22,7 @@ use arrow_select::concat::concat_batches;
 use commit::{Chain, DataDir, random_hex, read_segment};
 use fail::fail_point;
 use model::manifest::Manifest;
+use model::schema::Table;
 use sink::clickhouse::{ClickHouse, ClickHouseError, Refusal, loaded};
 use sink::{conform, read_rows};
 
@@ -40,6 +43,8 @@ const BACK_OFF: (Duration, Duration, Duration) =
     (Duration::from_millis(200), Duration::from_secs(30), Duration::from_secs(2));
 /// How long a drain waits for a server that does not take its rows.
 const DRAIN_WAIT: Duration = Duration::from_secs(60);
+/// How often rows that the server took and lacks go again: a TTL, or somebody, may take them away.
+const AGAIN: u32 = 3;
 /// How long a try may go on once the process is to stop, without and with a drain.
 const GRACE: (Duration, Duration) = (Duration::from_secs(5), DRAIN_WAIT);
 
@@ -55,6 +60,8 @@ pub(crate) struct Loader {
     plan: Plan,
     /// Batches of the plan that are in.
     sent: usize,
+    /// Batches of the plan that may have been sent before, by this process or an earlier one.
+    tried: usize,
     /// The tables are made.
     ready: bool,
     rest: Duration,
@@ -100,6 +107,7 @@ impl Loader {
             aggregate: reader(dir, AGGREGATE)?,
             server,
             job_id: head.values.get(JOB_ID).cloned().unwrap_or(new_id),
+            tried: plan.batches.len(),
             plan,
             sent: 0,
             ready: false,
@@ -127,10 +135,11 @@ impl Loader {
             while self.sent < self.plan.batches.len() {
                 self.chain.check_owned()?;
                 let batch = self.plan.batches[self.sent].clone();
-                let rows = self.rows(&batch)?;
+                let table = table_of(&batch)?;
+                let rows = self.rows(table, &batch)?;
                 fail_point!("clickhouse::planned");
-                let token = format!("{}/{}/{}", self.job_id, batch.table, batch.number);
-                if let Err(error) = self.server.insert(&batch.table, &token, &rows) {
+                if let Err(error) = self.send(table, &batch, rows) {
+                    self.tried = self.tried.max(self.sent + 1);
                     self.back_off(&error);
                     return Ok(());
                 }
@@ -142,6 +151,28 @@ impl Loader {
                 return Ok(());
             }
         }
+    }
+
+    /// Inserts a batch and, where it may have been sent before, what the server lost of it.
+    fn send(
+        &self,
+        table: &Table,
+        batch: &Batch,
+        mut rows: RecordBatch,
+    ) -> Result<(), ClickHouseError> {
+        let token = format!("{}/{}/{}", self.job_id, batch.table, batch.number);
+        self.server.insert(&batch.table, &token, &rows)?;
+        if self.sent >= self.tried {
+            return Ok(());
+        }
+        for again in 1..=AGAIN {
+            let Some(lost) = self.server.lost(table, &rows)? else { return Ok(()) };
+            let n_rows = lost.num_rows();
+            tracing::warn!(token, n_rows, "ClickHouse knows an insert and lost its rows: again");
+            self.server.insert(&batch.table, &format!("{token}/{again}"), &lost)?;
+            rows = lost;
+        }
+        Ok(())
     }
 
     /// Tables, once a process: they may have been made by an older one.
@@ -183,7 +214,7 @@ impl Loader {
     }
 
     /// The rows of a batch, in the order of their epochs: the same at each try.
-    fn rows(&self, batch: &Batch) -> Outcome<RecordBatch> {
+    fn rows(&self, table: &Table, batch: &Batch) -> Outcome<RecordBatch> {
         let batches = match &batch.origin {
             Origin::Epochs { chain, from, to } => {
                 self.rows_of_epochs(&batch.table, chain, *from..=*to)?
@@ -198,10 +229,6 @@ impl Loader {
                 read_rows(&path, *first, batch.rows)?
             }
         };
-        let table = loaded().find(|table| table.name == batch.table);
-        let table = table.ok_or_else(|| {
-            Failure::protect(format!("the plan names table {}, which is none", batch.table))
-        })?;
         let batches = batches.iter().map(|batch| conform(table, batch));
         let batches = batches.collect::<Result<Vec<_>, _>>()?;
         Ok(concat_batches(&table.arrow(), &batches)?)
@@ -297,7 +324,7 @@ impl Loader {
         counts.clickhouse.epoch = self.plan.up_to.get(JOB).copied().unwrap_or(0);
         drop(counts);
         self.plan = next;
-        self.sent = 0;
+        (self.sent, self.tried) = (0, 0);
         Ok(())
     }
 
@@ -336,6 +363,13 @@ impl Loader {
         let done = Plan { batches: Vec::new(), files, n_taken: 0, ..self.plan.clone() };
         self.announce(done, true)
     }
+}
+
+/// The table of a batch.
+fn table_of(batch: &Batch) -> Outcome<&'static Table> {
+    loaded().find(|table| table.name == batch.table).ok_or_else(|| {
+        Failure::protect(format!("the plan names table {}, which is none", batch.table))
+    })
 }
 
 fn is_loaded(name: &str) -> bool {

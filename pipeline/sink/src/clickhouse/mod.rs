@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! batch of whole epochs ─► one INSERT … FORMAT ArrowStream, its token is job/table/n
-//!                          │ answer lost? the same rows with the same token: no row twice
+//!                          │ answer lost? the same rows with the same token: no row twice,
+//!                          └ and then the server is asked whether it has them (see `lost`)
 //! ```
 //! Invariants: a batch is one request, its rows and their order are the caller's and the same at
 //! each try; nothing here decides what a batch is. The connection is tried by the caller too: this
@@ -11,6 +12,8 @@
 mod ddl;
 
 mod error;
+
+mod lost;
 
 pub use ddl::{Layout, loaded, page};
 pub use error::{ClickHouseError, Refusal};
@@ -25,7 +28,7 @@ use clickhouse::error::Error;
 use clickhouse::{Client, Row};
 use clickhouse_ext_arrow::ArrowClientExt;
 use model::mutant::Mutant;
-use model::schema;
+use model::schema::{self, Table};
 use serde::Deserialize;
 
 use crate::clickhouse::ddl::MIGRATIONS;
@@ -75,6 +78,11 @@ impl<T> std::fmt::Debug for Debugless<T> {
 #[derive(Debug, Row, Deserialize)]
 struct Version {
     version: u32,
+}
+
+#[derive(Debug, Row, Deserialize)]
+struct Count {
+    n: u64,
 }
 
 #[derive(Debug, Row, Deserialize)]
@@ -224,6 +232,34 @@ impl ClickHouse {
             insert.write(&rows).await?;
             insert.end().await
         })
+    }
+
+    /// Rows of an insert that the server said to have and has not; `None` where it has all. To be
+    /// asked after an insert that was repeated. Replicated tables are not asked: they commit token
+    /// and part at once, and another replica may answer.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached or refuses.
+    pub fn lost(
+        &self,
+        table: &Table,
+        rows: &RecordBatch,
+    ) -> Result<Option<RecordBatch>, ClickHouseError> {
+        if self.layout.replicated {
+            return Ok(None);
+        }
+        let odd = |source| ClickHouseError::Rows { table: table.name.clone(), source };
+        let mut lost = Vec::new();
+        for (condition, part) in lost::samples(table, rows).map_err(odd)? {
+            let name = self.layout.qualified(&table.name);
+            // The crate binds `?`; values are without any.
+            let query = format!("SELECT count() AS n FROM {name} WHERE {condition}");
+            let asked = async { self.client.0.query(&query).fetch_one::<Count>().await };
+            if self.wait("look for rows in", asked)?.n == 0 {
+                lost.push(part);
+            }
+        }
+        lost::joined(&lost).map_err(odd)
     }
 
     fn wait<T>(
