@@ -157,7 +157,8 @@ by a normalizer that had seen an empty batch. Of that, 640 bytes a row (event or
 row is what was asked for (40 columns in 300 bytes, twice while they grow), and no payload can pay for it whose events have 12 bytes (a
 bare SMPP receipt, `id:3 stat:X`). Its texts are not taken off. The column "memory" is without that deduction, "of what it may" is with it.
 Of a compressed payload that can be read, the payload is what it unpacks to (at most 32 times its bytes, or 16 KiB), and 10 ms are
-for each 64 KiB of that; one that cannot be unpacked is judged by its own bytes.
+for each 64 KiB of that; one that cannot be unpacked is judged by its own bytes. Of `records` and `signatures` each line is a payload:
+2 KiB and half a microsecond are allowed for each line after the first.
 
 | target | commit | minutes | of a core | inputs | edges | events | dead letters | slowest | memory | of what it may | finding |
 |---|---|---|---|---|---|---|---|---|---|---|---|

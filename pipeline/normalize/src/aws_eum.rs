@@ -37,8 +37,9 @@ use crate::aws::{self, Unwrapped};
 use crate::catalogue::{Module, billing, events, ignored};
 use crate::charge::{ChargeDraft, Subject};
 use crate::draft::{Dead, Draft, Outcome};
-use crate::emit::{Emitter, network_digits};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
+use crate::network::network_digits;
 use crate::normalizer::{Record, Scratch};
 
 #[derive(Debug, Default)]

@@ -25,8 +25,9 @@ use crate::answer::instant;
 use crate::aws::{self, Unwrapped};
 use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
-use crate::emit::{Emitter, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
+use crate::network::split_network;
 use crate::normalizer::{Record, Scratch};
 
 /// Thousandths of a cent in a dollar.

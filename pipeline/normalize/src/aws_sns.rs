@@ -31,8 +31,9 @@ use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status, Traf
 use crate::aws::{self, Unwrapped};
 use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
-use crate::emit::{Emitter, network_digits};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
+use crate::network::network_digits;
 use crate::normalizer::{Record, Scratch};
 use crate::operators;
 

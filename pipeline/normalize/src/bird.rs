@@ -33,9 +33,10 @@ use model::vocabulary::{
 use crate::catalogue::{Module, events, ignored};
 use crate::charge::ChargeDraft;
 use crate::draft::{Dead, Draft, Outcome, Place};
-use crate::emit::{Emitter, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::network::split_network;
 use crate::normalizer::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};

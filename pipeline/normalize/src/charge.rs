@@ -177,7 +177,6 @@ impl<'a> ChargeDraft<'a> {
         charge.account = draft.account;
         charge.channel = draft.channel;
         charge.country = draft.country;
-        charge.carrier = draft.carrier;
         charge.traffic_class = draft.traffic_class;
         charge.recipient = draft.recipient;
         charge
@@ -234,10 +233,13 @@ impl Emitter<'_> {
         let number = recipient.as_ref().and_then(Recipient::number);
         let country = draft.country.and_then(|country| upper_case(country, &mut iso));
         let country = country.or_else(|| match draft.subject {
-            Subject::Beside(_) => self.last_event.region,
+            Subject::Beside(_) => self.last_event.country,
             _ => number.and_then(Number::region),
         });
-        let carrier = draft.carrier.and_then(|name| self.carrier(name, country));
+        let carrier = match draft.subject {
+            Subject::Beside(_) => self.last_event.carrier.clone(),
+            _ => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
+        };
         let (message_id, hidden_id) = self.charge_message(draft);
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
@@ -269,7 +271,7 @@ impl Emitter<'_> {
             sku: draft.sku,
             channel: draft.channel,
             country,
-            carrier: carrier.as_deref(),
+            carrier: carrier.name(),
             traffic_class: draft.traffic_class,
             payload_sha256: self.origin.payload_sha256,
             input: self.origin.input,

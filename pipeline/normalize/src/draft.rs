@@ -230,6 +230,8 @@ pub(crate) const fn receipt_class(
         (_, Channel::Rcs) => ReceiptClass::Handset,
         // Only its seen reports lack a channel: an app sent them.
         (Source::Infobip, Channel::Unknown) => ReceiptClass::App,
+        // Read without a channel: WhatsApp's or RCS's.
+        (Source::Twilio, Channel::Unknown) => ReceiptClass::App,
         // Sinch Conversation's other channels are apps: Instagram, Telegram, LINE, KakaoTalk.
         (Source::Sinch, Channel::Unknown) => ReceiptClass::App,
         (Source::Onesignal, Channel::PushApns | Channel::PushWeb | Channel::Push) => {

@@ -22,8 +22,9 @@ use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::drift::Drift;
 use crate::json::Scalar;
+use crate::network::{Carrier, derived_country, network_code};
 use crate::normalizer::Tally;
-use crate::operators;
+use crate::operators::{self, Operator};
 use crate::phone::Number;
 use crate::recipient::{LastRecipient, Needle, Recipient};
 use crate::regional::Regional;
@@ -74,7 +75,7 @@ pub(crate) struct Emitter<'a> {
     pub(crate) counters: &'a mut Counters,
     pub(crate) last_recipient: &'a mut LastRecipient,
     pub(crate) known_carriers: &'a mut KnownCarriers,
-    pub(crate) last_event: LastEvent,
+    pub(crate) last_event: LastEvent<'a>,
     /// Told of fields that no adapter knows.
     pub(crate) drift: &'a Drift,
     pub(crate) tally: &'a mut Tally,
@@ -89,15 +90,16 @@ pub(crate) struct Emitter<'a> {
 }
 
 /// What was made of the event that was emitted last: charges beside it are of the same message.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LastEvent {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LastEvent<'a> {
     pub(crate) message_key: Id16,
     /// Stands for its id, where that holds a number.
     pub(crate) hidden_id: Option<HiddenId>,
     /// Its recipient stands in none of its texts.
     pub(crate) is_clean: bool,
-    /// Of its recipient's number, where it tells no country.
-    pub(crate) region: Option<&'static str>,
+    /// Of its recipient's number or its network, where it tells no country.
+    pub(crate) country: Option<&'static str>,
+    pub(crate) carrier: Carrier<'a>,
 }
 
 impl<'e> Emitter<'e> {
@@ -214,19 +216,13 @@ impl<'e> Emitter<'e> {
         let (event_time_us, event_time_source, submit_time_us) = self.times(draft);
         let message_key = self.message_key(draft);
         let mut upper = [0; 3];
-        let mut network = [0; 7];
         let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
         let told = draft.country.and_then(|country| upper_case(country, &mut iso));
-        let region = if told.is_none() { number.and_then(Number::region) } else { None };
         let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
-        let of_network = || operator.and_then(|operator| operator.country);
-        let of_code = || draft.mcc.and_then(operators::country);
-        let country = told.or(region).or_else(of_network).or_else(of_code);
-        let carriers = &self.regional.carriers;
-        let told = draft.carrier.and_then(|name| self.carrier(name, country));
-        let of_network = || operator.as_ref().map(|operator| carriers.of_network(operator));
-        let carrier = told.as_deref().or_else(of_network);
+        let derived = if told.is_none() { derived_country(draft, number, operator) } else { None };
+        let country = told.or(derived);
+        let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id, draft.channel);
         let row = EventRow {
             event_id: self.event_id(draft, message_key),
@@ -252,7 +248,7 @@ impl<'e> Emitter<'e> {
             country,
             mcc: draft.mcc.filter(|code| code.len() == 3),
             mnc: draft.mnc,
-            carrier: carrier.or_else(|| network_name(draft, &mut network)),
+            carrier: carrier.name(),
             sender: draft.sender,
             traffic_class: draft.traffic_class,
             campaign: draft.campaign,
@@ -276,7 +272,7 @@ impl<'e> Emitter<'e> {
                 true
             }
         };
-        self.last_event = LastEvent { message_key, hidden_id, is_clean, region };
+        self.last_event = LastEvent { message_key, hidden_id, is_clean, country: derived, carrier };
     }
 
     fn currency<'b>(&self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>
@@ -294,6 +290,23 @@ impl<'e> Emitter<'e> {
     pub(crate) fn configured_currency(&self, account: Option<&str>) -> Option<&'e str> {
         let account = account.or(self.origin.account);
         self.regional.accounts.currency(self.origin.source, account)
+    }
+
+    /// Who carries a message: by name, else by network.
+    fn carrier_of(
+        &mut self,
+        draft: &Draft<'_>,
+        country: Option<&str>,
+        operator: Option<&Operator>,
+    ) -> Carrier<'e> {
+        if let Some(told) = draft.carrier.and_then(|name| self.carrier(name, country)) {
+            return Carrier::Told(told);
+        }
+        let regional: &'e Regional = self.regional;
+        match operator {
+            Some(operator) => Carrier::Network(regional.carriers.of_network(operator)),
+            None => network_code(draft).unwrap_or(Carrier::Unknown),
+        }
     }
 
     /// The one name of a carrier that is told.
@@ -420,21 +433,21 @@ impl<'e> Emitter<'e> {
     /// Pushes the row with the token in every text that holds the recipient; tells whether none
     /// does.
     fn push_scrubbed(&mut self, row: &EventRow<'_>, needle: Needle<'_>, token: Id16) -> bool {
-        let holds = |text: Option<&str>| text.is_some_and(|text| needle.is_in(text));
         let texts = [
             Some(row.message_id),
             row.account,
+            row.carrier,
             row.logical_id,
             row.vendor_status,
             row.error_code,
-            row.carrier,
             row.sender,
             row.campaign,
         ];
-        // What people write; ids of vendors and accounts are looked through for the digits alone.
-        let free = [row.logical_id, row.vendor_status, row.error_code, row.sender, row.campaign];
-        let is_spelled = free.into_iter().flatten().any(|text| needle.is_spelled_in(text));
-        if !is_spelled && !texts.into_iter().any(holds) {
+        // People write the last five; ids of vendors and accounts hold digits alone.
+        let (ids, free) = texts.split_at(3);
+        let is_clean = !ids.iter().flatten().any(|text| needle.is_in(text))
+            && !free.iter().flatten().any(|text| needle.is_spelled_in(text));
+        if is_clean {
             self.builder.push(row);
             return true;
         }
@@ -447,26 +460,16 @@ impl<'e> Emitter<'e> {
         self.builder.push(&EventRow {
             message_id: clean(0).unwrap_or(""),
             account: clean(1),
-            logical_id: clean(2),
-            vendor_status: clean(3),
-            error_code: clean(4),
-            carrier: clean(5),
+            carrier: clean(2),
+            logical_id: clean(3),
+            vendor_status: clean(4),
+            error_code: clean(5),
             sender: clean(6),
             campaign: clean(7),
             ..row.clone()
         });
         false
     }
-}
-
-/// `219-10` from MCC and MNC: what the event says where it names no carrier.
-fn network_name<'b>(draft: &Draft<'_>, buffer: &'b mut [u8; 7]) -> Option<&'b str> {
-    let (mcc, mnc) = (draft.mcc?.as_bytes(), draft.mnc?.as_bytes());
-    let end = 4 + mnc.len();
-    buffer.get_mut(..3)?.copy_from_slice(mcc.get(..3)?);
-    *buffer.get_mut(3)? = b'-';
-    buffer.get_mut(4..end)?.copy_from_slice(mnc);
-    std::str::from_utf8(buffer.get(..end)?).ok()
 }
 
 /// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
@@ -483,31 +486,12 @@ pub(crate) fn upper_case<'b, const N: usize>(
     if letters { std::str::from_utf8(buffer).ok() } else { None }
 }
 
-/// Splits `21910` into MCC and MNC; unknown (zeros) and misspelled ones are `None`.
-pub(crate) fn split_network(code: &str) -> Option<(&str, &str)> {
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || !matches!(code.len(), 5 | 6) || code.starts_with("000") {
-        return None;
-    }
-    Some(code.split_at(3))
-}
-
-/// A network code that is digits and not zero.
-pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn networks_and_currencies_are_split_and_folded() {
-        assert_eq!(split_network("21910"), Some(("219", "10")));
-        assert_eq!(split_network("310090"), Some(("310", "090")));
-        assert_eq!(split_network("00000"), None);
-        assert_eq!(split_network("2191a"), None);
+    fn codes_are_letters_in_upper_case() {
         assert_eq!(upper_case("usd", &mut [0; 3]), Some("USD"));
         assert_eq!(upper_case("euros", &mut [0; 3]), None);
         assert_eq!(upper_case("é1", &mut [0; 3]), None);

@@ -36,9 +36,10 @@ use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
 use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome, Place};
-use crate::emit::{Emitter, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
+use crate::network::split_network;
 use crate::normalizer::Record;
 use crate::words::{self, Folded};
 

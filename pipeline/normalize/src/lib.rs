@@ -30,6 +30,8 @@ mod operators;
 
 mod carriers;
 
+mod network;
+
 mod zones;
 
 mod accounts;

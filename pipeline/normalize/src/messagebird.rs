@@ -24,9 +24,10 @@ use model::vocabulary::{Channel, DeadReason, PriceUnit, Status};
 
 use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome};
-use crate::emit::{Emitter, network_digits, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
+use crate::network::{network_digits, split_network};
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 

@@ -25,9 +25,10 @@ use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
 use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
-use crate::emit::{Emitter, network_digits};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::network::network_digits;
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 

@@ -123,9 +123,17 @@ impl<'a> Needle<'a> {
         self.find(text.as_bytes()).is_some()
     }
 
-    /// Whether it stands there as somebody writes a number.
+    /// Whether it stands in a text that people write, in one piece or as one writes a number.
     pub(crate) fn is_spelled_in(&self, text: &str) -> bool {
-        self.find_spaced(text.as_bytes()).is_some()
+        match self.has_digits() {
+            true => self.find_spaced(text.as_bytes()).is_some(),
+            false => self.is_in(text),
+        }
+    }
+
+    /// Ids are written in one way.
+    const fn has_digits(&self) -> bool {
+        self.stride > 1
     }
 
     /// The text with the token where the recipient stood; the token alone where it stood too often.
@@ -167,14 +175,21 @@ impl<'a> Needle<'a> {
         token.to_owned()
     }
 
-    /// Where the digits of a number stand first with anything of [`SEPARATORS`] between them.
+    /// Where the digits of a number stand first with nothing or anything of [`SEPARATORS`] between
+    /// them.
+    #[inline]
     fn find_spaced(&self, text: &[u8]) -> Option<Range<usize>> {
-        let (last, _) = self.core.split_last().filter(|_| self.stride > 1)?;
-        let ends = text.get(self.core.len()..)?;
-        memchr::memchr_iter(*last, ends).find_map(|at| {
-            let end = self.core.len() + at;
-            Some(self.spaced_start(text, end)?..end + 1)
-        })
+        let (last, head) = self.core.split_last().filter(|_| self.has_digits())?;
+        let mut at = head.len();
+        while let Some(byte) = text.get(at) {
+            if byte == last
+                && let Some(start) = self.spaced_start(text, at)
+            {
+                return Some(start..at + 1);
+            }
+            at += 1;
+        }
+        None
     }
 
     /// Where the digits begin that end at a byte, if they do.
@@ -237,6 +252,37 @@ mod tests {
             let longer = text.repeat(8);
             prop_assert_eq!(of.find(longer.as_bytes()), longer.find(&needle));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_spelled_number_is_found_where_its_digits_follow_each_other(
+            text in "[0-2a .-]{0,30}",
+            needle in "[0-2]{2,4}",
+        ) {
+            let of = Needle::new(needle.as_bytes());
+            let is_there = |start: usize| {
+                let mut digits = needle.bytes().peekable();
+                for byte in text.bytes().skip(start) {
+                    if digits.peek() == Some(&byte) {
+                        digits.next();
+                    } else if is_content(byte) {
+                        return false;
+                    }
+                    if digits.peek().is_none() {
+                        return true;
+                    }
+                }
+                false
+            };
+            let found = (0..text.len()).any(is_there);
+            prop_assert_eq!(of.is_spelled_in(&text), found);
+        }
+    }
+
+    /// Not one of the separators above.
+    fn is_content(byte: u8) -> bool {
+        !b" .-".contains(&byte)
     }
 
     #[test]

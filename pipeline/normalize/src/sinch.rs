@@ -35,9 +35,10 @@ use sha2::{Digest, Sha256};
 
 use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
-use crate::emit::{Emitter, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::network::split_network;
 use crate::normalizer::{Record, Scratch};
 use crate::words::Folded;
 

@@ -23,8 +23,9 @@
 //! beside the tuple (message, status, code, `RawDlrDoneDate`); Verify's events are written
 //! otherwise (snake case) and ignored.
 //!
-//! Channel: `ChannelPrefix`, else the prefix of `To` or `From`, else media or an `MM` id mean MMS,
-//! else SMS. The sender is `From`, else the messaging service.
+//! Channel: `ChannelPrefix`, else the prefix of `To` or `From`, else unknown where the message was
+//! read (no SMS is), else media or an `MM` id mean MMS, else SMS. The sender is `From`, else the
+//! messaging service.
 
 mod json;
 mod usage;
@@ -148,11 +149,12 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
 fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &mut Emitter<'_>) {
     out.counters.unreadable_fields += callback.unreadable;
     let media = callback.media.is_some_and(|media| media != "0");
+    let outcome = outcome(word, out);
     let channel = match callback.prefix.map(words::channel) {
         Some(channel) if channel != Channel::Unknown => channel,
-        _ => channel_of(callback.to, callback.from, message_id, media),
+        _ => channel_of([callback.to, callback.from], message_id, media, outcome),
     };
-    let mut draft = Draft::new(message_id, channel, outcome(word, out));
+    let mut draft = Draft::new(message_id, channel, outcome);
     let code = callback.error_code.filter(|code| !words::is_no_error(code));
     let event_parts: [&[u8]; 5] = [
         message_id.as_bytes(),
@@ -204,15 +206,25 @@ fn address(text: &str) -> &str {
     }
 }
 
-fn channel_of(to: Option<&str>, from: Option<&str>, id: &str, has_media: bool) -> Channel {
-    let told = [to, from].into_iter().flatten().filter_map(|address| address.split_once(':'));
+fn channel_of(
+    addresses: [Option<&str>; 2],
+    id: &str,
+    has_media: bool,
+    outcome: Outcome,
+) -> Channel {
+    let told = addresses.into_iter().flatten().filter_map(|address| address.split_once(':'));
     let told = told.map(|(prefix, _)| words::channel(prefix));
     for channel in told {
         if channel != Channel::Unknown {
             return channel;
         }
     }
-    if has_media || id.starts_with("MM") { Channel::Mms } else { Channel::Sms }
+    match outcome.0 {
+        // Of its channels only WhatsApp and RCS tell it: which one, the other events say.
+        Status::Read => Channel::Unknown,
+        _ if has_media || id.starts_with("MM") => Channel::Mms,
+        _ => Channel::Sms,
+    }
 }
 
 fn known_outcome(word: &str) -> Option<Outcome> {

@@ -34,9 +34,10 @@ use crate::catalogue::{Module, events, ignored};
 use crate::csv;
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
-use crate::emit::{Emitter, split_network};
+use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::network::split_network;
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -281,6 +282,8 @@ fn emit_receipt(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.recipient = out.text(&item.msisdn);
     draft.sender = out.text(&item.to.number);
     set_network(&mut draft, &item.network, out);
+    // A receipt is of one part, and so is its price.
+    draft.segments = Some(1);
     draft.price = out.price(&item.price);
     draft.price_unit = PriceUnit::Segment;
     out.event(&draft);

@@ -6,8 +6,9 @@ use model::vocabulary::{ChargeKind, DeadReason, PriceUnit};
 
 use crate::charge::ChargeDraft;
 use crate::draft::Draft;
-use crate::emit::{Emitter, network_digits};
+use crate::emit::Emitter;
 use crate::json::Scalar;
+use crate::network::network_digits;
 
 use super::{Message, changed_at, channel, errors, outcome};
 

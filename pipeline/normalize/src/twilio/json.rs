@@ -216,7 +216,8 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
 fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'_>) -> Draft<'i> {
     let (to, from) = (out.text(&item.to), out.text(&item.from));
     let media = item.media.text().is_some_and(|media| media != "0");
-    let mut draft = Draft::new(id, channel_of(to, from, id, media), outcome(word, out));
+    let outcome = outcome(word, out);
+    let mut draft = Draft::new(id, channel_of([to, from], id, media, outcome), outcome);
     draft.account = out.text(&item.account);
     draft.vendor_status = Some(word);
     draft.error_code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));

@@ -17,7 +17,7 @@ pub(crate) type Row =
     (&'static str, &'static [(&'static str, &'static str, bool)], i64, &'static [&'static str]);
 
 const SAMPLES: &[Row] = &[
-    ("twilio/status_callback_min_read.form.txt", &[("sms", "read", true)], 0, &[]),
+    ("twilio/status_callback_min_read.form.txt", &[("unknown", "read", true)], 0, &[]),
     ("twilio/status_callback_min_delivered.form.txt", &[("sms", "delivered", true)], 0, &[]),
     ("twilio/status_callback_failed_21610_optout.form.txt", &[("sms", "failed", true)], 0, &[]),
     (
