@@ -30,6 +30,8 @@ mod operators;
 
 mod carriers;
 
+mod countries;
+
 mod network;
 
 mod zones;

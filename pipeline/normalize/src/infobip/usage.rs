@@ -17,6 +17,7 @@ use model::time::parse_rfc3339;
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
+use crate::countries;
 use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
@@ -134,6 +135,7 @@ struct Row<'a> {
     account_name: Scalar<'a>,
     traffic: Scalar<'a>,
     country: Scalar<'a>,
+    country_name: Scalar<'a>,
     network: Scalar<'a>,
     unit: Scalar<'a>,
     price: Scalar<'a>,
@@ -150,6 +152,7 @@ impl<'a> Row<'a> {
             "ACCOUNT_NAME" => &mut self.account_name,
             "TRAFFIC_TYPE" => &mut self.traffic,
             "COUNTRY_CODE" | "COUNTRY_ISO" => &mut self.country,
+            "COUNTRY_NAME" => &mut self.country_name,
             "NETWORK_NAME" | "OPERATOR_NAME" => &mut self.network,
             "UNIT_TYPE" => &mut self.unit,
             PRICE => &mut self.price,
@@ -266,7 +269,8 @@ fn charge(result: &Result<'_>, row: &Row<'_>, identity: &[u8], out: &mut Emitter
     charge.sku = std::str::from_utf8(&sku).ok();
     charge.account = out.text(&row.account).or_else(|| row.account_name.text());
     charge.channel = channel;
-    charge.country = out.text(&row.country);
+    let by_name = || row.country_name.text().and_then(countries::named);
+    charge.country = out.text(&row.country).or_else(by_name);
     charge.carrier = out.text(&row.network);
     charge.traffic_class = words::meta_category(Folded::new(traffic.unwrap_or("")).as_str());
     out.charge(&charge);
