@@ -327,6 +327,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "PowerpackUUID",
         "Text",
         "api_id",
+        "conversation_expiration_timestamp",
         "conversation_id",
         "error",
         "error_message",

@@ -409,6 +409,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "count",
         "created_at",
         "currency",
+        "date",
         "detail",
         "encoding",
         "end_date",

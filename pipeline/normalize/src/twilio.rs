@@ -325,6 +325,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "eventName",
         "first_page_uri",
         "mcc",
+        "message_sid",
         "mnc",
         "next_page_uri",
         "page",
