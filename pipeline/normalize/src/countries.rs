@@ -1,6 +1,6 @@
 //! Countries by their English names: `schemas/countries.csv`, with its origin in its first lines.
 //!
-//! Names are compared by their letters, without case, spaces and punctuation (`&` is "and"). Nothing
+//! Names are compared by their letters, without case, spaces and punctuation; `&` is "and". Nothing
 //! allocates after the table is read.
 
 use std::sync::LazyLock;
