@@ -81,7 +81,8 @@ fn unknown(source: Source, case: Case) -> (u64, Vec<String>) {
     (found.total, found.named.into_keys().collect())
 }
 
-/// Fields that stand in fixtures to be unknown, without a name, how many: those of a record with damage, or of too many digits.
+/// Fields that stand in fixtures to be unknown, without a name, how many: those of a record with
+/// damage, or of too many digits.
 const NEW_UNNAMED: &[(Source, &str, u64)] = &[
     (Source::Sinch, "recipient_missing.json", 1), // odd
     (Source::Telnyx, "webhook_others.json", 2),   // odd, payload.x
