@@ -13,9 +13,10 @@ use arrow_schema::ArrowError;
 
 use crate::column::{Column, Hashes, Strings, Texts, Words};
 use crate::event::{positions, schema_without_stored};
-use crate::keys::{HashKey, Id16};
+use crate::keys::Id16;
 use crate::record::Input;
 use crate::schema;
+use crate::sip::Sip;
 use crate::vocabulary::{
     Basis, Channel, ChargeKind, Disposition, Grain, Source, TimeSource, TrafficClass,
 };
@@ -84,13 +85,51 @@ pub struct ChargeLine<'a> {
     pub element: u32,
 }
 
-/// Id of the row of `charges` for a message and kind. Not secret: the message key in it already is
-/// a keyed hash.
+/// Id of the row of `charges` for a message and kind: the hash of key, kind and `vendor` with a key
+/// of zeros. Not secret: the message key in it already is a keyed hash.
 #[must_use]
 pub fn charge_id(message_key: Id16, kind: ChargeKind) -> Id16 {
+    let key = u128::from_le_bytes(message_key.0);
+    let tail = &TAILS[usize::from(kind.index())];
+    #[expect(clippy::cast_possible_truncation, reason = "each takes its bits")]
+    let head = [
+        16 | (key << 32) as u64,
+        (key >> 32) as u64,
+        (key >> 96) as u64 | (kind.as_str().len() as u64) << 32,
+    ];
+    let words = tail.words.iter().take(tail.n_words);
+    Id16(Sip::of_words((0, 0), head.into_iter().chain(words.copied())))
+}
+
+/// What a charge's id hashes behind the message key, in words: the kind, `vendor` behind its length,
+/// and how many bytes all are. The charge beside an event is made for each, so this is made before.
+struct Tail {
+    words: [u64; 4],
+    n_words: usize,
+}
+
+const TAILS: [Tail; ChargeKind::ALL.len()] = {
+    let mut tails = [const { Tail { words: [0; 4], n_words: 0 } }; ChargeKind::ALL.len()];
+    let mut at = 0;
+    while at < tails.len() {
+        tails[at] = tail(ChargeKind::ALL[at].as_str().as_bytes());
+        at += 1;
+    }
+    tails
+};
+
+const fn tail(kind: &[u8]) -> Tail {
     // What a vendor says of a message is one row, whatever its basis.
-    let parts = [&message_key.0, kind.as_str().as_bytes(), Basis::Vendor.as_str().as_bytes()];
-    HashKey::new([0; 16]).hash(&parts)
+    let vendor = *b"\x06\0\0\0vendor";
+    let (mut words, mut at) = ([0; 4], 0);
+    let length = kind.len() + vendor.len();
+    while at < length {
+        let byte = if at < kind.len() { kind[at] } else { vendor[at - kind.len()] };
+        words[at / 8] |= (byte as u64) << (8 * (at % 8));
+        at += 1;
+    }
+    words[length / 8] |= (24 + length as u64) << 56;
+    Tail { words, n_words: length / 8 + 1 }
 }
 
 /// Growing columns of lines. Of some vendors each event has one.
@@ -258,4 +297,19 @@ pub fn with_stored_columns(
     columns.push(Arc::new(UInt64Array::from(vec![epoch; rows])));
     columns.push(Arc::new(committed_at.with_timezone("UTC")));
     RecordBatch::try_new(schema::CHARGE_LINES.arrow(), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::HashKey;
+
+    #[test]
+    fn a_charges_id_is_the_hash_of_its_message_and_kind() {
+        let key = Id16(*b"0123456789abcdef");
+        for kind in ChargeKind::ALL {
+            let parts = [&key.0, kind.as_str().as_bytes(), b"vendor".as_slice()];
+            assert_eq!(charge_id(key, *kind), HashKey::new([0; 16]).hash(&parts), "{kind}");
+        }
+    }
 }

@@ -82,6 +82,19 @@ impl Sip {
     #[inline]
     pub(crate) fn finish(mut self) -> [u8; 16] {
         self.compress(self.word | (self.length as u64) << 56);
+        self.output_both()
+    }
+
+    /// The hash of words, the last of which holds the length already.
+    #[inline]
+    pub(crate) fn of_words(key: (u64, u64), words: impl Iterator<Item = u64>) -> [u8; 16] {
+        let mut sip = Self::new(key);
+        words.for_each(|word| sip.compress(word));
+        sip.output_both()
+    }
+
+    #[inline]
+    fn output_both(mut self) -> [u8; 16] {
         self.v[2] ^= 0xee;
         let low = self.output();
         self.v[1] ^= 0xdd;
