@@ -101,8 +101,8 @@ pub fn charge_id(message_key: Id16, kind: ChargeKind) -> Id16 {
     Id16(Sip::of_words((0, 0), head.into_iter().chain(words.copied())))
 }
 
-/// What a charge's id hashes behind the message key, in words: the kind, `vendor` behind its length,
-/// and how many bytes all are. The charge beside an event is made for each, so this is made before.
+/// What a charge's id hashes behind the message key, in words: the kind, `vendor` behind its
+/// length, and how many bytes all are. Made before, as many events have a charge beside them.
 struct Tail {
     words: [u64; 4],
     n_words: usize,
