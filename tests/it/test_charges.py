@@ -158,3 +158,24 @@ def test_a_fee_is_taken_out_of_the_price_that_it_was_told_with(data: Path, tmp_p
     fee, own = Decimal("0.003"), Decimal("0.007")
     assert shown == [("carrier_fee", 3, fee, fee), ("message", 3, own, own)]
     sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_birds_components_count_as_of_their_event_whatever_came_last(data: Path, tmp_path: Path) -> None:
+    def event(word: str, second: int, whole: str, own: str, fee: str | None) -> dict[str, object]:
+        cost = {"amount": whole, "currency_code": "EUR", "transaction_amount": own, "passthrough_amount": fee}
+        return {"type": f"sms.{word}", "timestamp": f"2026-11-20T12:00:0{second}Z",
+                "data": {"sms_id": "s1", "workspace_id": "w", "to": "+12025550143", "from": "EXAMPLE", "cost": cost}}
+
+    told(data, tmp_path / "1.json", "bird", event("accepted", 1, "0.00790", "0.00790", None))
+    told(data, tmp_path / "2.json", "bird", event("delivered", 4, "0.00990", "0.00790", "0.00200"))
+    late = [event("sent", 2, "0.00700", "0.00700", None), event("sent", 3, "0.00870", "0.00720", "0.00150")]
+    told(data, tmp_path / "3.json", "bird", late)
+    found = {row["kind"]: Decimal(str(row["amount"]))
+             for row in rows(data, "SELECT kind, amount FROM charges WHERE source = 'bird'")}
+    assert found == {"message": Decimal("0.0079"), "carrier_fee": Decimal("0.002")}
+    # A component that is not priced does not take the price away, nor does it count as zero.
+    told(data, tmp_path / "4.json", "bird", event("delivered", 5, "0.00800", "0.00800", None))
+    found = {row["kind"]: Decimal(str(row["amount"]))
+             for row in rows(data, "SELECT kind, amount FROM charges WHERE source = 'bird'")}
+    assert found == {"message": Decimal("0.008"), "carrier_fee": Decimal("0.002")}
+    sendtally.call("verify", "--data", data).expect(0)
