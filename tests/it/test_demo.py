@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import kafka
 import oracle
@@ -252,3 +256,34 @@ def test_another_seed_gives_other_numbers(work: Path) -> None:
                 "where window_s = 86400 order by 1, 2, 3"
         totals.append(sendtally.call("sql", query, "--data", work / f"demo-{seed}").expect(0).out)
     assert totals[0] != totals[1]
+
+
+def test_a_webhook_that_its_gateway_takes_is_an_event(work: Path) -> None:
+    form = urlencode({"MessageSid": "SM00000000000000000000000000000001", "MessageStatus": "delivered",
+                      "AccountSid": "AC1", "To": "+12025550143", "From": "+12025550100"}).encode()
+    query = "SELECT source, account, status, recipient_prefix FROM events " \
+            "WHERE message_id = 'SM00000000000000000000000000000001'"
+    for demo in start(work / "demo-hook", 31, work / "demo-hook.log"):
+        demo.process.wait_for("webhooks: http://", START_S)
+        address = re.search(r"webhooks: (http://\S+?)/in/", demo.process.text())
+        assert address
+        url = f"{address[1]}/in/twilio/AC1"
+        sendtally.wait_until(lambda: get_status(f"{address[1]}/readyz") == 200, START_S, "the gateway")
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        with urlopen(Request(url, form, kind), timeout=10) as answer:
+            assert answer.status == 200
+        told = ["sql", query, "--data", demo.data, "--format", "json"]
+        sendtally.wait_until(lambda: sendtally.call(*told).rows(), START_S, "the event")
+        assert sendtally.call(*told).expect(0).rows() == [
+            {"source": "twilio", "account": "AC1", "status": "delivered", "recipient_prefix": "+1202555"}]
+
+
+def get_status(url: str) -> int:
+    """Status of an answer; 0 without one."""
+    try:
+        with urlopen(url, timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
