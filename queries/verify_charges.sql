@@ -10,7 +10,8 @@
 -- The price of an event holds the carrier's fee, so the fee that is told with it (a line of its time)
 -- is taken out of it, and what is left counts or is zero; a fee told beside no price is taken out of
 -- the one that stands. An estimate that repeats an event's price stands for it; one without an amount
--- is the vendor's word once the message arrived. A line that is no message's stands where the vendor
+-- is the vendor's word once the message arrived, and so is one of zero in no currency, which then
+-- tells no amount either. A line that is no message's stands where the vendor
 -- calls it final, else by its basis, else where it is the latest.
 --
 -- Before format 4 the price of a message and that of its segments were two charges. What was
@@ -130,7 +131,11 @@ fees_by_time AS (
             PARTITION BY message_key, told_time, currency
             ORDER BY
                 CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
-                (price IS NOT NULL AND price <> 0) DESC,
+                CASE
+                    WHEN price <> 0 THEN 2
+                    WHEN price = 0 AND basis = 'estimated' THEN 1
+                    ELSE 0
+                END DESC,
                 line_id DESC
         ) AS place
     FROM lines
@@ -169,7 +174,11 @@ placed AS (
                 END
             ORDER BY
                 CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
-                (own_price IS NOT NULL AND own_price <> 0) DESC,
+                CASE
+                    WHEN own_price <> 0 THEN 2
+                    WHEN own_price = 0 AND basis = 'estimated' THEN 1
+                    ELSE 0
+                END DESC,
                 told_time DESC,
                 is_line DESC,
                 id DESC
@@ -220,7 +229,8 @@ of_messages AS (
         placed.message_key,
         placed.kind,
         CASE
-            WHEN placed.basis = 'estimated' AND placed.price IS NULL
+            WHEN placed.basis = 'estimated'
+                AND (placed.price IS NULL OR (placed.price = 0 AND placed.currency IS NULL))
                 AND placed.kind IN ('message', 'segment')
                 AND CAST(known.outcome AS VARCHAR) IN ('delivered', 'read')
             THEN 'vendor'
@@ -228,6 +238,10 @@ of_messages AS (
         END AS basis,
         placed.quantity,
         CASE
+            WHEN placed.basis = 'estimated' AND placed.price = 0 AND placed.currency IS NULL
+                AND placed.kind IN ('message', 'segment')
+                AND CAST(known.outcome AS VARCHAR) IN ('delivered', 'read')
+            THEN NULL
             WHEN placed.kind = 'message' AND NOT placed.is_line AND NOT placed.has_fee
                 AND fees.fee >= 0 AND fees.fee <= placed.price
             THEN placed.price - fees.fee

@@ -179,3 +179,58 @@ def test_birds_components_count_as_of_their_event_whatever_came_last(data: Path,
              for row in rows(data, "SELECT kind, amount FROM charges WHERE source = 'bird'")}
     assert found == {"message": Decimal("0.008"), "carrier_fee": Decimal("0.002")}
     sendtally.call("verify", "--data", data).expect(0)
+
+
+PRICED = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "marketing"}
+
+
+@pytest.mark.parametrize("told_of", [
+    [("sent", 1, PRICED), ("delivered", 2, PRICED), ("failed", 6, None)],
+    [("sent", 1, PRICED), ("delivered", 2, PRICED), ("failed", 2, None)],
+    [("sent", 1, PRICED), ("failed", 2, None), ("delivered", 4, None)],
+    [("failed", 6, None), ("delivered", 3, PRICED)],
+    [("sent", 1, PRICED), ("failed", 3, None), ("read", 9, None)],
+])
+def test_what_reached_one_of_whatsapps_devices_is_not_free_because_another_failed(
+    data: Path, tmp_path: Path, told_of: list[tuple[str, int, dict[str, object] | None]]
+) -> None:
+    for number, (word, second, pricing) in enumerate(told_of):
+        status = {"id": "wamid.a", "status": word, "timestamp": str(1_795_176_000 + second),
+                  "recipient_id": "447700900143", **({"pricing": pricing} if pricing else {})}
+        told(data, tmp_path / f"{number}.json", "whatsapp", status)
+    found = rows(data, "SELECT kind, basis, amount, quantity FROM charges")
+    assert [(row["kind"], row["basis"], row["amount"]) for row in found] == [("message", "vendor", None)]
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+@pytest.mark.parametrize("seconds", [(1, 3), (1, 1), (3, 1)])
+def test_a_whatsapp_message_that_failed_costs_nothing(data: Path, tmp_path: Path, seconds: tuple[int, int]) -> None:
+    for word, second, more in (("sent", seconds[0], {"pricing": PRICED}), ("failed", seconds[1], {})):
+        status = {"id": "wamid.a", "status": word, "timestamp": str(1_795_176_000 + second),
+                  "recipient_id": "447700900143", **more}
+        told(data, tmp_path / f"{word}.json", "whatsapp", status)
+    found = rows(data, "SELECT basis, amount FROM charges")
+    assert [(row["basis"], Decimal(str(row["amount"]))) for row in found] == [("estimated", Decimal(0))]
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+@pytest.mark.parametrize("words, basis, amount", [
+    (["queued"], "estimated", "0.011"),
+    (["queued", "failed"], "vendor", "0"),
+    (["failed"], "vendor", "0"),
+    (["queued", "sent"], "vendor", "0.011"),
+    (["queued", "sent", "undelivered"], "vendor", "0.011"),
+    (["queued", "sent", "delivered"], "vendor", "0.011"),
+])
+def test_what_failed_at_plivo_is_free_though_every_callback_has_a_price(
+    data: Path, tmp_path: Path, words: list[str], basis: str, amount: str
+) -> None:
+    for sequence, word in enumerate(words, 1):
+        place = tmp_path / f"{sequence}.txt"
+        place.write_text(f"MessageUUID=aa11&Status={word}&Sequence={sequence}&To=12025550143&Units=2&TotalRate=0.0055"
+                         f"&TotalAmount=0.0110&MessageTime=2026-11-20+12:00:0{sequence}")
+        load(data, "plivo", place)
+    found = rows(data, "SELECT kind, basis, amount FROM charges")
+    assert [(row["kind"], row["basis"], Decimal(str(row["amount"]))) for row in found] == [
+        ("message", basis, Decimal(amount))]
+    sendtally.call("verify", "--data", data).expect(0)

@@ -35,6 +35,10 @@ pub(crate) fn each_row(
     table.row(&mut names)?;
     let mut at = 0;
     while table.row(&mut values)? {
+        // Files one behind another repeat their heading.
+        if values.first() == names.first() && values == names {
+            continue;
+        }
         let whole = values.len() == names.len();
         row(at, whole.then_some(Row { names: &names, values: &mut values }));
         at += 1;

@@ -21,6 +21,7 @@ use crate::carriers::KnownCarriers;
 use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::drift::Drift;
+use crate::fanout::Room;
 use crate::json::Scalar;
 use crate::network::{Carrier, derived_country, network_code};
 use crate::normalizer::Tally;
@@ -83,6 +84,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead_end: usize,
     /// Bytes that compressed parts of the record may still unpack to.
     pub(crate) unpack_left: usize,
+    /// For the texts of its events.
+    pub(crate) texts: Room,
     /// Which file of a compressed record is read.
     pub(crate) unpacked_file: Option<usize>,
     /// Running index of the next element.
@@ -158,6 +161,7 @@ impl<'e> Emitter<'e> {
     pub(crate) fn unpacked(&mut self, bytes: usize) {
         self.unpack_left -= bytes;
         self.dead_end += dead_max(bytes);
+        self.texts.grow(bytes);
     }
 
     /// A dead letter for a part of the payload.
@@ -208,8 +212,8 @@ impl<'e> Emitter<'e> {
         Some(Nanos(parsed.nanos.0.abs()))
     }
 
-    /// A delivery event.
-    pub(crate) fn event(&mut self, draft: &Draft<'_>) {
+    /// A row of an event: see [`Emitter::event`].
+    pub(crate) fn push_event(&mut self, draft: &Draft<'_>) {
         let element = self.next_element();
         self.tally.events += 1;
         let recipient = self.recipient(draft.recipient, draft.channel);

@@ -39,6 +39,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
+use crate::mask;
 use crate::network::split_network;
 use crate::normalizer::Record;
 use crate::words::{self, Folded};
@@ -83,6 +84,8 @@ struct Group<'a> {
 struct Contact<'a> {
     number: Scalar<'a>,
     user: Scalar<'a>,
+    parent: Scalar<'a>,
+    name: Scalar<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -231,6 +234,8 @@ fn contact<'a>(cursor: &mut Cursor<'a>, report: &mut Report<'a>) -> Result<(), S
         let slot = match key {
             "phoneNumber" => &mut contact.number,
             "userId" => &mut contact.user,
+            "parentUserId" => &mut contact.parent,
+            "username" => &mut contact.name,
             _ => return cursor.other(),
         };
         *slot = cursor.scalar()?;
@@ -351,7 +356,15 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         _ => PriceUnit::Message,
     };
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
-    out.event(&draft);
+    let others = other_ids(report, draft.recipient);
+    mask::event_without_ids(&draft, &others, out);
+}
+
+/// Ids of a WhatsApp user beside the one that is the recipient.
+fn other_ids<'r>(report: &'r Report<'_>, known: Option<&str>) -> [Option<&'r str>; 4] {
+    let Some(contact) = &report.contact else { return [None; 4] };
+    [&contact.number, &contact.user, &contact.parent, &contact.name]
+        .map(|id| id.text().filter(|id| Some(*id) != known))
 }
 
 fn recipient<'r>(report: &'r Report<'_>, out: &mut Emitter<'_>) -> Option<&'r str> {
@@ -455,6 +468,7 @@ pub(crate) const CATALOGUE: Module = Module {
         charges("billing usage, JSON", &["billing_usage.json", "billing_usage_final.json"]),
     ],
     documented: &[
+        "action",
         "applicationId",
         "bulkId",
         "clientRequestedPeriod",
@@ -468,11 +482,9 @@ pub(crate) const CATALOGUE: Module = Module {
         "month",
         "name",
         "networkId",
-        "parentUserId",
         "permanent",
         "platform",
         "requestId",
         "totalRows",
-        "username",
     ],
 };

@@ -54,6 +54,8 @@ mod recipient;
 
 mod emit;
 
+mod fanout;
+
 mod charge;
 
 mod meta_pricing;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::phone::PERSONAL_DIGITS_MIN;
 
@@ -83,6 +84,26 @@ pub(crate) fn without_ids<'t>(
         }
     }
     clean
+}
+
+/// Emits an event whose texts may hold other ids of its recipient than the one that is searched
+/// for. Its key is that of the id as told.
+pub(crate) fn event_without_ids(draft: &Draft<'_>, others: &[Option<&str>], out: &mut Emitter<'_>) {
+    if others.iter().all(Option::is_none) {
+        return out.event(draft);
+    }
+    let mut clean = |text: &str| without_ids(text, others, out).into_owned();
+    let message_id = clean(draft.message_id);
+    let [logical_id, campaign, sender] =
+        [draft.logical_id, draft.campaign, draft.sender].map(|text| text.map(&mut clean));
+    out.event(&Draft {
+        message_id: &message_id,
+        key_id: if draft.key_id.is_empty() { draft.message_id } else { draft.key_id },
+        logical_id: logical_id.as_deref(),
+        campaign: campaign.as_deref(),
+        sender: sender.as_deref(),
+        ..draft.clone()
+    });
 }
 
 #[cfg(test)]

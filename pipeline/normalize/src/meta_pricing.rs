@@ -4,7 +4,7 @@
 //! What is charged is known, what it costs is not (rate cards and `pricing_analytics` tell), so a
 //! charge has units and no amount, and of a free one the amount is zero. `CBP` bills conversations,
 //! `PMP` messages. A message that was sent is charged once it is delivered: until then its charge
-//! is `estimated`, and where it fails it costs nothing.
+//! is `estimated`, and where it fails an estimate of nothing, for it may arrive in spite of that.
 //!
 //! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
 //! `billable` is deprecated in favour of `type`, which decides where it says `regular` or free
@@ -123,7 +123,8 @@ impl<'a> Pricing<'a> {
             charge.subject = Subject::Item(&identity);
         }
         charge.sku = sku.text().filter(|sku| !sku.is_empty());
-        let is_earned = draft.status.is_delivered() || is_failed || amount == Some(0);
+        // One that failed on a device may yet arrive on another, so its zero is an estimate.
+        let is_earned = !is_failed && (draft.status.is_delivered() || amount == Some(0));
         charge.basis = if is_earned { Basis::Vendor } else { Basis::Estimated };
         charge.currency = None;
         out.charge_too(&charge);

@@ -20,6 +20,7 @@ use crate::counters::Counters;
 use crate::draft::Dead;
 use crate::drift::{Drift, UnknownFields};
 use crate::emit::{Emitter, LastEvent, Origin, dead_max};
+use crate::fanout::Room;
 use crate::form::Form;
 use crate::json::Scalar;
 use crate::recipient::LastRecipient;
@@ -324,6 +325,7 @@ impl Normalizer {
             drift: &self.drift,
             tally,
             unpack_left: unpack_max,
+            texts: Room::of(view.value.len()),
             unpacked_file: None,
             element: 0,
         };
@@ -380,10 +382,34 @@ fn read(
         emitter.unpacked_file = Some(at);
         let read = file.unpack(emitter.unpack_left).and_then(|bytes| {
             emitter.unpacked(bytes.len());
-            read_bytes(source, &bytes, view.headers, scratch, emitter)
+            read_unpacked(source, &bytes, view.headers, scratch, emitter)
         });
         if let Err(dead) = read {
             emitter.dead(dead);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file that was packed: one document, or JSON lines as exports have them.
+fn read_unpacked(
+    source: Source,
+    bytes: &[u8],
+    headers: Headers<'_>,
+    scratch: &mut Scratch,
+    emitter: &mut Emitter<'_>,
+) -> Result<(), Dead> {
+    let read = read_bytes(source, bytes, headers, scratch, emitter);
+    let Err(dead) = read else { return Ok(()) };
+    if dead.reason != DeadReason::Syntax || !unpack::is_json_lines(bytes) {
+        return Err(dead);
+    }
+    for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if let Err(Dead { reason, detail }) = read_bytes(source, line, headers, scratch, emitter) {
+            emitter.dead(Dead::new(reason, format!("line {}: {detail}", at + 1)));
         }
     }
     Ok(())

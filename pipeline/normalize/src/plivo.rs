@@ -16,13 +16,17 @@
 //! may be spelled `status`; no error is an empty code, null or `000`; `ParentMessageUUID` and
 //! `PartInfo` are reserved and ignored, though parts of older long messages share a parent: each
 //! is a message; a record is read again when its state or price changes, so both are part of its
-//! event id. No field tells the currency: Plivo's prices are in US dollars.
+//! event id. No field tells the currency: Plivo's prices are in US dollars. Every event tells the
+//! price, but a message that failed is free (one that was undelivered is not): so the price of one
+//! that is queued is an estimate, and a failed one's charge is nothing.
 //!
 //! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
 
-use model::vocabulary::{Channel, DeadReason, ErrorClass, PriceUnit, Status};
+use model::money::ONE;
+use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status};
 
 use crate::catalogue::{Module, events, ignored};
+use crate::charge::ChargeDraft;
 use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
@@ -31,6 +35,9 @@ use crate::listed::{Listed, below, emit_each, object};
 use crate::network::network_digits;
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
+
+/// Of its prices.
+const CURRENCY: &str = "USD";
 
 /// A callback, or a detail record.
 #[derive(Debug, Default)]
@@ -208,7 +215,7 @@ fn emit_callback(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     let told = if submit.is_some() { &item.initiated } else { &item.queued };
     draft.submit_time_us = submit.or_else(|| out.time(told, date::parse_zoned_or_local));
     draft.is_local_submit = date::is_local(told.text());
-    out.event(&draft);
+    emit_priced(&draft, out);
 }
 
 fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
@@ -241,7 +248,35 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
         let (_, rest) = uri.split_once("/Account/")?;
         rest.split('/').next().filter(|account| !account.is_empty())
     });
-    out.event(&draft);
+    emit_priced(&draft, out);
+}
+
+/// Emits an event and what its price means: of a message that waits an estimate, of one that failed
+/// nothing.
+fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
+    out.event(draft);
+    let is_failed = draft.status == Status::Failed;
+    if !is_failed && draft.status != Status::Queued {
+        return;
+    }
+    if let Some(price) = draft.price.filter(|price| price.0 != 0) {
+        let (kind, units) = match draft.price_unit {
+            PriceUnit::Segment => (ChargeKind::Segment, draft.segments.unwrap_or(1)),
+            _ => (ChargeKind::Message, 1),
+        };
+        let mut estimate = ChargeDraft::beside(draft, kind, None);
+        estimate.figures.quantity = Some(i128::from(units) * ONE);
+        estimate.figures.unit_price = Some(price.0);
+        estimate.basis = Basis::Estimated;
+        // Its callbacks may tell no time, and each price is to have its line.
+        estimate.part = draft.vendor_status.unwrap_or("");
+        out.charge_too(&estimate);
+    }
+    if is_failed {
+        let mut nothing = ChargeDraft::beside(draft, ChargeKind::Message, Some(0));
+        nothing.currency = Some(CURRENCY);
+        out.charge_too(&nothing);
+    }
 }
 
 fn set_time(draft: &mut Draft<'_>, field: &Scalar<'_>, out: &mut Emitter<'_>) {
@@ -267,7 +302,7 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
         draft.price = out.price(&item.rate);
         draft.price_unit = PriceUnit::Segment;
     }
-    draft.currency = draft.price.map(|_| "USD");
+    draft.currency = draft.price.map(|_| CURRENCY);
     draft
 }
 

@@ -373,6 +373,7 @@ pub(crate) const CATALOGUE: Module = Module {
     ],
     documented: &[
         "app_id",
+        "billing_units",
         "body",
         "channel",
         "channel_code",

@@ -400,6 +400,7 @@ pub(crate) const CATALOGUE: Module = Module {
         charges("usage, CSV", &["usage_csv.txt"]),
     ],
     documented: &[
+        "agent_id",
         "agent_name",
         "aggregation_type",
         "body",

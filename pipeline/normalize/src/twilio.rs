@@ -40,6 +40,7 @@ use crate::draft::{Dead, Draft, Outcome};
 use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar};
+use crate::mask;
 use crate::normalizer::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -174,11 +175,13 @@ fn callback_event(callback: &Callback<'_>, word: &str, message_id: &str, out: &m
     draft.is_local_time = true;
     let unread = callback.done_date.is_some() && draft.event_time_us.is_none();
     out.counters.unreadable_fields += u64::from(unread);
-    draft.recipient = callback.to.or(callback.channel_to).or(callback.user).map(address);
+    let ids = [callback.to, callback.channel_to, callback.user].map(|id| id.map(address));
+    draft.recipient = ids.into_iter().flatten().next();
+    let others = ids.map(|id| id.filter(|id| Some(*id) != draft.recipient));
     let from = callback.from.map(plus_again);
     draft.sender = from.as_deref().or(callback.service);
     draft.segments = out.segments(&callback.segments);
-    out.event(&draft);
+    mask::event_without_ids(&draft, &others, out);
 }
 
 /// A number whose plus sign nobody escaped, so that it became a space.

@@ -8,6 +8,7 @@ use model::vocabulary::DeadReason;
 
 use crate::draft::Dead;
 use crate::gzip::{self, Unpack};
+use crate::json::{Cursor, Kind};
 use crate::normalizer::VALUE_BYTES_MAX;
 
 /// What gzip begins with.
@@ -51,6 +52,16 @@ enum Method {
 
 fn bad(what: &str) -> Dead {
     Dead::new(DeadReason::BadEncoding, what)
+}
+
+/// Whether the first of several lines is an object of its own.
+pub(crate) fn is_json_lines(bytes: &[u8]) -> bool {
+    let Some(end) = memchr::memchr(b'\n', bytes) else { return false };
+    let (first, rest) = bytes.split_at(end);
+    let Ok(first) = std::str::from_utf8(first) else { return false };
+    let mut cursor = Cursor::new(first.strip_prefix('\u{feff}').unwrap_or(first));
+    let is_object = cursor.kind() == Kind::Object && cursor.skip().is_ok() && cursor.end().is_ok();
+    is_object && !rest.trim_ascii().is_empty()
 }
 
 /// Bytes that all files of a record together may have.

@@ -11,7 +11,8 @@
 //!   counts or is zero: vendors zero one of the two in a later event. A fee that is told beside no
 //!   price is taken out of the one that stands. Where the fee is the larger, it was not in it.
 //! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
-//!   event tells that the message was delivered or read.
+//!   event tells that the message was delivered or read. An estimate of zero in no currency (of a
+//!   message that failed on one device) stands until then; what arrived is not free by it.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
@@ -105,10 +106,14 @@ impl<'a> Said<'a> {
     }
 
     /// The greatest counts.
-    fn weight(&self) -> (Basis, bool, i64, bool, u64) {
-        let is_told = self.own_nanos(self.fee_nanos).is_some_and(|nanos| nanos != 0);
+    fn weight(&self) -> (Basis, u8, i64, bool, u64) {
+        let rank = match (self.own_nanos(self.fee_nanos), self.price.basis) {
+            (Some(0), Basis::Estimated) => 1,
+            (None | Some(0), _) => 0,
+            (Some(_), _) => 2,
+        };
         let Event { time_us, id, .. } = *self.event;
-        (self.price.basis, is_told, time_us, self.event.is_line(), id)
+        (self.price.basis, rank, time_us, self.event.is_line(), id)
     }
 
     /// Another line says the same as this event's price.
@@ -154,11 +159,18 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     Charges { base, fees, zeros: false }
 }
 
-/// A charge whose estimate tells no amount is the vendor's once the message arrived.
+/// A charge whose estimate tells no amount is the vendor's once the message arrived, and so is one
+/// that was zero for a message that failed.
 fn earned(charge: Charge, told: &[Event]) -> Charge {
-    let is_open = charge.basis == Basis::Estimated && charge.unit_price_nanos.is_none();
-    let is_earned = is_open && told.iter().any(|event| event.status.is_delivered());
-    Charge { basis: if is_earned { Basis::Vendor } else { charge.basis }, ..charge }
+    let is_open = match charge.unit_price_nanos {
+        None => true,
+        Some(nanos) => nanos == 0 && charge.currency == TextId::default(),
+    };
+    let arrived = || told.iter().any(|event| event.status.is_delivered());
+    if charge.basis != Basis::Estimated || !is_open || !arrived() {
+        return charge;
+    }
+    Charge { basis: Basis::Vendor, unit_price_nanos: None, ..charge }
 }
 
 /// The line with the fee that the event of a price tells, in its currency.

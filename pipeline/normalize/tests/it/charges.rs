@@ -242,7 +242,7 @@ fn a_whatsapp_charge_is_an_estimate_until_it_is_earned_and_nothing_where_it_fail
     let delivered = one(Source::Whatsapp, &status("delivered", &regular));
     assert_eq!((&delivered["basis"], &delivered["amount"]), (&json!("vendor"), &Value::Null));
     let failed = one(Source::Whatsapp, &status("failed", &Value::Null));
-    assert_eq!((&failed["basis"], &failed["amount"]), (&json!("vendor"), &json!("0.000000000")));
+    assert_eq!((&failed["basis"], &failed["amount"]), (&json!("estimated"), &json!("0.000000000")));
     let ids = [&sent, &delivered, &failed].map(|line| &line["charge_id"]);
     assert!(ids.iter().all(|id| *id == ids[0]), "one charge a message");
 }

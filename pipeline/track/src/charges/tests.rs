@@ -131,6 +131,10 @@ fn a_message_is_priced_as_a_whole_or_by_its_segments_and_never_both() {
 fn an_estimate_stands_until_the_vendor_says_what_it_costs() {
     let sent = Saying { basis: Estimated, nanos: None, is_line: true, ..EVENT };
     assert_eq!(charges(&[sent]), [(Message, Estimated, 1, None)]);
+    for time_us in [-3, 0, 3] {
+        let failed = Saying { nanos: Some(0), time_us, ..sent };
+        assert_eq!(charges(&[sent, failed]), [(Message, Estimated, 1, Some(0))], "{time_us}");
+    }
     let failed = Saying { nanos: Some(0), is_line: true, time_us: -3, ..EVENT };
     assert_eq!(charges(&[sent, failed]), [(Message, Vendor, 1, Some(0))]);
     let told = Saying { basis: Estimated, is_line: true, ..EVENT };
@@ -153,15 +157,20 @@ fn an_estimate_without_an_amount_is_the_vendors_word_once_the_message_arrived() 
     let mut words = Interner::default();
     let sent = Saying { basis: Estimated, nanos: None, is_line: true, ..EVENT };
     let arrived = Saying { nanos: None, time_us: 9, ..EVENT };
-    let mut basis_of = |estimate: Saying, status| {
+    let mut charge_of = |estimate: Saying, status| {
         let mut events = events(&[estimate, arrived], &mut words);
         (events[1].price, events[1].status) = (words.price(None), status);
-        fold::fold(&mut events, false, &words).unwrap().charges.base.unwrap().basis
+        let charge = fold::fold(&mut events, false, &words).unwrap().charges.base.unwrap();
+        (charge.basis, charge.amount_nanos())
     };
-    assert_eq!(basis_of(sent, Status::Sent), Estimated);
-    assert_eq!(basis_of(sent, Status::Delivered), Vendor);
-    assert_eq!(basis_of(sent, Status::Read), Vendor);
-    assert_eq!(basis_of(Saying { nanos: Some(5), ..sent }, Status::Read), Estimated);
+    assert_eq!(charge_of(sent, Status::Sent), (Estimated, None));
+    assert_eq!(charge_of(sent, Status::Delivered), (Vendor, None));
+    assert_eq!(charge_of(sent, Status::Read), (Vendor, None));
+    assert_eq!(charge_of(Saying { nanos: Some(5), ..sent }, Status::Read), (Estimated, Some(5)));
+    // It failed on one device and arrived on another.
+    let failed = Saying { nanos: Some(0), ..sent };
+    assert_eq!(charge_of(failed, Status::Failed), (Estimated, Some(0)));
+    assert_eq!(charge_of(failed, Status::Delivered), (Vendor, None));
 }
 
 /// A line's facet that tells one dimension.
