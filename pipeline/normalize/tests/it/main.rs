@@ -15,6 +15,7 @@ mod damage;
 mod dead;
 mod drift;
 mod explained;
+mod exports;
 mod fixtures;
 mod golden;
 mod neighbours;

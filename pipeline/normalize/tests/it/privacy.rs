@@ -82,3 +82,26 @@ fn the_search_finds_every_planted_value_in_the_payloads() {
     let wamid = "wamid.HBgMNDQ3NzAwOTAwMTQzFQIAERgSN0Y0Q";
     assert_eq!(found(wamid), ["447700900143"], "also inside base64");
 }
+
+/// A WhatsApp user has a number, ids and a name; whichever is the recipient, none is shown.
+#[test]
+fn no_other_id_of_a_recipient_leaves_in_a_text() {
+    let ids = ["447700900143", "US.99887766554433", "US.ENT.118157495734", "jane.doe.143"];
+    for to in ids {
+        for told in ids {
+            let report = serde_json::json!({"results": [{
+                "messageId": format!("m-{told}"), "to": to, "callbackData": format!("order-{told}"),
+                "campaignReferenceId": told, "from": told,
+                "contact": {"phoneNumber": ids[0], "userId": ids[1], "parentUserId": ids[2],
+                    "username": ids[3]},
+                "status": {"groupId": 3, "id": 5}}]});
+            let case = Case::value(report.to_string());
+            let shown = text(&run(Some(model::vocabulary::Source::Infobip), &[case]));
+            assert!(!shown.contains(told), "{to}: {shown}");
+        }
+    }
+    let twilio = "MessageSid=SM0&MessageStatus=delivered&To=whatsapp%3A%2B447700900143\
+        &ExternalUserId=whatsapp%3AUS.99887766554433&From=whatsapp%3AUS.99887766554433";
+    let shown = text(&run(Some(model::vocabulary::Source::Twilio), &[Case::value(twilio)]));
+    assert!(!shown.contains("US.99887766554433"), "{shown}");
+}
