@@ -1,6 +1,7 @@
 -- Lines of bills: usage records of Twilio, whose newest `as_of` stands; carriers' fees of in-app
 -- messages; WhatsApp's pricing, which stands beside an event and names no amount: a message that was
--- sent is an estimate until it is delivered, and costs nothing where it is free or failed.
+-- sent is an estimate until it is delivered, costs nothing where it is free, and is estimated at
+-- nothing where it failed.
 -- Inputs: element, category (the simulator prices nothing but `service` as free).
 
 CREATE OR REPLACE TABLE bill AS
@@ -21,8 +22,8 @@ priced AS (
         e.* EXCLUDE (quantity, price, sku), false, 1,
         CASE WHEN category = 'service' OR vendor_status = 'failed' THEN 0 END,
         category || CASE WHEN category = 'service' THEN '/free_customer_service' ELSE '/regular' END,
-        CASE WHEN category = 'service' OR vendor_status IN ('delivered', 'failed') THEN 'vendor'
-             ELSE 'estimated' END,
+        CASE WHEN vendor_status <> 'failed' AND (category = 'service' OR vendor_status = 'delivered')
+             THEN 'vendor' ELSE 'estimated' END,
         'message', 'message'
     FROM element AS e
     LEFT JOIN category USING (topic, partition, "offset", element)
@@ -50,4 +51,5 @@ SELECT * FROM bill
 QUALIFY row_number() OVER (
     PARTITION BY source, charge_kind, message_id, period_us,
         CASE WHEN grain <> 'message' THEN account END, CASE WHEN grain <> 'message' THEN sku END
-    ORDER BY basis DESC, time_us DESC, delivery_no) = 1;
+    ORDER BY basis DESC, basis = 'estimated' AND amount IS NOT NULL DESC, time_us DESC,
+        delivery_no) = 1;

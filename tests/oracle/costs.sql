@@ -28,8 +28,15 @@ said AS (
     FROM latest AS l
     LEFT JOIN fee AS f USING (source, message_id)
     UNION ALL
-    SELECT source, message_id, charge_kind, amount, currency FROM standing_bill
-    WHERE grain = 'message'
+    -- One that failed on a device and arrived on another is not free.
+    SELECT
+        b.source, b.message_id, b.charge_kind,
+        CASE WHEN b.basis = 'estimated' AND m.outcome IN ('delivered', 'read') THEN NULL
+             ELSE b.amount END,
+        b.currency
+    FROM standing_bill AS b
+    LEFT JOIN message AS m USING (source, message_id)
+    WHERE b.grain = 'message'
 )
 
 SELECT
