@@ -89,7 +89,7 @@ fn order(table: &Table, all: &RecordBatch) -> Result<UInt32Array, ArrowError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use arrow_array::types::{Int32Type, Int64Type, UInt64Type};
@@ -102,10 +102,15 @@ mod tests {
 
     /// Ledger rows of (epoch, topic, day after 1970).
     fn ledger(rows: &[(u64, &str, i64)]) -> RecordBatch {
+        let rows = rows.iter().map(|(epoch, topic, day)| (*epoch, *topic, day * DAY_US + 1));
+        ledger_at(&rows.collect::<Vec<_>>())
+    }
+
+    /// Ledger rows of (epoch, topic, committed at).
+    pub(crate) fn ledger_at(rows: &[(u64, &str, i64)]) -> RecordBatch {
         let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; rows.len()]));
         let topics: DictionaryArray<Int32Type> = rows.iter().map(|row| Some(row.1)).collect();
-        let times: TimestampMicrosecondArray =
-            rows.iter().map(|row| Some(row.2 * DAY_US + 1)).collect();
+        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.2)).collect();
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(rows.iter().map(|row| Some(row.0)).collect::<UInt64Array>()),
             Arc::new(topics),

@@ -90,35 +90,15 @@ fn literal(kind: ColumnType, values: &ArrayRef) -> Result<Option<String>, ArrowE
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::types::Int32Type;
-    use arrow_array::{
-        DictionaryArray, Int32Array, Int64Array, TimestampMicrosecondArray, UInt64Array,
-    };
     use model::schema::LEDGER;
     use model::time::DAY_US;
 
     use super::*;
-
-    /// Ledger rows of (epoch, committed at); the topic of each has a quote in it.
-    fn ledger(rows: &[(u64, i64)]) -> RecordBatch {
-        let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; rows.len()]));
-        let topics: DictionaryArray<Int32Type> = rows.iter().map(|_| Some("it's")).collect();
-        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.1)).collect();
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(rows.iter().map(|row| Some(row.0)).collect::<UInt64Array>()),
-            Arc::new(topics),
-            Arc::new(Int32Array::from(vec![0; rows.len()])),
-        ];
-        columns.extend((0..10).map(|_| Arc::clone(&zeros)));
-        columns.push(Arc::new(times.with_timezone("UTC")));
-        RecordBatch::try_new(LEDGER.arrow(), columns).unwrap()
-    }
+    use crate::rows::tests::ledger_at;
 
     #[test]
     fn one_row_of_each_day_stands_for_it_and_its_values_cannot_leave_their_quotes() {
-        let rows = ledger(&[(7, 5), (8, DAY_US + 6), (9, 8)]);
+        let rows = ledger_at(&[(7, "it's", 5), (8, "a", DAY_US + 6), (9, "a", 8)]);
         let samples = samples(&LEDGER, &rows).unwrap();
         let n_rows: Vec<usize> = samples.iter().map(|(_, part)| part.num_rows()).collect();
         assert_eq!(n_rows, [2, 1]);
@@ -140,7 +120,7 @@ mod tests {
             (TIMES_US.end - 1, true),
             (TIMES_US.end, false),
         ] {
-            let condition = condition(&LEDGER, &ledger(&[(1, time_us)])).unwrap();
+            let condition = condition(&LEDGER, &ledger_at(&[(1, "a", time_us)])).unwrap();
             assert_eq!(condition.contains("committed_at"), told, "{time_us}: {condition}");
         }
     }
