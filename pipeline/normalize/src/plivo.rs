@@ -272,7 +272,8 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
         estimate.part = draft.vendor_status.unwrap_or("");
         out.charge_too(&estimate);
     }
-    if is_failed {
+    // A record may tell it by itself.
+    if is_failed && draft.price.is_none_or(|price| price.0 != 0) {
         let mut nothing = ChargeDraft::beside(draft, ChargeKind::Message, Some(0));
         nothing.currency = Some(CURRENCY);
         out.charge_too(&nothing);
