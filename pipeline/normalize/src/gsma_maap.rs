@@ -93,7 +93,8 @@ fn document(
         return alibaba::emit(&notice.report, place, scratch, out);
     }
     let sender = sender(notice.href.text(), &mut scratch.form);
-    let shared = Shared { notice: &notice, date_us, sender };
+    let request_id = notice.href.text().and_then(request_id);
+    let shared = Shared { notice: &notice, date_us, sender, request_id };
     if !notice.has_infos {
         if notice.is_inbound && !notice.bare.status.is_present() {
             out.ignored("inbound");
@@ -206,6 +207,8 @@ struct Shared<'n> {
     notice: &'n Notice<'n>,
     date_us: Option<i64>,
     sender: Option<&'n str>,
+    /// Stands for the ids of the messages; looked for once, as an address may be long.
+    request_id: Option<&'n str>,
 }
 
 fn emit(
@@ -214,7 +217,7 @@ fn emit(
     out: &mut Emitter<'_>,
 ) -> Result<(), (DeadReason, &'static str)> {
     let notice = shared.notice;
-    let id = info.message_id.text().or_else(|| request_id(notice.href.text()?));
+    let id = info.message_id.text().or(shared.request_id);
     let (id, word) = match (id, info.status.text()) {
         _ if info.is_damaged => return Err((DeadReason::UnknownVariant, "")),
         (Some(id), Some(word)) => (id, word),

@@ -60,9 +60,9 @@ fn a_gzip_of_json_lines_is_read_line_by_line() {
 #[test]
 fn a_damaged_line_of_a_gzip_is_one_letter_with_its_place() {
     let row = |id: &str| {
-        format!(
-            r#"{{"event_timestamp":"2026-11-20 08:03:59 UTC","project_number":"12","message_id":"{id}","instance_id":"f","event":"MESSAGE_DELIVERED"}}"#
-        )
+        json!({"event_timestamp": "2026-11-20 08:03:59 UTC", "project_number": "12",
+            "message_id": id, "instance_id": "f", "event": "MESSAGE_DELIVERED"})
+        .to_string()
     };
     let day = [row("a"), row("b")[..40].to_owned(), row("c")].join("\n");
     let normalized = run(Some(Source::Fcm), &[gzip(&day)]);
