@@ -14,6 +14,9 @@ use model::vocabulary::DeadReason;
 use crate::draft::Draft;
 use crate::emit::Emitter;
 
+/// Longest id of a message: no vendor's has a tenth of that.
+const ID_BYTES_MAX: usize = 4 << 10;
+
 /// Bytes that texts of a record's events may still take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
@@ -37,6 +40,9 @@ impl Room {
 impl Emitter<'_> {
     /// A delivery event.
     pub(crate) fn event(&mut self, draft: &Draft<'_>) {
+        if draft.message_id.len() > ID_BYTES_MAX {
+            return self.dead_at(DeadReason::TooLarge, "a message id of more than 4 KiB");
+        }
         // Most records have one.
         if self.element == 0 {
             return self.push_event(draft);

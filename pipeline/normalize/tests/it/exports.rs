@@ -117,3 +117,12 @@ fn a_batchs_reference_is_left_out_of_events_before_they_take_many_times_their_re
     assert!((2_000..4_000).contains(&events), "{events}");
     assert_eq!(dead, 2, "more than any vendor's batch: a letter, and one for the rest");
 }
+
+#[test]
+fn an_id_of_more_than_4_kib_is_no_messages() {
+    for (bytes, events, dead) in [(4 << 10, 1, 0), ((4 << 10) + 1, 0, 1)] {
+        let form = format!("MessageSid={}&MessageStatus=sent", "S".repeat(bytes));
+        let (_, found, letters) = counts(Source::Twilio, Case::value(form));
+        assert_eq!((found, letters), (events, dead), "{bytes}");
+    }
+}
