@@ -6,7 +6,7 @@
 //! reference, sender, campaign  ─► once the record's bytes, 4 KiB      ─► left out, and counted
 //! ```
 //! Texts that stand in the record as often as in its events never come there. A batch of a thousand
-//! recipients (Sinch's largest) has room for a reference of 19 bytes: with a longer one the rest of
+//! recipients (Sinch's largest) has room for a reference of 18 bytes: with a longer one the rest of
 //! its events lack it, and not their outcome. One of thousands has no room for the ids either.
 
 use model::vocabulary::DeadReason;

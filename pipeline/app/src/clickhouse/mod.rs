@@ -165,9 +165,18 @@ impl Loader {
         if self.sent >= self.tried {
             return Ok(());
         }
-        for again in 1..=AGAIN {
-            let Some(lost) = self.server.lost(table, &rows)? else { return Ok(()) };
+        for again in 1.. {
+            let Some(lost) = self.server.lost(table, &rows)? else { break };
             let n_rows = lost.num_rows();
+            if again > AGAIN {
+                tracing::error!(
+                    token,
+                    n_rows,
+                    "ClickHouse takes rows and has not got them, so they are left out: does a TTL, \
+                     or somebody, remove them?"
+                );
+                break;
+            }
             tracing::warn!(token, n_rows, "ClickHouse knows an insert and lost its rows: again");
             self.server.insert(&batch.table, &format!("{token}/{again}"), &lost)?;
             rows = lost;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::fixtures::{Case, files, lines, run};
 
-fn gzip(text: &str) -> Case {
+pub(crate) fn gzip(text: &str) -> Case {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(text.as_bytes()).unwrap();
     Case::value(gzip.finish().unwrap())
@@ -125,4 +125,18 @@ fn an_id_of_more_than_4_kib_is_no_messages() {
         let (_, found, letters) = counts(Source::Twilio, Case::value(form));
         assert_eq!((found, letters), (events, dead), "{bytes}");
     }
+}
+
+#[test]
+fn texts_that_each_element_brings_are_never_left_out() {
+    let results: Vec<_> = (0..3_000)
+        .map(|at| {
+            json!({"messageId": format!("{at:036}"), "callbackData": format!("{at:0200}"),
+                "status": {"groupId": 3, "id": 5}})
+        })
+        .collect();
+    let normalized =
+        run(Some(Source::Infobip), &[Case::value(json!({"results": results}).to_string())]);
+    let with = lines(&normalized).iter().filter(|line| !line["logical_id"].is_null()).count();
+    assert_eq!((with, normalized.dead.len()), (3_000, 0));
 }

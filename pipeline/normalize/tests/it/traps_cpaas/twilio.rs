@@ -1,11 +1,9 @@
 //! Twilio: callbacks, resources, Event Streams, the bulk export.
-
-use std::io::Write as _;
-
 use model::vocabulary::Source;
 use serde_json::json;
 
 use super::{NEW_EVENT, SAME_EVENT, body, classes, compare, get, hold, words};
+use crate::exports::gzip;
 use crate::fixtures::{Case, run};
 
 pub(super) fn twilio(rest: &str) -> Case {
@@ -200,9 +198,7 @@ fn twilios_bulk_export_is_a_gzip_of_one_message_a_line() {
         format!(r#"{{"sid":"{sid}","status":"{status}","direction":"outbound-api"}}"#)
     };
     let day = [row("SM7", "delivered"), row("SM8", "failed"), String::new()].join("\n");
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(day.as_bytes()).unwrap();
-    let packed = Case::value(gzip.finish().unwrap());
+    let packed = gzip(&day);
     let expected = json!([
         {"message_id": "SM7", "status": "delivered", "element": 0},
         {"message_id": "SM8", "status": "failed", "element": 1},
