@@ -9,7 +9,6 @@ import http.client
 import json
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -17,28 +16,13 @@ from pathlib import Path
 import kafka
 import pytest
 import sendtally
+from signing import certificate, openssl
 
 pytestmark = pytest.mark.servers
 
 HOST = "sns.eu-west-1.amazonaws.com"
 PATH = "/?Action=ConfirmSubscription&TopicArn=arn&Token="
 SIGNED = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-
-
-def openssl(*arguments: str | Path, text: bytes = b"") -> bytes:
-    """One command of it."""
-    done = subprocess.run(["openssl", *map(str, arguments)], input=text, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
-
-
-def certificate(place: Path, name: str, host: str) -> tuple[Path, Path]:
-    """A key and its own certificate."""
-    key, made = place / f"{name}.key", place / f"{name}.pem"
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", made, "-days",
-            "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
-    return key, made
 
 
 def issued(place: Path, host: str) -> tuple[Path, Path, Path]:

@@ -3,10 +3,7 @@ byte, and what it acknowledged while Kafka was killed."""
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -23,13 +20,13 @@ from urllib.parse import urlencode
 import kafka
 import pytest
 import sendtally
+import signing
 import wire
+from signing import KEYS, PUBLIC, SCHEMES, Signed, twilio, whatsapp
 
 pytestmark = pytest.mark.servers
 
 TOPIC, OTHER = "messaging.hooks", "messaging.other"
-PUBLIC = "https://hooks.example/x"
-KEYS = {"new": "key-of-today", "old": "key-of-yesterday", "wrong": "key-of-nobody"}
 TOKEN = "verify-token-of-the-test"
 CALLS_S = 30.0
 CLOCKS_S = 1.0
@@ -71,144 +68,6 @@ class Gateway:
         return self.ask(signed.path, signed.body, **signed.headers).status
 
 
-@dataclass
-class Signed:
-    """A webhook with its signature."""
-
-    path: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def code(key: str, *parts: bytes, algorithm: str = "sha256") -> bytes:
-    """HMAC of the parts."""
-    return hmac.new(key.encode(), b"".join(parts), algorithm).digest()
-
-
-def twilio(key: str, account: str, now: int) -> Signed:
-    """Form parameters by name behind the public URL, HMAC-SHA1."""
-    del now
-    # A message of its own for each account: a copy of an event is a duplicate, whoever sent it.
-    sid = "SM" + hashlib.md5(account.encode()).hexdigest()
-    form = {"MessageSid": sid, "MessageStatus": "delivered", "To": "+15005550006"}
-    path = f"/in/twilio/{account}?foo=b%20r"
-    text = PUBLIC + path + "".join(name + form[name] for name in sorted(form))
-    signature = base64.b64encode(code(key, text.encode(), algorithm="sha1")).decode()
-    kind = "application/x-www-form-urlencoded"
-    headers = {"x_twilio_signature": signature, "content_type": kind}
-    return Signed(path, urlencode(form).encode(), headers)
-
-
-def whatsapp(key: str, account: str, now: int) -> Signed:
-    """Hex of HMAC-SHA256 over the raw body."""
-    status = {"id": "wamid.QUJD", "status": "delivered", "timestamp": str(now),
-              "recipient_id": "15005550006"}
-    value = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": "1"},
-             "statuses": [status]}
-    change = {"field": "messages", "value": value}
-    envelope = {"object": "whatsapp_business_account",
-                "entry": [{"id": "9", "changes": [change]}]}
-    body = json.dumps(envelope).encode()
-    headers = {"x_hub_signature_256": "sha256=" + code(key, body).hex(),
-               "content_type": "application/json"}
-    return Signed(f"/in/whatsapp/{account}", body, headers)
-
-
-def sinch(key: str, account: str, now: int) -> Signed:
-    """base64 of HMAC over body, nonce and timestamp."""
-    report = {"message_id": "m1", "conversation_id": "c1", "status": "DELIVERED",
-              "channel_identity": {"channel": "SMS", "identity": "15005550006"}}
-    body = json.dumps({"app_id": "a", "accepted_time": "2026-11-20T12:00:00Z",
-                       "event_time": "2026-11-20T12:00:00Z",
-                       "message_delivery_report": report}).encode()
-    text = code(key, body, b".nonce.", str(now).encode())
-    headers = {
-        "x_sinch_webhook_signature": base64.b64encode(text).decode(),
-        "x_sinch_webhook_signature_nonce": "nonce",
-        "x_sinch_webhook_signature_timestamp": str(now),
-        "x_sinch_webhook_signature_algorithm": "HmacSHA256",
-    }
-    return Signed(f"/in/sinch/{account}", body, headers)
-
-
-def bird(key: str, account: str, now: int) -> Signed:
-    """Standard Webhooks."""
-    body = b'{"event":"sms.outbound","payload":{"id":"b1","status":"delivered"}}'
-    text = code(key, b"id-1.", str(now).encode(), b".", body)
-    headers = {"webhook_id": "id-1", "webhook_timestamp": str(now),
-               "webhook_signature": "v1," + base64.b64encode(text).decode()}
-    return Signed(f"/in/bird/{account}", body, headers)
-
-
-def google_rbm(key: str, account: str, now: int) -> Signed:
-    """base64 of HMAC-SHA512 over the decoded data of a push."""
-    del now
-    event = json.dumps({"senderPhoneNumber": "+15005550006", "eventType": "DELIVERED",
-                        "eventId": "e1", "messageId": "r1",
-                        "sendTime": "2026-11-20T12:00:00Z", "agentId": "a1"}).encode()
-    data = base64.b64encode(event).decode()
-    body = json.dumps({"message": {"data": data, "messageId": "1"}}).encode()
-    signature = base64.b64encode(code(key, event, algorithm="sha512")).decode()
-    return Signed(f"/in/google_rbm/{account}", body, {"x_goog_signature": signature})
-
-
-def encoded(part: dict[str, object]) -> str:
-    """A part of a token."""
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
-
-
-def vonage(key: str, account: str, now: int) -> Signed:
-    """A token over the body's hash."""
-    body = b'{"message_uuid":"v1","to":"15005550006","status":"delivered","channel":"sms"}'
-    claims = {"iss": "Vonage", "iat": now, "payload_hash": hashlib.sha256(body).hexdigest()}
-    text = encoded({"alg": "HS256", "typ": "JWT"}) + "." + encoded(claims)
-    signature = base64.urlsafe_b64encode(code(key, text.encode())).rstrip(b"=").decode()
-    return Signed(f"/in/vonage/{account}", body, {"authorization": f"Bearer {text}.{signature}"})
-
-
-def plivo(key: str, account: str, now: int) -> Signed:
-    """Public URL, sorted parameters, nonce."""
-    del now
-    form = {"MessageUUID": "p1", "Status": "delivered", "To": "15005550006"}
-    path = f"/in/plivo/{account}"
-    text = PUBLIC + path + "." + "".join(name + form[name] for name in sorted(form)) + ".nonce"
-    signature = base64.b64encode(code(key, text.encode())).decode()
-    headers = {"x_plivo_signature_v3": signature, "x_plivo_signature_v3_nonce": "nonce",
-               "content_type": "application/x-www-form-urlencoded"}
-    return Signed(path, urlencode(form).encode(), headers)
-
-
-def messagebird(key: str, account: str, now: int) -> Signed:
-    """A token over the hashes of public URL and body."""
-    path = f"/in/messagebird/{account}?id=mb1&status=delivered"
-    claims = {"iss": "MessageBird", "nbf": now - 1, "exp": now + 60, "jti": "1",
-              "url_hash": hashlib.sha256((PUBLIC + path).encode()).hexdigest(),
-              "payload_hash": hashlib.sha256(b"x").hexdigest()}
-    text = encoded({"alg": "HS256", "typ": "JWT"}) + "." + encoded(claims)
-    signature = base64.urlsafe_b64encode(code(key, text.encode())).rstrip(b"=").decode()
-    return Signed(path, b"x", {"messagebird_signature_jwt": f"{text}.{signature}"})
-
-
-SCHEMES = {f.__name__: f for f in
-           (twilio, whatsapp, sinch, bird, google_rbm, vonage, plivo, messagebird)}
-TIMED = {"sinch", "bird", "vonage", "messagebird"}
-
-
-def lines_of_keys(directory: Path) -> list[str]:
-    """`[[signatures]]` of every scheme, today's key first."""
-    text = []
-    for source in SCHEMES:
-        files = []
-        for name in ("new", "old"):
-            file = directory / f"{source}.{name}"
-            key = KEYS[name]
-            file.write_text("whsec_" + base64.b64encode(key.encode()).decode()
-                            if source == "bird" else key)
-            files.append(f'"{file}"')
-        text += ["[[signatures]]", f'source = "{source}"', f"secret_files = [{', '.join(files)}]"]
-    return text
-
-
 def configured(directory: Path, brokers: str, port: int, *more: str) -> Path:
     """A configuration that `run` reads too."""
     (directory / "token").write_text(TOKEN + "\n")
@@ -218,15 +77,15 @@ def configured(directory: Path, brokers: str, port: int, *more: str) -> Path:
         "[kafka]", f'brokers = "{brokers}"',
         "[keys]", f'secret_file = "{directory / "secret.hex"}"',
         "[[topics]]", r'pattern = "^messaging\\..*"', 'signatures = "require"',
-        *lines_of_keys(directory),
+        *signing.lines_of_keys(directory),
         "[gateway]", f'listen = "127.0.0.1:{port}"', f'topic = "{TOPIC}"',
         f'public_url = "{PUBLIC}"', 'take = "any"', "body_kb = 64", "kafka_wait_ms = 2000",
         "head_wait_ms = 1000", "body_wait_ms = 1000", "rate = 100000.0", *more,
     ]
-    for source in SCHEMES:
-        lines += ["[[gateway.accounts]]", f'source = "{source}"', 'account = "strict"',
-                  'signatures = "require"']
-        if source == "whatsapp":
+    for scheme in SCHEMES:
+        lines += ["[[gateway.accounts]]", f'source = "{signing.source_of(scheme)}"',
+                  f'account = "{signing.account_of(scheme)}"', 'signatures = "require"']
+        if scheme == "whatsapp":
             lines.append(f'verify_token_file = "{directory / "token"}"')
     lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "other"',
               f'topic = "{OTHER}"', "rate = 2.0"]
@@ -318,31 +177,25 @@ def test_answers_that_store_nothing(node: kafka.Kafka, gateway: Gateway) -> None
     assert len(stored(node, OTHER)) == len(replies) - len(refused), "into the account's own topic"
 
 
-@pytest.mark.parametrize("source", SCHEMES)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_scheme_is_verified_where_it_is_required(
-    node: kafka.Kafka, gateway: Gateway, source: str
+    node: kafka.Kafka, gateway: Gateway, scheme: str
 ) -> None:
-    """Right, old key, wrong key, altered body, replayed, without its header."""
-    sign, now = SCHEMES[source], int(time.time())
+    """Right, old key, wrong key, altered, replayed, without its signature."""
+    now = int(time.time())
     before = sum(node.end_offsets().values())
-    refused = [sign(KEYS["wrong"], "strict", now)]
-    altered = sign(KEYS["new"], "strict", now)
-    altered.body = altered.body[:-1] + bytes([altered.body[-1] ^ 1])
-    if source == "google_rbm":
-        altered.body = altered.body.replace(b'data": "', b'data": "AAAA')
-    refused.append(altered)
-    if source in TIMED:
-        refused.append(sign(KEYS["new"], "strict", now - 86_400))
+    refused = [signing.signed(scheme, "wrong", now), signing.altered(scheme, now)]
+    if scheme in signing.TIMED:
+        refused.append(signing.signed(scheme, "new", now - 86_400))
     assert [gateway.sent(one) for one in refused] == [401] * len(refused)
-    bare = sign(KEYS["new"], "strict", now)
-    bare.headers = {k: v for k, v in bare.headers.items() if k == "content_type"}
-    assert gateway.sent(bare) == (503 if source == "vonage" else 401)
+    source = signing.source_of(scheme)
+    assert gateway.sent(signing.unsigned(scheme, now)) == (503 if source == "vonage" else 401)
     assert sum(node.end_offsets().values()) == before, "nothing of it is stored"
-    for key in ("new", "old"):
-        right = sign(KEYS[key], "strict", now)
-        assert gateway.sent(right) == 200, key
-    mine = [one for one in stored(node) if one[1]["source"] == source.encode()
-            and one[1]["account"] == b"strict"]
+    for name in ("new", "old"):
+        right = signing.signed(scheme, name, now)
+        assert gateway.sent(right) == 200, name
+    expected = source.encode(), signing.account_of(scheme).encode()
+    mine = [one for one in stored(node) if (one[1]["source"], one[1]["account"]) == expected]
     assert [value for value, _ in mine[-2:]] == [right.body] * 2
     assert all(headers["verified"] == b"true" for _, headers in mine)
 
@@ -515,7 +368,7 @@ def record_headers(sent: Signed) -> dict[str, bytes]:
     headers = {"source": source, "account": account, "method": "POST", "url": PUBLIC + sent.path}
     if source == "whatsapp":
         given = sent.headers["x-hub-signature-256"]
-        right = ["sha256=" + code(KEYS[key], sent.body).hex() for key in ("new", "old")]
+        right = ["sha256=" + signing.code(KEYS[key], sent.body).hex() for key in ("new", "old")]
         headers |= {"content-type": sent.headers["content-type"],
                     "http-x-hub-signature-256": given,
                     "verified": "true" if given in right else "false"}

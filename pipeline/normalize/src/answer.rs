@@ -185,16 +185,12 @@ fn each_member<'a, T: Default, const N: usize>(
     Ok(found)
 }
 
-/// A sender's own time: RFC 3339, or a Unix time whose size tells seconds from milliseconds.
+/// A sender's own time: RFC 3339, or a Unix time whose size tells seconds from milliseconds, also
+/// with a fraction or an exponent.
 pub(crate) fn instant(text: &str) -> Option<i64> {
-    /// Seconds stay below this until the year 5138, milliseconds were above it from 1973 on.
-    const MILLIS_MIN: i64 = 100_000_000_000;
     match text.parse::<i64>() {
-        Ok(number) if number.unsigned_abs() < MILLIS_MIN.unsigned_abs() => {
-            date::unix_seconds(number)
-        }
-        Ok(number) => date::unix_millis(number),
-        Err(_) => parse_rfc3339(text),
+        Ok(number) => date::unix(number),
+        Err(_) => parse_rfc3339(text).or_else(|| date::unix_decimal_of_either(text)),
     }
 }
 

@@ -99,7 +99,16 @@ pub(crate) fn parse_day(text: &str) -> Option<i64> {
     if is_day { time::from_civil(date, (0, 0, 0), 0) } else { None }
 }
 
-/// A Unix time in seconds, whole or as text.
+/// Seconds stay below this until the year 5138, milliseconds were above it from 1973 on.
+const MILLIS_MIN: i64 = 100_000_000_000;
+
+/// A Unix time whose size tells seconds from milliseconds.
+pub(crate) fn unix(number: i64) -> Option<i64> {
+    let is_seconds = number.unsigned_abs() < MILLIS_MIN.unsigned_abs();
+    if is_seconds { unix_seconds(number) } else { unix_millis(number) }
+}
+
+/// A Unix time in seconds.
 pub(crate) fn unix_seconds(seconds: i64) -> Option<i64> {
     plausible(seconds.checked_mul(time::SECOND_US)?)
 }
@@ -111,6 +120,18 @@ pub(crate) fn unix_millis(millis: i64) -> Option<i64> {
 
 /// Seconds since 1970 with a fraction or an exponent: `1795176191.482`, `1.795176191482E9`.
 pub(crate) fn unix_decimal(text: &str) -> Option<i64> {
+    plausible(millionths(text)?)
+}
+
+/// The same of a number whose size tells seconds from milliseconds, as at [`unix`].
+pub(crate) fn unix_decimal_of_either(text: &str) -> Option<i64> {
+    let time_us = millionths(text)?;
+    let is_seconds = time_us / time::SECOND_US < MILLIS_MIN;
+    plausible(if is_seconds { time_us } else { time_us / 1000 })
+}
+
+/// A decimal number times a million, cut off.
+fn millionths(text: &str) -> Option<i64> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?.parse::<i32>().ok()?),
         None => (text, 0),
@@ -121,7 +142,7 @@ pub(crate) fn unix_decimal(text: &str) -> Option<i64> {
     // Digits that microseconds have beyond the number's own.
     let shift = exponent.checked_add(6)?.checked_sub(fraction_digits)?;
     let scale = 10_i64.checked_pow(shift.unsigned_abs())?;
-    plausible(if shift < 0 { number / scale } else { number.checked_mul(scale)? })
+    if shift < 0 { Some(number / scale) } else { number.checked_mul(scale) }
 }
 
 /// Years 1 to 9999, the span that can be printed.
@@ -196,8 +217,12 @@ mod tests {
         for text in ["1795176191.482", "1.795176191482E9", "1795176191.4820004"] {
             assert_eq!(unix_decimal(text), expected, "{text}");
         }
+        for text in ["1795176191482.0", "1.795176191482e12", "1795176191.482"] {
+            assert_eq!(unix_decimal_of_either(text), expected, "{text}");
+        }
         for bad in ["", "E9", "1.2.3", "-1", "1e", "1e99", "1e2147483647", "noon"] {
             assert_eq!(unix_decimal(bad), None, "{bad}");
+            assert_eq!(unix_decimal_of_either(bad), None, "{bad}");
         }
     }
 }

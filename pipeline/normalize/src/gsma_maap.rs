@@ -18,8 +18,9 @@
 //! Traps: `DeliveredToNetwork` is OMA's inside `deliveryInfoNotification`, `deliveryInfoList` or an
 //! array, unless its description says `SMS`; `deliveryInfo` is an object or an array; without
 //! `messageId` the request in a link's address names the message; one id may go to several
-//! people, so the key holds the number; that comes as `tel:` or `sip:`. No body has a time: the
-//! header `http-date` tells it, else the ingest time, and neither is part of the event id.
+//! people, so the key holds the number; that comes as `tel:` or `sip:`, and without `+` it is what
+//! its `phone-context` says, else a Chinese mobile of a 5G platform, else as told. No body has a
+//! time: the header `http-date` tells it, else the ingest time; neither is part of the event id.
 //!
 //! Channel: rcs, but for the fallbacks above. No price. Alibaba's reports: see [`alibaba`].
 
@@ -35,7 +36,7 @@ use crate::emit::Emitter;
 use crate::form::Form;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::normalizer::{Record, Scratch};
-use crate::phone::Number;
+use crate::phone::{self, Number};
 use crate::words::{self, Folded};
 
 /// Longest error code that a description begins with.
@@ -100,14 +101,14 @@ fn document(
             out.ignored("inbound");
             return Ok(());
         }
-        return emit(&notice.bare, &shared, out)
+        return emit(&notice.bare, &shared, &mut scratch.bytes, out)
             .map_err(|(reason, field)| Dead::new(reason, format!("{place}{field}")));
     }
     if notice.infos.len() == 0 {
         out.ignored("empty");
     }
     for (at, info) in notice.infos.iter().enumerate() {
-        let Err((reason, field)) = emit(info, &shared, out) else { continue };
+        let Err((reason, field)) = emit(info, &shared, &mut scratch.bytes, out) else { continue };
         let at = if notice.is_list { format!("/{at}") } else { String::new() };
         out.dead_at(reason, format!("{place}/deliveryInfo{at}{field}"));
     }
@@ -214,6 +215,7 @@ struct Shared<'n> {
 fn emit(
     info: &Info<'_>,
     shared: &Shared<'_>,
+    bytes: &mut Vec<u8>,
     out: &mut Emitter<'_>,
 ) -> Result<(), (DeadReason, &'static str)> {
     let notice = shared.notice;
@@ -227,7 +229,8 @@ fn emit(
         }
         (_, None) => return Err((DeadReason::UnknownVariant, "/deliveryStatus")),
     };
-    let (address, number) = out.text(&info.address).map(user).unzip();
+    let address = out.text(&info.address);
+    let (address, number) = address.map(|told| user(told, notice.is_oma, bytes)).unzip();
     let number = number.flatten();
     let description = out.text(&info.description).unwrap_or("");
     let is_fallback = description.eq_ignore_ascii_case("SMS");
@@ -262,14 +265,23 @@ fn emit(
     Ok(())
 }
 
-/// The user of a `tel:` or `sip:` address, where it is a number; else the address.
-fn user(address: &str) -> (&str, Option<Number>) {
+/// The user of a `tel:` or `sip:` address, where it is a number; else the address. A local number
+/// gets the calling code of its context (RFC 3966), on a 5G platform a Chinese mobile gets China's.
+fn user<'n>(address: &'n str, is_oma: bool, bytes: &'n mut Vec<u8>) -> (&'n str, Option<Number>) {
     let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
-    let user = rest.split(['@', ';']).next().unwrap_or(rest);
-    match Number::parse(user) {
-        None => (address, Number::parse(address)),
-        number => (user, number),
+    let (user, parameters) = rest.split_once(['@', ';']).unwrap_or((rest, ""));
+    if Number::parse(user).is_none() {
+        return (address, Number::parse(address));
     }
+    let context = words::cut(parameters, "phone-context=+").map(|(_, context)| context);
+    let code = context.and_then(|context| context.split([';', '@']).next()).unwrap_or("");
+    let user = match code {
+        _ if user.starts_with('+') => user,
+        "" if is_oma => user,
+        "" => alibaba::international(user, bytes),
+        code => phone::global(code, user, bytes),
+    };
+    (user, Number::parse(user))
 }
 
 /// The request in an address: what follows `requests`, else the last part.

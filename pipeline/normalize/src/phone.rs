@@ -74,6 +74,15 @@ impl Number {
     }
 }
 
+/// A local number behind its calling code, written to `bytes`.
+pub(crate) fn global<'n>(code: &str, local: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
+    bytes.clear();
+    for part in ["+", code, local] {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    std::str::from_utf8(bytes).unwrap_or(local)
+}
+
 /// Digits of a number that are not dialled in its own country: its calling code (ITU-T E.164), with
 /// the digit that Mexico's and Argentina's mobiles had or have behind it.
 pub(crate) fn calling_code_digits(number: &[u8]) -> usize {

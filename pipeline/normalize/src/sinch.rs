@@ -22,7 +22,8 @@
 //! summary names no recipient at all (ignored); words stand in title case on the wire and in upper
 //! case in a client library; codes below 400 are the carrier's own and have no class here;
 //! `operator` is MCC and MNC or a name; statuses before the end come only where they were asked for
-//! (`per_recipient`). No callback has a price.
+//! (`per_recipient`). No callback has a price; where the parts are not told, `billing_units` (on
+//! request, MessageMedia) stand in.
 //!
 //! Channel: `…_mms` in `type` means MMS, else SMS. Inbound messages (`mo_…`) are ignored.
 
@@ -126,6 +127,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "operator" => &mut item.operator,
         "applied_originator" => &mut item.originator,
         "number_of_message_parts" => &mut item.parts,
+        "billing_units" if !item.parts.is_present() => &mut item.parts,
         "client_reference" => &mut item.reference,
         "statuses" if cursor.kind() == Kind::Array => {
             item.groups = Some(groups(cursor)?);

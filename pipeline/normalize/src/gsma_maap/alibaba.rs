@@ -21,6 +21,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::normalizer::Scratch;
+use crate::phone;
 use crate::words;
 
 /// China has one time zone.
@@ -83,7 +84,6 @@ pub(super) fn emit(
         _ => out.unknown_status(),
     };
     let number = out.text(&report.number);
-    scratch.bytes.clear();
     let mut draft = Draft::new(id, Channel::Rcs, outcome);
     draft.vendor_status = Some(word);
     draft.error_code = code;
@@ -98,13 +98,10 @@ pub(super) fn emit(
     Ok(())
 }
 
-/// A Chinese mobile number with its calling code.
-fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
-    let is_national = number.len() == NATIONAL_DIGITS && number.starts_with('1');
-    if !is_national {
+/// A Chinese mobile number with its calling code; any other as it is.
+pub(super) fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
+    if number.len() != NATIONAL_DIGITS || !number.starts_with('1') {
         return number;
     }
-    bytes.extend_from_slice(b"+86");
-    bytes.extend_from_slice(number.as_bytes());
-    std::str::from_utf8(bytes).unwrap_or(number)
+    phone::global("86", number, bytes)
 }

@@ -22,9 +22,24 @@ fn an_address_is_its_number_whatever_the_scheme() {
         "tel:+447700900143;phone-context=x",
         "+447700900143",
     ] {
-        assert_eq!(user(address).0, "+447700900143", "{address}");
+        assert_eq!(user(address, false, &mut Vec::new()).0, "+447700900143", "{address}");
     }
-    assert_eq!(user("sip:ann@example.com").0, "sip:ann@example.com");
+    assert_eq!(user("sip:ann@example.com", false, &mut Vec::new()).0, "sip:ann@example.com");
+}
+
+#[test]
+fn a_local_number_gets_its_calling_code() {
+    for (address, is_oma, expected) in [
+        ("tel:7700900143;phone-context=+44", true, "+447700900143"),
+        ("sip:7700900143;phone-context=+44@ims.example.com;user=phone", false, "+447700900143"),
+        ("tel:13900000001", false, "+8613900000001"),
+        ("tel:13900000001;phone-context=ims.example.com", false, "+8613900000001"),
+        ("tel:8613900000001", false, "8613900000001"),
+        ("tel:13900000001", true, "13900000001"),
+        ("tel:447700900143", false, "447700900143"),
+    ] {
+        assert_eq!(user(address, is_oma, &mut Vec::new()).0, expected, "{address}");
+    }
 }
 
 #[test]

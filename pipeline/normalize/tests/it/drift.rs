@@ -111,6 +111,15 @@ fn documented_fields_are_not_new() {
     assert_eq!(unnamed, expected.collect());
 }
 
+#[test]
+fn metas_documented_fields_are_not_new_at_gupshup() {
+    for name in ["envelope_statuses.json", "pricing.json", "failed.json", "group.json"] {
+        let meta = Case::file(&directory(Source::Whatsapp).join(name));
+        let (total, names) = unknown(Source::Gupshup, meta);
+        assert_eq!((total, names), (0, Vec::new()), "{name}");
+    }
+}
+
 const WHOLE: &str = "documented as a whole; no column needs what is inside";
 const SENDERS: &str = "the sender's own: any name may stand there";
 const HEADERS: &str = "headers: any name may stand there";

@@ -105,6 +105,11 @@ fn sinchs_reports_hold() {
         "no callback has a price, only its parts":
             sinch("Delivered", "0", r#","number_of_message_parts":3,"price":"0.05""#)
             => {"price": null, "price_unit": "none", "currency": null, "segments": 3},
+        "billing units stand in for parts":
+            sinch("Delivered", "0", r#","billing_units":2"#) => {"segments": 2},
+        "but not for parts that are told":
+            sinch("Delivered", "0", r#","number_of_message_parts":3,"billing_units":2"#)
+            => {"segments": 3},
         "the type's end tells MMS":
             body(
                 r#"{"type":"recipient_delivery_report_mms","batch_id":"b7","code":0,
