@@ -188,15 +188,15 @@ def test_a_scheme_is_verified_where_it_is_required(
     if scheme in signing.TIMED:
         refused.append(signing.signed(scheme, "new", now - 86_400))
     assert [gateway.sent(one) for one in refused] == [401] * len(refused)
-    source = signing.source_of(scheme)
-    assert gateway.sent(signing.unsigned(scheme, now)) == (503 if source == "vonage" else 401)
+    # Without any signature it may be a message's callback, which Vonage sends again with one.
+    expected = 503 if scheme in ("vonage", "vonage_sms") else 401
+    assert gateway.sent(signing.unsigned(scheme, now)) == expected
     assert sum(node.end_offsets().values()) == before, "nothing of it is stored"
-    for name in ("new", "old"):
-        right = signing.signed(scheme, name, now)
-        assert gateway.sent(right) == 200, name
-    expected = source.encode(), signing.account_of(scheme).encode()
-    mine = [one for one in stored(node) if (one[1]["source"], one[1]["account"]) == expected]
-    assert [value for value, _ in mine[-2:]] == [right.body] * 2
+    right = [signing.signed(scheme, name, now) for name in ("new", "old")]
+    assert [gateway.sent(one) for one in right] == [200, 200]
+    of = signing.source_of(scheme).encode(), signing.account_of(scheme).encode()
+    mine = [one for one in stored(node) if (one[1]["source"], one[1]["account"]) == of]
+    assert sorted(value for value, _ in mine[-2:]) == sorted(one.body for one in right)
     assert all(headers["verified"] == b"true" for _, headers in mine)
 
 
