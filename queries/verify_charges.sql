@@ -164,6 +164,27 @@ placed AS (
     SELECT
         owned.*,
         old_costs.message_key IS NOT NULL AS by_old_rule,
+        -- Who tells no entry of the price list takes none away.
+        FIRST_VALUE(sku) IGNORE NULLS OVER (
+            PARTITION BY
+                owned.message_key,
+                CASE
+                    WHEN owned.kind IN ('message', 'segment') AND old_costs.message_key IS NULL
+                    THEN 'base'
+                    ELSE kind
+                END
+            ORDER BY
+                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
+                CASE
+                    WHEN own_price <> 0 THEN 2
+                    WHEN own_price = 0 AND basis = 'estimated' THEN 1
+                    ELSE 0
+                END DESC,
+                told_time DESC,
+                is_line DESC,
+                id DESC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS named_sku,
         ROW_NUMBER() OVER (
             PARTITION BY
                 owned.message_key,
@@ -248,7 +269,7 @@ of_messages AS (
             ELSE placed.own_price
         END AS unit_price,
         placed.currency,
-        placed.sku,
+        placed.named_sku AS sku,
         COALESCE(known.cohort_time, billed.cohort_time) AS charge_time,
         COALESCE(CAST(known.source AS VARCHAR), billed.source) AS source,
         COALESCE(CAST(known.channel AS VARCHAR), billed.channel) AS channel,

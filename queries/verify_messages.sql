@@ -110,7 +110,9 @@ gathered AS (
         -- A read stands in for a missing delivered in counts, not in latency.
         MIN(event_time) FILTER (WHERE status = 'delivered') AS delivered_time,
         FIRST_VALUE(clock ORDER BY event_time, event_id) FILTER (WHERE status = 'delivered')
-            AS delivered_clock
+            AS delivered_clock,
+        FIRST_VALUE(submit_time ORDER BY event_time, event_id) FILTER (WHERE status = 'delivered')
+            AS delivered_submit
     FROM placed
     GROUP BY message_key
 ),
@@ -126,10 +128,20 @@ timed AS (
             WHEN vendor_first IS NOT NULL THEN COALESCE(vendor_start = vendor_first, FALSE)
             ELSE COALESCE(ingest_start = ingest_first, FALSE)
         END AS has_latency,
-        -- Both ends by the vendor's own clock: not assumed, not the broker's.
-        COALESCE(delivered_clock = 'vendor', FALSE)
-            AND (submitted IS NOT NULL OR COALESCE(vendor_start_clock = 'vendor', FALSE))
-            AS by_vendor_clock
+        -- Both ends by the vendor's own clock: not the broker's, and of a local time both ends.
+        CASE
+            WHEN delivered_clock = 'vendor'
+            THEN submitted IS NOT NULL OR COALESCE(vendor_start_clock = 'vendor', FALSE)
+            WHEN delivered_clock = 'vendor_local'
+            THEN COALESCE(
+                CASE
+                    WHEN submitted IS NOT NULL THEN delivered_submit = submitted
+                    ELSE vendor_start_clock = 'vendor_local'
+                END,
+                FALSE
+            )
+            ELSE FALSE
+        END AS by_vendor_clock
     FROM gathered
 ),
 

@@ -57,6 +57,11 @@ pub fn read_bytes<E>(
     const BATCH_BYTES: usize = 1 << 20;
     let mut batch = RawBatch::default();
     let mut offset = 0;
+    // A byte order mark is no part of a record; a payload's own is the normalizer's matter.
+    let bytes = match shape {
+        FileShape::Records => bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
+        FileShape::Lines | FileShape::Whole => bytes,
+    };
     let whole = [bytes];
     let lines = bytes.split(|byte| *byte == b'\n');
     // A line feed in a compressed file ends no line.
@@ -201,6 +206,14 @@ mod tests {
         let batches = read(line, FileShape::Records).unwrap();
         let view = batches[0].view(&batches[0].records[0]);
         assert_eq!((view.value, view.headers.get("Source")), (&[255_u8][..], Some("fcm")));
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_no_record() {
+        let text = "\u{feff}{\"headers\":{\"source\":\"kaleyra\"},\"value\":\"x\"}";
+        let batches = read(text, FileShape::Records).unwrap();
+        let view = batches[0].view(&batches[0].records[0]);
+        assert_eq!((view.headers.get("source"), view.value), (Some("kaleyra"), &b"x"[..]));
     }
 
     #[test]

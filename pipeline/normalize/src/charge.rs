@@ -45,6 +45,15 @@ pub(crate) enum Subject<'a> {
     Period(&'a [&'a [u8]]),
 }
 
+impl<'a> Subject<'a> {
+    const fn message_id(self) -> Option<&'a str> {
+        match self {
+            Self::Message { id, .. } | Self::Beside(id) => Some(id),
+            Self::Item(_) | Self::Period(_) => None,
+        }
+    }
+}
+
 /// Units, price of one, and cost, in nano.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
@@ -240,7 +249,7 @@ impl Emitter<'_> {
             Subject::Beside(_) => self.last_event.carrier.clone(),
             _ => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
         };
-        let (message_id, hidden_id) = self.charge_message(draft);
+        let hidden_id = self.charge_hidden_id(draft);
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
@@ -254,7 +263,7 @@ impl Emitter<'_> {
             source,
             account,
             message_key,
-            message_id: hidden_id.as_ref().map(HiddenId::text).or(message_id),
+            message_id: hidden_id.as_ref().map(HiddenId::text).or(draft.subject.message_id()),
             kind: draft.kind,
             basis: draft.basis,
             quantity: figures.quantity,
@@ -286,12 +295,12 @@ impl Emitter<'_> {
         self.push_line(&line, recipient.as_ref(), is_searched);
     }
 
-    /// Its message's id, and what stands for that where it holds a number.
-    fn charge_message<'d>(&self, draft: &ChargeDraft<'d>) -> (Option<&'d str>, Option<HiddenId>) {
+    /// What stands for its message's id, where that holds a number.
+    fn charge_hidden_id(&self, draft: &ChargeDraft<'_>) -> Option<HiddenId> {
         match draft.subject {
-            Subject::Message { id, .. } => (Some(id), self.hidden_id(id, draft.channel)),
-            Subject::Beside(id) => (Some(id), self.last_event.hidden_id),
-            Subject::Item(_) | Subject::Period(_) => (None, None),
+            Subject::Message { id, .. } => self.hidden_id(id, draft.channel),
+            Subject::Beside(_) if self.last_event.hidden_id.is_some() => self.last_event.hidden_id,
+            _ => None,
         }
     }
 

@@ -54,9 +54,13 @@ pub(crate) struct Row<'r, 'a> {
 }
 
 impl<'a> Row<'_, 'a> {
-    /// Names and values; the values are given away.
+    /// Names and values; the values are given away. One that was no text (its bytes stand as
+    /// U+FFFD) is empty.
     pub(crate) fn fields(&mut self) -> impl Iterator<Item = (&str, Cow<'a, str>)> {
-        self.names.iter().map(AsRef::as_ref).zip(self.values.drain(..))
+        let is_text = |value: &str| !value.contains('\u{fffd}');
+        let values = self.values.drain(..);
+        let values = values.map(move |value| if is_text(&value) { value } else { "".into() });
+        self.names.iter().map(AsRef::as_ref).zip(values)
     }
 }
 

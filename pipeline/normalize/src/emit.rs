@@ -276,7 +276,15 @@ impl<'e> Emitter<'e> {
                 true
             }
         };
-        self.last_event = LastEvent { message_key, hidden_id, is_clean, country: derived, carrier };
+        self.last_event.message_key = message_key;
+        self.last_event.is_clean = is_clean;
+        self.last_event.country = derived;
+        self.last_event.carrier = carrier;
+        // Whole only where there is one: a copy of the bytes that none has waits for its mark.
+        match hidden_id {
+            Some(hidden) => self.last_event.hidden_id = Some(hidden),
+            None => self.last_event.hidden_id = None,
+        }
     }
 
     fn currency<'b>(&self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>

@@ -423,8 +423,18 @@ fn read_bytes(
     scratch: &mut Scratch,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let value = simdutf8::compat::from_utf8(value)
-        .map_err(|error| Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
+    let lossy;
+    let value = match simdutf8::compat::from_utf8(value) {
+        Ok(text) => text,
+        Err(_) if is_loose_text(source, value) => {
+            emitter.counters.unreadable_fields += 1;
+            lossy = String::from_utf8_lossy(value);
+            &lossy
+        }
+        Err(error) => {
+            return Err(Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())));
+        }
+    };
     // A byte order mark is no part of any format here.
     let value = value.strip_prefix('\u{feff}').unwrap_or(value);
     let record = Record { value, headers };
@@ -455,6 +465,14 @@ fn read_bytes(
         Source::Onesignal => onesignal::read(&record, scratch, emitter),
         Source::Braze => braze::read(&record, scratch, emitter),
     }
+}
+
+/// Whether bytes that are no UTF-8 cost only the field that they stand in: of a receipt, whose text
+/// has the message's own encoding, and of a table, which other programs may have written again.
+fn is_loose_text(source: Source, value: &[u8]) -> bool {
+    let text = value.trim_ascii_start();
+    let is_json = matches!(text.first(), Some(b'{' | b'['));
+    !is_json && (source == Source::Smpp || text.contains(&b'\n'))
 }
 
 /// Position of the record's tally, made where this is its input's first record.

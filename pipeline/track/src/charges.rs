@@ -152,11 +152,31 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     fees.sort_unstable_by_key(|said| said.price.kind);
     let base = base.map(|said| {
         let fee = said.fee_nanos.or_else(|| fee_apart(&said, &fees, told, words));
-        let own = Charge { unit_price_nanos: said.own_nanos(fee), ..charge(&said, segments) };
+        let sku = sku(&said, all_lines());
+        let own = Charge { unit_price_nanos: said.own_nanos(fee), sku, ..charge(&said, segments) };
         earned(own, told)
     });
-    let fees = fees.iter().map(|said| charge(said, segments)).collect();
+    let fees = fees.iter().map(|said| {
+        let sku = sku(said, all_lines());
+        Charge { sku, ..charge(said, segments) }
+    });
+    let fees = fees.collect();
     Charges { base, fees, zeros: false }
+}
+
+/// The entry of the price list that what counts names, else the greatest line of its charge that
+/// names one: who tells none (a message that failed, and then arrived) takes none away.
+fn sku<'a>(said: &Said<'_>, lines: impl Iterator<Item = Said<'a>>) -> TextId {
+    let is_same = |kind: ChargeKind| match said.price.kind.is_base() {
+        true => kind.is_base(),
+        false => kind == said.price.kind,
+    };
+    let names = |line: &Said<'_>| line.price.sku != TextId::default();
+    if names(said) {
+        return said.price.sku;
+    }
+    let named = lines.filter(|line| names(line) && is_same(line.price.kind));
+    named.max_by_key(Said::weight).map_or(TextId::default(), |line| line.price.sku)
 }
 
 /// A charge whose estimate tells no amount is the vendor's once the message arrived, and so is one
@@ -210,7 +230,8 @@ pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charg
 /// Of too many lines, in their order, the one to forget: the oldest that stands for nothing, not
 /// even for the price of an event, and neither dates nor places the message.
 pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
-    let mut kept: Vec<usize> = standing(lines, words);
+    let mut kept = standing(lines, words, |_| true);
+    kept.extend(standing(lines, words, |said| said.price.sku != TextId::default()));
     kept.push(0);
     kept.extend(lines.iter().position(Event::tells_vendor_time));
     kept.extend(fold::placing(lines, words));
@@ -222,11 +243,11 @@ pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Op
     oldest_but(&kept).or_else(|| oldest_but(&kept[..n_needed]))
 }
 
-/// Where the lines are that stand, one a kind.
-fn standing(lines: &[Event], words: &Interner) -> Vec<usize> {
+/// Where the lines are that stand among some, one a kind.
+fn standing(lines: &[Event], words: &Interner, is_one: impl Fn(&Said<'_>) -> bool) -> Vec<usize> {
     let mut standing: Vec<(usize, Said<'_>)> = Vec::new();
     for (at, event) in lines.iter().enumerate() {
-        let Some(said) = Said::of(event, words) else { continue };
+        let Some(said) = Said::of(event, words).filter(&is_one) else { continue };
         match standing.iter_mut().find(|(_, known)| known.price.kind == said.price.kind) {
             Some((_, known)) if said.weight() <= known.weight() => {}
             Some(known) => *known = (at, said),

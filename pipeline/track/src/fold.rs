@@ -244,17 +244,24 @@ fn earliest(events: &[Event], status: Status) -> Option<&Event> {
 }
 
 /// Delivered minus cohort time. A read stands in for a missing delivered in counts, not here.
+/// Of two local times by the same clock (of one event, or of two events) the zone that is assumed
+/// makes no difference; beside a time with a zone it does, so that is not the vendor's word.
 fn latency(events: &[Event], cohort_us: i64, from: CohortFrom) -> Latency {
     let Some(delivered) = earliest(events, Status::Delivered) else { return Latency::None };
     let below = |event: &&Event| !event.status.is_delivered() && event.time_us == cohort_us;
-    let mut vendor_clock = delivered.flags & FLAG_VENDOR_CLOCK != 0;
+    let is_local = |event: &Event| event.flags & FLAG_VENDOR_LOCAL != 0;
+    let mut vendor_clock = match is_local(delivered) {
+        true => delivered.submit_us == cohort_us,
+        false => delivered.flags & FLAG_VENDOR_CLOCK != 0,
+    };
     if from != CohortFrom::Submit {
         let wanted = from == CohortFrom::VendorEvent;
         let mut starts = events.iter().filter(below);
         let Some(start) = starts.find(|event| event.tells_vendor_time() == wanted) else {
             return Latency::None;
         };
-        vendor_clock = vendor_clock && start.flags & FLAG_VENDOR_CLOCK != 0;
+        let both_local = is_local(delivered) && is_local(start);
+        vendor_clock = both_local || (vendor_clock && start.flags & FLAG_VENDOR_CLOCK != 0);
     }
     let latency_ms = (delivered.time_us - cohort_us).div_euclid(model::time::MILLI_US);
     if vendor_clock { Latency::Vendor(latency_ms) } else { Latency::Broker(latency_ms) }

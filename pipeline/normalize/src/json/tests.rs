@@ -58,11 +58,13 @@ fn escapes_are_spelled_out() {
 fn every_byte_that_ends_plain_text_is_found_wherever_it_stands() {
     for byte in 0..=u8::MAX {
         let stops = byte < 0x20 || byte == b'"' || byte == b'\\';
-        for at in 0..17 {
-            let mut bytes = [b'a', 0xff, 0x80, b'!', b'#', b' ', b']', b'~'].repeat(3);
+        for at in 0..40 {
+            let mut bytes = [b'a', 0xff, 0x80, b'!', b'#', b' ', b']', b'~'].repeat(5);
             bytes[at] = byte;
-            assert_eq!(plain_prefix(&bytes), if stops { at } else { 24 }, "{byte} at {at}");
-            assert_eq!(plain_prefix(&bytes[..19]), if stops { at } else { 19 }, "{byte} at {at}");
+            for end in [40, 39, 35, 32, 17, 16, 15, 1] {
+                let first = if stops { at.min(end) } else { end };
+                assert_eq!(plain_prefix(&bytes[..end]), first, "{byte} at {at} of {end}");
+            }
         }
     }
 }

@@ -115,6 +115,19 @@ fn records_without_a_readable_source_or_text_are_one_dead_letter() {
 }
 
 #[test]
+fn bytes_that_are_no_text_cost_their_field_of_receipts_and_tables() {
+    let receipt = b"id:7 stat:DELIVRD err:000 text:caf\xe9".to_vec();
+    let given = run(Some(Source::Smpp), &[Case::value(receipt)]);
+    assert_eq!(lines(&given)[0]["status"], "delivered");
+    let table = b"message_id,status,client_ref,to\nm1,delivered,caf\xe9,447700900143\n".to_vec();
+    let row = lines(&run(Some(Source::Vonage), &[Case::value(table)])).remove(0);
+    assert_eq!((&row["status"], &row["logical_id"]), (&json!("delivered"), &json!(null)));
+    let form = b"id=7&status=sent&x=caf\xe9".to_vec();
+    let dead = &run(Some(Source::Kaleyra), &[Case::value(form)]).dead;
+    assert_eq!(dead[0].reason.as_str(), "not_utf8");
+}
+
+#[test]
 fn tombstones_are_ignored_and_every_input_has_its_own_tally() {
     let mut raw = batch(&[
         Case { tombstone: true, ..Case::default() },

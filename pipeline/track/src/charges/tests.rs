@@ -29,6 +29,8 @@ struct Saying {
     basis: Basis,
     is_line: bool,
     units: u16,
+    /// 0 = none.
+    sku: u32,
 }
 
 const EVENT: Saying = Saying {
@@ -38,6 +40,7 @@ const EVENT: Saying = Saying {
     basis: Vendor,
     is_line: false,
     units: 1,
+    sku: 0,
 };
 const FEE: Saying = Saying { nanos: Some(3_050_000), kind: CarrierFee, is_line: true, ..EVENT };
 
@@ -50,7 +53,7 @@ fn events(sayings: &[Saying], words: &mut Interner) -> Vec<Event> {
             kind: saying.kind,
             basis: saying.basis,
             currency: TextId(0),
-            sku: TextId(0),
+            sku: TextId(saying.sku),
         };
         events.push(Event {
             id: id as u64,
@@ -144,6 +147,24 @@ fn an_estimate_stands_until_the_vendor_says_what_it_costs() {
 }
 
 #[test]
+fn who_names_no_entry_of_the_price_list_takes_none_away() {
+    let sku_of = |sayings: &[Saying]| {
+        let mut words = Interner::default();
+        let mut events = events(sayings, &mut words);
+        let charges = fold::fold(&mut events, false, &words).unwrap().charges;
+        charges.iter().map(|charge| charge.sku.0).collect::<Vec<_>>()
+    };
+    let sent = Saying { basis: Estimated, nanos: None, is_line: true, sku: 7, ..EVENT };
+    let failed = Saying { nanos: Some(0), time_us: 2, sku: 0, ..sent };
+    assert_eq!(sku_of(&[sent, failed]), [7]);
+    assert_eq!(sku_of(&[sent, Saying { sku: 8, ..failed }]), [8], "its own stands");
+    let other = Saying { kind: Conversation, sku: 9, ..sent };
+    assert_eq!(sku_of(&[failed, other]), [0, 9], "another charge's is none of its");
+    let parts = Saying { kind: Segment, basis: Vendor, sku: 0, ..sent };
+    assert_eq!(sku_of(&[sent, parts]), [7], "a message is billed whole or by parts");
+}
+
+#[test]
 fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
     let mut words = Interner::default();
     let fee = Saying { kind: Conversation, time_us: 77, ..FEE };
@@ -232,11 +253,11 @@ fn saying() -> impl Strategy<Value = Saying> {
     let nanos = prop::option::weighted(0.8, 0_i128..4);
     let kind = prop::sample::select(vec![Message, Segment, CarrierFee, Conversation]);
     let basis = prop::sample::select(vec![Estimated, Vendor]);
-    (0_i64..4, nanos, kind, basis, any::<bool>(), 1_u16..4).prop_map(
-        |(time_us, nanos, kind, basis, is_line, units)| {
+    (0_i64..4, nanos, kind, basis, any::<bool>(), 1_u16..4, 0_u32..3).prop_map(
+        |(time_us, nanos, kind, basis, is_line, units, sku)| {
             let is_line = is_line || !kind.is_base() || nanos.is_none();
-            let basis = if is_line { basis } else { Vendor };
-            Saying { time_us, nanos, kind, basis, is_line, units }
+            let (basis, sku) = if is_line { (basis, sku) } else { (Vendor, 0) };
+            Saying { time_us, nanos, kind, basis, is_line, units, sku }
         },
     )
 }

@@ -100,6 +100,33 @@ fn no_events_have_no_outcome() {
 }
 
 #[test]
+fn two_local_times_of_one_clock_are_the_vendors_word_of_what_is_between_them() {
+    let mut words = Interner::default();
+    let facet = facet(&mut words, None);
+    let event = |id, minutes: i64, submit: Option<i64>, status| Event {
+        id,
+        time_us: minutes * model::time::MINUTE_US,
+        submit_us: submit.map_or(NO_TIME, |minutes| minutes * model::time::MINUTE_US),
+        facet,
+        price: 0,
+        segments: 0,
+        status,
+        flags: FLAG_VENDOR_LOCAL,
+    };
+    let latency = |events: &mut [Event]| fold(events, false, &words).unwrap().latency;
+    let receipt = event(1, 65, Some(60), Status::Delivered);
+    let five_minutes = Latency::Vendor(300_000);
+    assert_eq!(latency(&mut [receipt]), five_minutes, "as a receipt of SMPP tells them");
+    let bare = Event { submit_us: NO_TIME, ..receipt };
+    assert_eq!(latency(&mut [event(2, 60, None, Status::Sent), bare]), five_minutes);
+    let earlier = Event { flags: FLAG_VENDOR_CLOCK, ..event(2, 61, Some(58), Status::Sent) };
+    let seven_minutes = Latency::Broker(420_000);
+    assert_eq!(latency(&mut [earlier, receipt]), seven_minutes, "from another clock's time");
+    let zoned = Event { submit_us: NO_TIME, time_us: receipt.time_us - 1, ..earlier };
+    assert_eq!(latency(&mut [zoned, bare]), Latency::Broker(0));
+}
+
+#[test]
 fn a_negative_latency_of_a_local_time_is_counted_and_in_no_bucket() {
     let mut words = Interner::default();
     let facet = facet(&mut words, None);
@@ -120,6 +147,10 @@ fn a_negative_latency_of_a_local_time_is_counted_and_in_no_bucket() {
     ];
     let outcome = fold(&mut events, false, &words).unwrap();
     assert_eq!(outcome.latency, Latency::Broker(-3_600_000));
+    // The deciding event is the first now.
+    events[0].time_us = 11 * hour;
+    let outcome_again = fold(&mut events, false, &words).unwrap();
+    assert_eq!(outcome_again.latency, Latency::Broker(3_600_000), "a zone is between them");
     let mut changes = Changes::default();
     changes.replace(None, &Contribution::of(&outcome));
     let pane = changes.take_slo(&words).unwrap();

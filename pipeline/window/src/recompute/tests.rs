@@ -158,7 +158,7 @@ fn cohort_time_and_latency_follow_the_clocks() {
         // e: the delivered event's clock is not the vendor's.
         ("08", "0e", "sent", false, "01", "vendor", ""),
         ("09", "0e", "delivered", true, "04", "broker", ingest),
-        // f: an assumed zone counts as not the vendor's.
+        // f: an assumed zone counts as not the vendor's beside a time with one.
         ("0a", "0f", "sent", false, "01", "vendor_local", ""),
         ("0b", "0f", "delivered", true, "02", "vendor", ""),
         // g: no vendor time at all: earliest ingest.
@@ -166,6 +166,12 @@ fn cohort_time_and_latency_follow_the_clocks() {
         ("0d", "10", "delivered", true, "08", "broker", later),
         // h: negative, floored: 1 us below zero is -1 ms.
         ("0e", "11", "delivered", true, "01.999999", "vendor", submit),
+        // i, j: both ends by the same local clock, of one event and of two; k: from another's.
+        ("0f", "12", "delivered", true, "04", "vendor_local", submit),
+        ("10", "13", "sent", false, "02", "vendor_local", ""),
+        ("11", "13", "delivered", true, "07", "vendor_local", ""),
+        ("12", "14", "sent", false, "02", "vendor", submit),
+        ("13", "14", "delivered", true, "05", "vendor_local", ""),
     ];
     let shown = ["cohort_time", "latency_ms", "latency_broker_ms"];
     let expected = "
@@ -176,7 +182,10 @@ fn cohort_time_and_latency_follow_the_clocks() {
         2026-01-01T00:00:01.000000Z,,3000
         2026-01-01T00:00:01.000000Z,,1000
         2026-01-01T00:00:05.000000Z,,3000
-        2026-01-01T00:00:02.000000Z,-1,";
+        2026-01-01T00:00:02.000000Z,-1,
+        2026-01-01T00:00:02.000000Z,2000,
+        2026-01-01T00:00:02.000000Z,5000,
+        2026-01-01T00:00:02.000000Z,,3000";
     assert_eq!(found(&events, 0, &shown), lines(expected));
 }
 
