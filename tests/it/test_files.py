@@ -75,8 +75,45 @@ def test_a_payload_over_several_lines_is_not_loaded_line_by_line(tmp_path: Path)
     load = ["load", "--source", "infobip", "--data", tmp_path / "data", file]
     sendtally.call(*load).expect(2, "report.json is one payload", "--whole")
     sendtally.call(*load, "--whole").expect(0, "1 events")
-    seen = sendtally.call("normalize", "--source", "infobip", file).expect(0, "give --whole")
+    seen = sendtally.call("normalize", "--source", "infobip", file).expect(0, '{"advice":', "give --whole")
     assert not seen.out
+
+
+def test_files_are_read_by_a_configurations_keys_accounts_and_carriers(tmp_path: Path) -> None:
+    """And by the flags where it says nothing."""
+    receipt = {"messageId": "0A", "msisdn": "447700900143", "status": "delivered",
+               "network-code": "23410", "price": "0.0333", "scts": "2607011210", "api-key": "k1"}
+    file = tmp_path / "receipts.jsonl"
+    file.write_text(json.dumps(receipt) + "\n" + json.dumps(receipt | {"api-key": "k2"}) + "\n")
+    (tmp_path / "key").write_text("ab" * 32)
+    (tmp_path / "names.csv").write_text("name,country,carrier\nO2 (UK),GB,Mine\n")
+    config = tmp_path / "a.toml"
+    config.write_text(f"""
+        [keys]
+        secret_file = "{tmp_path / "key"}"
+        token_key_id = 9
+        [carriers]
+        file = "{tmp_path / "names.csv"}"
+        [[accounts]]
+        source = "vonage"
+        account = "k1"
+        currency = "GBP"
+        zone = "Europe/London"
+        """)
+    command = ["normalize", "--source", "vonage", "--currency", "EUR", file]
+    first, second = sendtally.call(*command, "--config", config).expect(0).rows()
+    plain, _ = sendtally.call(*command).expect(0).rows()
+    assert (first["currency"], first["event_time"]) == ("GBP", "2026-07-01T11:10:00.000000Z")
+    assert (second["currency"], second["event_time"]) == ("EUR", "2026-07-01T12:10:00.000000Z")
+    assert (first["carrier"], plain["carrier"]) == ("Mine", "O2 (UK)")
+    assert first["token_key_id"] == 9 and first["message_key"] != plain["message_key"]
+    data = tmp_path / "data"
+    sendtally.call("load", *command[1:], "--config", config, "--data", data).expect(0)
+    assert not (data / "key").exists(), "the configured one is used"
+    stored = sendtally.call("sql", "SELECT currency, token_key_id, carrier FROM events", "--data",
+                            data, "--format", "json").expect(0).rows()
+    assert {(row["currency"], row["token_key_id"], row["carrier"]) for row in stored} == {
+        ("GBP", 9, "Mine"), ("EUR", 9, "Mine")}
 
 
 def test_what_cannot_be_read_is_told_beside_its_explanation(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ pub(crate) struct Shape {
     pub(crate) records: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Assumptions {
     /// Zone of times that are told without one, a name such as Europe/Berlin; without it UTC, or
     /// what the vendor documents.
@@ -143,7 +143,9 @@ pub(crate) struct NormalizeArgs {
     pub(crate) shape: Shape,
     #[command(flatten)]
     pub(crate) assumptions: Assumptions,
-    /// Configuration whose [[signatures]] are used, with --records: `verified` is filled.
+    /// Configuration whose [keys], [[accounts]], [carriers] and [[signatures]] are used; with
+    /// --records the last fill `verified`. --zone and --currency are for accounts without an
+    /// entry, --carriers stands instead of [carriers].
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Exit 1 where there was a dead letter.
@@ -176,7 +178,9 @@ pub(crate) struct LoadArgs {
     pub(crate) assumptions: Assumptions,
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Configuration whose [[signatures]] are used, with --records: `verified` is filled.
+    /// Configuration whose [keys], [[accounts]], [carriers], [[signatures]] and [dead_letters] are
+    /// used; the directory is --data. --zone and --currency are for accounts without an entry,
+    /// --carriers stands instead of [carriers].
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Files.

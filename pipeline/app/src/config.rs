@@ -28,11 +28,12 @@ use serde::Deserialize;
 pub(crate) use self::clickhouse::ClickHouseSettings;
 pub(crate) use self::kafka::FirstStart;
 pub(crate) use self::keys::keyring;
+use crate::cli::Assumptions;
 use crate::failure::{Failure, Outcome};
 use crate::lake::{Retention, Rules};
 
 /// The file as it is written. Every key is documented here and in the README.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
     /// Where everything is kept; with a store, its cache. The gateway keeps nothing.
@@ -208,11 +209,30 @@ pub(crate) fn read(path: &Path) -> Outcome<Settings> {
     check(raw, &text)
 }
 
-/// Vendors' keys of a configuration, for files that are no topics; none without one.
-pub(crate) fn signatures_of(path: Option<&Path>) -> Outcome<Arc<Signatures>> {
-    let Some(path) = path else { return Ok(Arc::default()) };
-    let (raw, _) = parse(path)?;
-    signatures::read(raw.signatures, &[])
+/// What a configuration says of records that come from files.
+#[derive(Default)]
+pub(crate) struct OfFiles {
+    /// The configured key.
+    pub(crate) keyring: Option<Keyring>,
+    pub(crate) signatures: Arc<Signatures>,
+    pub(crate) regional: Arc<Regional>,
+    /// Under which dead records are kept.
+    pub(crate) vault: Option<Arc<Vault>>,
+}
+
+/// The configuration of a command that reads files, beside its flags; without a file the flags and
+/// the environment. Topics, Kafka and the directory of the file are of no matter here.
+pub(crate) fn of_files(path: Option<&Path>, told: &Assumptions) -> Outcome<OfFiles> {
+    let raw = path.map(parse).transpose()?.map(|(raw, _)| raw).unwrap_or_default();
+    let key_file = raw.keys.secret_file.as_deref();
+    let has_key = key_file.is_some() || std::env::var_os(keys::VARIABLE).is_some();
+    let keyring = has_key.then(|| keyring(key_file, raw.keys.token_key_id)).transpose()?;
+    Ok(OfFiles {
+        keyring,
+        signatures: signatures::read(raw.signatures, &[])?,
+        regional: regional::of_files(&raw.accounts, &raw.carriers, told)?,
+        vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
+    })
 }
 
 /// A file as it is written, and its text.
@@ -324,7 +344,7 @@ mod tests {
         assert!(told.contains("[kafka] is missing: give it `brokers`"), "{told}");
         let path = std::env::temp_dir().join(format!("sendtally-keys-{:p}", &told));
         std::fs::write(&path, "signatures = []\n").unwrap();
-        let read = signatures_of(Some(&path));
+        let read = of_files(Some(&path), &Assumptions::default());
         std::fs::remove_file(&path).unwrap();
         assert!(read.is_ok());
     }

@@ -73,7 +73,9 @@ pub enum IngestError {
         reason: String,
     },
     /// A topic of the configuration is not there.
-    #[error("topic {topic} does not exist at {brokers}; create it, or correct [[topics]]")]
+    #[error(
+        "topic {topic} does not exist at {brokers}; create it, or correct the topic in the configuration"
+    )]
     MissingTopic {
         /// Its name or pattern.
         topic: String,

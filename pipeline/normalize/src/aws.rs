@@ -182,7 +182,7 @@ fn open(
     if envelope.is_one() {
         envelope.others.tell(&item.trail, out);
     }
-    let account = envelope.account.text().or_else(|| topic_account(&envelope.topic));
+    let account = out.text(&envelope.account).or_else(|| topic_account(&envelope.topic));
     let item = Unwrapped { account: account.or(item.account), ..item };
     let inner = |step, text| Unwrapped {
         text,

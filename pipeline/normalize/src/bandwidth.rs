@@ -272,7 +272,7 @@ fn webhook_outcome(
     match Folded::new(word).as_str() {
         "message-sending" => Outcome::open(Status::Queued),
         "message-sent" => Outcome::open(Status::Sent),
-        "message-delivered" if is_carriers_word(item) => Outcome::open(Status::Sent),
+        "message-delivered" if is_carriers_word(item, out) => Outcome::open(Status::Sent),
         "message-delivered" => Outcome::settled(Status::Delivered),
         "message-failed" => Outcome::settled(errors::failure(code)),
         "message-read" => Outcome::settled(Status::Read),
@@ -281,8 +281,8 @@ fn webhook_outcome(
 }
 
 /// Delivered to the carrier is not delivered to the handset.
-fn is_carriers_word(item: &Item<'_>) -> bool {
-    let description = item.description.text().unwrap_or("").trim_end_matches('.');
+fn is_carriers_word(item: &Item<'_>, out: &mut Emitter<'_>) -> bool {
+    let description = out.text(&item.description).unwrap_or("").trim_end_matches('.');
     description.trim().eq_ignore_ascii_case("Message delivered to carrier")
 }
 

@@ -380,7 +380,7 @@ impl Emitter<'_> {
         });
         let Some((needle, token)) = holding else { return self.charges.push(line) };
         let token = token.hex();
-        let clean = texts.map(|text| text.map(|text| needle.replaced(text, &token)));
+        let clean = texts.map(|text| text.map(|text| needle.replaced_whole(text, &token)));
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
         self.counters.scrubbed_texts += changed.count() as u64;
         let [message_id, account, invoice_id, sku, carrier] = &clean;

@@ -203,7 +203,8 @@ fn emit(
         return Err(Dead::new(DeadReason::UnknownVariant, format!("{place}/data")));
     }
     let missing = |reason, field| Dead::new(reason, format!("{place}{data_path}/{field}"));
-    let is_charge = last.is_none_or(is_of_money) && data.amount.is_present();
+    let tells_no_status = !data.status.is_unreadable();
+    let is_charge = last.map_or(tells_no_status, is_of_money) && data.amount.is_present();
     if let (Some(id), None, None, true) = (id, word, typed, is_charge) {
         charge(event, id, out);
         return Ok(());
@@ -225,7 +226,7 @@ fn emit(
         draft.error_code.and_then(|code| ErrorClass::parse(Folded::new(code).as_str()));
     draft.event_time_us = out.time(&event.time, parse_rfc3339);
     draft.recipient = out.text(&data.recipient);
-    draft.sender = out.text(&data.sender).or_else(|| event.source.text());
+    draft.sender = out.text(&data.sender).or_else(|| out.text(&event.source));
     draft.campaign = out.text(&data.campaign);
     if let Some(class) = out.text(&data.traffic_class) {
         let class = TrafficClass::parse(Folded::new(class).as_str());

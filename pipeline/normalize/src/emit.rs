@@ -456,7 +456,8 @@ impl<'e> Emitter<'e> {
             row.campaign,
         ];
         // People write the last five; ids of vendors and accounts hold digits alone.
-        let (ids, free) = texts.split_at(3);
+        const IDS: usize = 3;
+        let (ids, free) = texts.split_at(IDS);
         let is_clean = !ids.iter().flatten().any(|text| needle.is_in(text))
             && !free.iter().flatten().any(|text| needle.is_spelled_in(text));
         if is_clean {
@@ -464,8 +465,11 @@ impl<'e> Emitter<'e> {
             return true;
         }
         let token = token.hex();
-        let clean: [Option<String>; 8] =
-            texts.map(|text| text.map(|text| needle.replaced(text, &token)));
+        let mut clean: [Option<String>; 8] = [const { None }; 8];
+        for (at, (clean, text)) in clean.iter_mut().zip(texts).enumerate() {
+            let replaced = if at < IDS { Needle::replaced_whole } else { Needle::replaced };
+            *clean = text.map(|text| replaced(&needle, text, &token));
+        }
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
         self.counters.scrubbed_texts += changed.count() as u64;
         let clean = |at: usize| clean.get(at).and_then(Option::as_deref);

@@ -312,7 +312,7 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     draft.header_time_us = answer.date_us(out);
     let sent = if at.is_present() { at } else { &request.sent_at };
     draft.submit_time_us = out.time(sent, instant);
-    draft.campaign = request.label.text();
+    draft.campaign = out.text(&request.label);
     draft.logical_id = request.ids.iter().take(2).find_map(Scalar::text);
     draft.recipient = request.recipients.iter().find_map(Scalar::text);
     out.event(&draft);

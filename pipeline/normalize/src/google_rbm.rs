@@ -124,7 +124,11 @@ fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {
             }
             "richMessageClassification" => {
                 let segments = &mut event.segments;
-                return only(cursor, "segmentCount", segments).map(drop);
+                let is_null = cursor.is_null();
+                if !only(cursor, "segmentCount", segments)? && !is_null {
+                    event.segments = Scalar::Nested;
+                }
+                return Ok(());
             }
             "text" | "userFile" | "location" => return other(cursor, &mut event, "inbound"),
             "suggestionResponse" => return other(cursor, &mut event, "click"),

@@ -398,7 +398,7 @@ fn shape_channel(report: &Report<'_>, word: Option<&str>) -> Channel {
 }
 
 fn outcome(status: &Group<'_>, out: &mut Emitter<'_>) -> Outcome {
-    let name = Folded::new(status.name.text().unwrap_or(""));
+    let name = Folded::new(out.text(&status.name).unwrap_or(""));
     let id = status.id.whole().or_else(|| status_number(name.as_str()));
     let by_name = |name: &Scalar<'_>| group_number(Folded::new(name.text()?).as_str());
     let group = status.group_id.whole().or_else(|| by_name(&status.group_name));

@@ -137,6 +137,7 @@ fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), De
     let mut words = folded.as_str().split(['.', ' ']);
     let (channel, meaning) = match (words.next(), words.next(), words.next()) {
         (Some("message"), Some(channel), Some(action)) => {
+            out.counters.unreadable_fields += u64::from(event.device.is_unreadable());
             (self::channel(channel, &event), meaning(action, out))
         }
         // The browser showed it: nobody has read it yet.

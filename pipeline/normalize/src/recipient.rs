@@ -94,8 +94,10 @@ impl<'a> Recipient<'a> {
     }
 }
 
-/// What people write between the digits of a number.
-const SEPARATORS: &[u8] = b" -.()/+_";
+/// What people write between the digits of a number; nothing of another script is a digit here.
+fn is_separator(byte: u8) -> bool {
+    b" -.()/+_,\t".contains(&byte) || !byte.is_ascii()
+}
 
 /// A recipient as it is looked for in texts: with or without its calling code.
 #[derive(Clone, Copy)]
@@ -136,8 +138,14 @@ impl<'a> Needle<'a> {
         self.stride > 1
     }
 
-    /// The text with the token where the recipient stood; the token alone where it stood too often.
+    /// The text with the token where the recipient stood, in one piece or as one writes a number;
+    /// the token alone where it stood too often.
     pub(crate) fn replaced(&self, text: &str, token: &str) -> String {
+        self.replaced_spaced(self.replaced_whole(text, token), token)
+    }
+
+    /// The same where it stood in one piece.
+    pub(crate) fn replaced_whole(&self, text: &str, token: &str) -> String {
         let mut out = String::with_capacity(text.len() + token.len());
         let (mut rest, mut count) = (text, 0);
         while let Some(at) = self.find(rest.as_bytes()) {
@@ -157,7 +165,7 @@ impl<'a> Needle<'a> {
             rest = rest.get(at + self.core.len()..).unwrap_or("");
         }
         out.push_str(rest);
-        self.replaced_spaced(out, token)
+        out
     }
 
     fn replaced_spaced(&self, text: String, token: &str) -> String {
@@ -175,8 +183,7 @@ impl<'a> Needle<'a> {
         token.to_owned()
     }
 
-    /// Where the digits of a number stand first with nothing or anything of [`SEPARATORS`] between
-    /// them.
+    /// Where the digits of a number stand first with nothing or any separators between them.
     #[inline]
     fn find_spaced(&self, text: &[u8]) -> Option<Range<usize>> {
         let (last, head) = self.core.split_last().filter(|_| self.has_digits())?;
@@ -202,7 +209,7 @@ impl<'a> Needle<'a> {
                 if awaited.is_none() {
                     return Some(at);
                 }
-            } else if !SEPARATORS.contains(byte) {
+            } else if !is_separator(*byte) {
                 return None;
             }
         }
@@ -298,9 +305,14 @@ mod tests {
         assert_eq!(replace("1234567890", "31612345678", "T"), "1234567890", "not without its 6");
         assert_eq!(replace("0612345678", "31612345678", "T"), "0T");
         assert_eq!(replace("x user-143 y", "user-143", "T"), "x T y");
-        for spelled in
-            ["+44 7700 900-143", "(44) 7700.900143", "44-7-7-0-0-9-0-0-1-4-3", "7700_900143"]
-        {
+        for spelled in [
+            "+44 7700 900-143",
+            "(44) 7700.900143",
+            "44-7-7-0-0-9-0-0-1-4-3",
+            "7700_900143",
+            "44\u{a0}7700\u{202f}900\u{2011}143",
+            "7700,900\t143",
+        ] {
             let text = format!("order 12-34 of {spelled}, 5.6");
             let clean = replace(&text, number, "T");
             assert!(clean.ends_with("T, 5.6") && !clean.contains("143"), "{clean}");

@@ -25,7 +25,8 @@
 //! (`per_recipient`). No callback has a price; where the parts are not told, `billing_units` (on
 //! request, MessageMedia) stand in.
 //!
-//! Channel: `…_mms` in `type` means MMS, else SMS. Inbound messages (`mo_…`) are ignored.
+//! Channel: the last word of `type` (`…_sms`, `…_mms`), without one SMS. Inbound messages (`mo_…`)
+//! are ignored.
 
 mod conversation;
 mod errors;
@@ -41,7 +42,7 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::network::split_network;
 use crate::normalizer::{Record, Scratch};
-use crate::words::Folded;
+use crate::words::{self, Folded};
 
 /// A list of more recipients than this has at least so many bytes a recipient, which is a number of
 /// seven digits: of `1,1,1,…` each would be an event, and a record take longer than it may.
@@ -180,19 +181,24 @@ fn recipients<'a>(cursor: &mut Cursor<'a>) -> Result<Recipients<'a>, Syntax> {
 }
 
 fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+    const BATCH: &str = "delivery_report_";
+    const RECIPIENT: &str = "recipient_delivery_report_";
     let kind = item.kind.text().unwrap_or("");
+    let is_recipients = item.batch_id.is_present() || kind.starts_with(RECIPIENT);
     if item.is_damaged {
         out.dead_at(DeadReason::UnknownVariant, place.to_string());
     } else if item.conversation.is_told() {
         conversation::emit(&item.conversation, place, out);
-    } else if let Some(groups) = &item.groups {
-        emit_batch(item, groups, place, out);
     } else if kind.starts_with("mo_") {
         out.ignored("inbound");
-    } else if kind.starts_with("delivery_report_") {
+    } else if let (Some(groups), Some(channel)) = (&item.groups, channel(kind, BATCH)) {
+        emit_batch(item, groups, channel, place, out);
+    } else if kind.starts_with(BATCH) {
         out.dead_at(DeadReason::UnknownVariant, format!("{place}/statuses"));
-    } else if item.batch_id.is_present() || kind.starts_with("recipient_delivery_report_") {
-        emit_recipient(item, place, out);
+    } else if let (true, Some(channel)) = (is_recipients, channel(kind, RECIPIENT)) {
+        emit_recipient(item, channel, place, out);
+    } else if item.batch_id.is_present() {
+        out.dead_at(DeadReason::UnknownVariant, format!("{place}/type"));
     } else {
         conversation::emit_bare(&item.conversation, place, out);
     }
@@ -203,12 +209,15 @@ fn bare_number(recipient: &str) -> &str {
     recipient.strip_prefix('+').unwrap_or(recipient)
 }
 
-fn sms_channel(item: &Item<'_>) -> Channel {
-    let is_mms = item.kind.text().is_some_and(|kind| kind.ends_with("_mms"));
-    if is_mms { Channel::Mms } else { Channel::Sms }
+/// The channel that a type ends with, an SMS's without a type; none of another family.
+fn channel(kind: &str, family: &str) -> Option<Channel> {
+    if kind.is_empty() {
+        return Some(Channel::Sms);
+    }
+    kind.strip_prefix(family).map(words::channel)
 }
 
-fn emit_recipient(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
+fn emit_recipient(item: &Item<'_>, channel: Channel, place: Place<'_>, out: &mut Emitter<'_>) {
     let Some(batch_id) = item.batch_id.text() else {
         return out.dead_at(DeadReason::MissingId, format!("{place}/batch_id"));
     };
@@ -227,7 +236,7 @@ fn emit_recipient(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         code.unwrap_or(word).as_bytes(),
         &time_bytes,
     ];
-    let mut draft = Draft::new(batch_id, sms_channel(item), outcome(word, out));
+    let mut draft = Draft::new(batch_id, channel, outcome(word, out));
     draft.key_part = bare_number(recipient);
     draft.event_parts = &event_parts;
     draft.vendor_status = Some(word);
@@ -246,6 +255,7 @@ fn emit_recipient(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
 fn emit_batch(
     item: &Item<'_>,
     groups: &Elements<Group<'_>>,
+    channel: Channel,
     place: Place<'_>,
     out: &mut Emitter<'_>,
 ) {
@@ -281,7 +291,7 @@ fn emit_batch(
                 }
                 (Some(_), None) => out.dead_at(DeadReason::MissingStatus, path("/status")),
                 (Some(recipient), Some(word)) => {
-                    let member = Member { batch_id, recipient, word, digest: &digest };
+                    let member = Member { batch_id, channel, recipient, word, digest: &digest };
                     emit_member(item, group, &member, out);
                 }
             }
@@ -295,6 +305,7 @@ fn emit_batch(
 /// One recipient of a batch report.
 struct Member<'m> {
     batch_id: &'m str,
+    channel: Channel,
     recipient: &'m str,
     word: &'m str,
     digest: &'m [u8; 32],
@@ -303,7 +314,7 @@ struct Member<'m> {
 fn emit_member(item: &Item<'_>, group: &Group<'_>, member: &Member<'_>, out: &mut Emitter<'_>) {
     let number = bare_number(member.recipient);
     let event_parts: [&[u8]; 3] = [member.batch_id.as_bytes(), member.digest, number.as_bytes()];
-    let mut draft = Draft::new(member.batch_id, sms_channel(item), outcome(member.word, out));
+    let mut draft = Draft::new(member.batch_id, member.channel, outcome(member.word, out));
     draft.key_part = number;
     draft.event_parts = &event_parts;
     draft.vendor_status = Some(member.word);

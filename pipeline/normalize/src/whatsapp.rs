@@ -288,16 +288,11 @@ fn value_field<'a>(
             hold(cursor, hook, kind, 0)
         }
         "metadata" => {
-            cursor.object_or_skip(|cursor, key| match key {
-                "display_phone_number" => {
-                    let sender = cursor.scalar()?;
-                    if let Some(slot) = hook.senders.last_mut() {
-                        *slot = sender;
-                    }
-                    Ok(())
-                }
-                _ => cursor.other(),
-            })?;
+            let mut sender = Scalar::Missing;
+            inner(cursor, "display_phone_number", &mut sender)?;
+            if let Some(slot) = hook.senders.last_mut() {
+                *slot = sender;
+            }
             Ok(())
         }
         _ => cursor.other(),
@@ -365,21 +360,31 @@ fn report_field<'a>(
                 inner(cursor, "code", &mut report.code)
             });
         }
+        "errors" => {
+            if !cursor.is_null() {
+                report.code = Scalar::Nested;
+            }
+            return cursor.skip();
+        }
         _ => return cursor.other(),
     };
     *slot = cursor.scalar()?;
     Ok(())
 }
 
-/// One scalar of an object.
+/// One scalar of an object; where something else stands, it cannot be read.
 fn inner<'a>(cursor: &mut Cursor<'a>, wanted: &str, slot: &mut Scalar<'a>) -> Result<(), Syntax> {
-    cursor.object_or_skip(|cursor, key| {
+    let is_null = cursor.is_null();
+    let is_object = cursor.object_or_skip(|cursor, key| {
         if key == wanted {
             *slot = cursor.scalar()?;
             return Ok(());
         }
         cursor.other()
     })?;
+    if !is_object && !is_null {
+        *slot = Scalar::Nested;
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@
 
 mod settings;
 
+pub use receive::is_account;
 pub use settings::{GatewaySettings, Intake, Proof, Route, Subscription, Token};
 
 mod limits;

@@ -53,7 +53,9 @@ pub use server::{ServeError, bind, serve};
 
 mod gateway;
 
-pub use gateway::{GatewaySettings, Intake, Proof, Route, Subscription, Token, serve_gateway};
+pub use gateway::{
+    GatewaySettings, Intake, Proof, Route, Subscription, Token, is_account, serve_gateway,
+};
 
 #[cfg(test)]
 mod tests;

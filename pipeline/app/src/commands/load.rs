@@ -31,20 +31,21 @@ use crate::tables::JOB;
 pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let source = source(args.source.as_deref())?;
     needs_source(source, &args.shape)?;
-    let regional = config::regional::of_files(&args.assumptions)?;
+    let told = config::of_files(args.config.as_deref(), &args.assumptions)?;
     for file in &args.files {
         if !file.is_file() {
             return Err(Failure::usage(format!("{} is no file", file.display())));
         }
     }
-    let vault = config::dead_letters::vault(None)?;
     let dir = place::open_named(&args.place)?;
     let claimed = Claimed::new(dir, "load", Arc::new(SystemClock))?;
-    let keyring = keyring(&claimed.dir)?;
+    let keyring = match told.keyring {
+        Some(keyring) => keyring,
+        None => keyring(&claimed.dir)?,
+    };
     let job = claimed.recover(&keyring, config::TRACK_MEMORY_BYTES)?;
-    let signatures = config::signatures_of(args.config.as_deref())?;
-    let settings = Settings { keyring, signatures, regional };
-    let normalizer = Normalizer::new(settings.clone()).keeping(vault);
+    let settings = Settings { keyring, signatures: told.signatures, regional: told.regional };
+    let normalizer = Normalizer::new(settings.clone()).keeping(told.vault);
     let before = job.core.watermark_us;
     let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 4] };
     let shape = shape(&args.shape);

@@ -31,14 +31,9 @@ struct Totals {
 
 pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     let source = source(args.source.as_deref())?;
-    let keyring = if std::env::var_os("SENDTALLY_KEY").is_some() {
-        config::keyring(None, 0)?
-    } else {
-        Keyring::demo()
-    };
-    let regional = config::regional::of_files(&args.assumptions)?;
-    let signatures = config::signatures_of(args.config.as_deref())?;
-    let settings = Settings { keyring, signatures, regional };
+    let told = config::of_files(args.config.as_deref(), &args.assumptions)?;
+    let keyring = told.keyring.unwrap_or_else(Keyring::demo);
+    let settings = Settings { keyring, signatures: told.signatures, regional: told.regional };
     let mut normalizer = Normalizer::new(settings.clone());
     let mut totals = Totals::default();
     let mut charged: Vec<Normalized> = Vec::new();
@@ -71,7 +66,7 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
             && shape(&args.shape) == FileShape::Lines
             && let Some(advice) = whole_advice(file, &bytes, &settings, (0, &inputs))?
         {
-            note(&advice);
+            note(&json!({ "advice": advice }).to_string());
         }
     }
     if args.table == NormalizeTable::Charges {

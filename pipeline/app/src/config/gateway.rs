@@ -10,7 +10,7 @@ use model::record::SignaturePolicy;
 use model::vocabulary::Source;
 use normalize::signature::Signatures;
 use serde::Deserialize;
-use serve::{GatewaySettings, Route, Token};
+use serve::{GatewaySettings, Route, Token, is_account};
 
 use super::{Raw, kafka, parse, secret_line, signatures};
 use crate::failure::{Failure, Outcome};
@@ -102,6 +102,8 @@ const fn requests() -> usize {
 
 /// The gateway waits so much longer than the Kafka client, which tells more.
 const BESIDE_KAFKA: Duration = Duration::from_secs(1);
+/// Least `kafka_wait_ms`: the producer's linger and an answer of a broker.
+const KAFKA_WAIT_MS_MIN: u64 = 100;
 /// Largest `body_kb`: what an adapter reads at most.
 const BODY_KB_MAX: usize = 16 << 10;
 
@@ -148,6 +150,12 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
     if !(1..=BODY_KB_MAX).contains(&raw.body_kb) {
         return Err(Failure::usage(format!("[gateway] body_kb goes from 1 to {BODY_KB_MAX}")));
     }
+    if raw.kafka_wait_ms < KAFKA_WAIT_MS_MIN {
+        return Err(Failure::usage(format!(
+            "[gateway] kafka_wait_ms is {}; Kafka needs {KAFKA_WAIT_MS_MIN} or more to answer",
+            raw.kafka_wait_ms
+        )));
+    }
     let base = Route {
         topic: Arc::from(raw.topic.as_str()),
         policy: policy(&raw.signatures)?,
@@ -182,8 +190,16 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
         }
     }
     let mut confirms = Confirms::default();
+    let mut seen = BTreeSet::new();
     for account in &raw.accounts {
         let source = source(&account.source)?;
+        callable(account, source)?;
+        if !seen.insert((source, account.account.as_deref())) {
+            return Err(Failure::usage(format!(
+                "[[gateway.accounts]] names {} of {source} twice: make one entry of them",
+                account.account.as_deref().unwrap_or("any account")
+            )));
+        }
         if account.confirm {
             confirmable(source, &signatures)?;
             confirms.0.insert(account.account.clone());
@@ -209,6 +225,22 @@ fn route(account: &RawAccount, base: &Route) -> Outcome<Route> {
         verify_token: token.transpose()?.map(|token| Token::new(token.trim())),
         rate: account.rate.map_or(Ok(base.rate), positive)?,
     })
+}
+
+/// Refuses an account that no address can name, and a handshake that its source has not.
+fn callable(account: &RawAccount, source: Source) -> Outcome<()> {
+    if let Some(name) = account.account.as_deref().filter(|name| !is_account(name)) {
+        return Err(Failure::usage(format!(
+            "[[gateway.accounts]] account `{name}` cannot stand in /in/{source}/…: letters, digits \
+             and -._~:@+ can"
+        )));
+    }
+    if account.verify_token_file.is_some() && source != Source::Whatsapp {
+        return Err(Failure::usage(format!(
+            "[[gateway.accounts]] verify_token_file is for whatsapp, not {source}"
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses an account that requires signatures which nobody can check.
@@ -318,6 +350,11 @@ mod tests {
             ("public_url=\"hooks.example\"\n", "`hooks.example`"),
             ("rate=0.0\n", "above 0"),
             ("body_kb=99999\n", "body_kb"),
+            ("kafka_wait_ms=0\n", "kafka_wait_ms is 0"),
+            ("[[accounts]]\nsource=\"bird\"\naccount=\"a/b\"\n", "`a/b` cannot stand"),
+            ("[[accounts]]\nsource=\"bird\"\naccount=\"..\"\n", "`..` cannot stand"),
+            ("[[accounts]]\nsource=\"bird\"\nverify_token_file=\"x\"\n", "whatsapp, not bird"),
+            ("[[accounts]]\nsource=\"bird\"\n[[accounts]]\nsource=\"bird\"\n", "twice"),
             ("[[accounts]]\nsource=\"twillio\"\n", "`twillio`"),
             ("[[accounts]]\nsource=\"twilio\"\nsignatures=\"require\"\n", "no key of twilio"),
             ("[[accounts]]\nsource=\"whatsapp\"\nverify_token_file=\"/nowhere\"\n", "/nowhere"),

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::failure::{Failure, Outcome};
 
+/// The secret without a file.
+pub(super) const VARIABLE: &str = "SENDTALLY_KEY";
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawKeys {
@@ -25,13 +28,13 @@ pub(crate) fn keyring(file: Option<&Path>, token_key_id: u16) -> Outcome<Keyring
         })?;
         (text, file.display().to_string())
     } else {
-        let text = std::env::var("SENDTALLY_KEY").map_err(|_| {
+        let text = std::env::var(VARIABLE).map_err(|_| {
             Failure::usage(
                 "no token key: set [keys] secret_file or SENDTALLY_KEY to 64 hex digits, for \
                  example from `openssl rand -hex 32`; keep it, ids depend on it",
             )
         })?;
-        (text, "SENDTALLY_KEY".to_owned())
+        (text, VARIABLE.to_owned())
     };
     secret(&text, token_key_id)
         .ok_or_else(|| Failure::usage(format!("{place} does not hold 64 hex digits")))

@@ -38,6 +38,11 @@ pub(super) struct RawCarriers {
 
 /// The configured ones.
 pub(super) fn read(accounts: &[RawAccount], carriers: &RawCarriers) -> Outcome<Arc<Regional>> {
+    let carriers = names("[carriers] file", carriers.file.as_deref())?;
+    Ok(Arc::new(Regional { accounts: Accounts::new(rules(accounts)?), carriers }))
+}
+
+fn rules(accounts: &[RawAccount]) -> Outcome<Vec<AccountRule>> {
     let mut rules: Vec<AccountRule> = Vec::with_capacity(accounts.len());
     for raw in accounts {
         let source = Some(known_source("[[accounts]]", &raw.source)?);
@@ -69,18 +74,26 @@ pub(super) fn read(accounts: &[RawAccount], carriers: &RawCarriers) -> Outcome<A
         let network_tlv = raw.network_tlv.as_deref().map(tag).transpose()?;
         rules.push(AccountRule { source, account, zone, currency, acceptd, network_tlv });
     }
-    let carriers = names("[carriers] file", carriers.file.as_deref())?;
-    Ok(Arc::new(Regional { accounts: Accounts::new(rules), carriers }))
+    Ok(rules)
 }
 
-/// Those of a command that reads files.
-pub(crate) fn of_files(told: &Assumptions) -> Outcome<Arc<Regional>> {
+/// Those of a command that reads files: its flags are for accounts that have no entry, but for the
+/// names of carriers, of which there is one file.
+pub(super) fn of_files(
+    accounts: &[RawAccount],
+    carriers: &RawCarriers,
+    told: &Assumptions,
+) -> Outcome<Arc<Regional>> {
     let zone = told.zone.as_deref().map(|name| zone("--zone", name)).transpose()?;
     let code = told.currency.as_deref();
     let currency = code.map(|code| currency("--currency", code)).transpose()?;
-    let rule = AccountRule { zone, currency, ..AccountRule::default() };
-    let carriers = names("--carriers", told.carriers.as_deref())?;
-    Ok(Arc::new(Regional { accounts: Accounts::new(vec![rule]), carriers }))
+    let mut rules = rules(accounts)?;
+    rules.push(AccountRule { zone, currency, ..AccountRule::default() });
+    let carriers = match told.carriers.as_deref() {
+        None => names("[carriers] file", carriers.file.as_deref())?,
+        file => names("--carriers", file)?,
+    };
+    Ok(Arc::new(Regional { accounts: Accounts::new(rules), carriers }))
 }
 
 fn zone(key: &str, name: &str) -> Outcome<Zone> {

@@ -223,7 +223,7 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
     draft.error_code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
     draft.error_class = draft.error_code.and_then(class_of_code);
     draft.recipient = to.map(address);
-    draft.sender = from.or_else(|| item.service.text());
+    draft.sender = from.or_else(|| out.text(&item.service));
     draft.segments = out.segments(&item.segments);
     draft
 }

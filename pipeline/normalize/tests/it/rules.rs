@@ -177,6 +177,27 @@ fn every_unreadable_field_is_counted_once() {
     assert_eq!(count(Source::Cloudevents, null), 0);
     let report = DELIVERED.replace("\"status\"", "\"mccMnc\":\"00000\",\"contact\":7,\"status\"");
     assert_eq!(count(Source::Infobip, &report), 1, "zeros are an unknown network, no damage");
+    let meta = r#"{"metadata":"x","statuses":[{"id":"w","status":"failed","errors":7}]}"#;
+    assert_eq!(count(Source::Whatsapp, meta), 2);
+    assert_eq!(count(Source::Whatsapp, &meta.replace("\"x\"", "null").replace('7', "null")), 0);
+    let group = r#"[{"type":"message-delivered","time":"2026-11-20T12:00:02Z","to":"+12025550143",
+        "description":{},"message":{"id":"1","to":["+12025550143","+12025550144"]}}]"#;
+    assert_eq!(count(Source::Bandwidth, group), 1);
+    let resource = r#"{"sid":"SM1","status":"sent","messaging_service_sid":[]}"#;
+    assert_eq!(count(Source::Twilio, resource), 1);
+}
+
+#[test]
+fn a_charge_of_a_message_whose_status_cannot_be_read_is_no_bill() {
+    let told = |status| {
+        let data =
+            format!(r#"{{"message_id":"m",{status}"billing":{{"price":{{"amount":"1"}}}}}}"#);
+        let normalized = run(Some(Source::Cloudevents), &[Case::value(data)]);
+        let reasons: Vec<_> = normalized.dead.iter().map(|dead| dead.reason.as_str()).collect();
+        (normalized.charges.num_rows(), reasons)
+    };
+    assert_eq!(told(r#""status":{},"#), (0, vec!["missing_status"]));
+    assert_eq!(told(""), (1, vec![]));
 }
 
 #[test]

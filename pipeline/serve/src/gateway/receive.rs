@@ -67,9 +67,16 @@ pub(super) async fn handle(
 /// Source and account of `/in/<source>/<account>`.
 fn place(path: &str) -> Option<(Source, &str)> {
     let (source, account) = path.strip_prefix("/in/")?.split_once('/')?;
+    is_account(account).then_some((Source::parse(source)?, account))
+}
+
+/// Whether an account can be a part of a path as it stands.
+#[must_use]
+pub fn is_account(account: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@+".contains(&byte);
-    let is_account = (1..=ACCOUNT_BYTES_MAX).contains(&account.len());
-    (is_account && account.bytes().all(is_plain)).then_some((Source::parse(source)?, account))
+    let is_step = matches!(account, "." | "..");
+    let has_length = (1..=ACCOUNT_BYTES_MAX).contains(&account.len());
+    has_length && !is_step && account.bytes().all(is_plain)
 }
 
 impl Gateway {

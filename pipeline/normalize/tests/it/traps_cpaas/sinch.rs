@@ -1,10 +1,10 @@
 //! Sinch: SMS and MMS reports, Conversation callbacks.
 
-use model::vocabulary::Source;
+use model::vocabulary::{DeadReason, Source};
 use serde_json::json;
 
 use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, classes, compare, hold, words};
-use crate::fixtures::Case;
+use crate::fixtures::{Case, run};
 
 pub(super) fn sinch(status: &str, code: &str, rest: &str) -> Case {
     body(format!(
@@ -116,6 +116,12 @@ fn sinchs_reports_hold() {
                 "recipient":"447700900143","status":"Delivered"}"#,
             )
             => {"channel": "mms"},
+        "and a channel that is new":
+            body(
+                r#"{"type":"recipient_delivery_report_rcs","batch_id":"b7","code":0,
+                "recipient":"447700900143","status":"Delivered"}"#,
+            )
+            => {"channel": "rcs"},
         "a reason may stand on a success":
             conversation("DELIVERED", r#","reason":{"code":"RECIPIENT_NOT_OPTED_IN"}"#)
             => {"status": "delivered", "error_code": "RECIPIENT_NOT_OPTED_IN",
@@ -135,6 +141,15 @@ fn sinchs_reports_hold() {
             => {"status": "accepted", "is_final": false, "channel": "rcs"},
     };
     hold(Source::Sinch, &traps);
+}
+
+#[test]
+fn a_type_of_another_family_is_no_report_of_sinchs() {
+    let told = r#"{"type":"weird","batch_id":"b7","code":0,"recipient":"447700900143",
+        "status":"Delivered"}"#;
+    let dead = run(Some(Source::Sinch), &[body(told)]).dead;
+    let shown: Vec<_> = dead.iter().map(|dead| (dead.reason, dead.detail.as_str())).collect();
+    assert_eq!(shown, [(DeadReason::UnknownVariant, "/type")]);
 }
 
 #[test]
