@@ -247,8 +247,8 @@ fn is_open(found: &Found, id: RowId, column: &'static str) -> bool {
     !found.contains_key(&(id, column)) && !COMPUTED.iter().any(|(name, _)| *name == column)
 }
 
-fn any_open(found: &Found, base: &Rows) -> bool {
-    base.iter().any(|(id, row)| row.keys().any(|column| is_open(found, *id, column)))
+fn any(base: &Rows, lacks: impl Fn(RowId, &'static str) -> bool) -> bool {
+    base.iter().any(|(id, row)| row.keys().any(|column| lacks(*id, column)))
 }
 
 /// Empties objects and lists, the innermost first, for columns that no field alone changes.
@@ -262,13 +262,18 @@ fn empty_wholes(
     wholes.sort_by_key(|field| std::cmp::Reverse(field.path.len()));
     let others = ["{}", "[]", "null"].map(|token| Other::Token(token.to_owned()));
     for field in wholes {
-        if !trials.is_complete || !any_open(found, base) {
+        // A list may decide the channel by being there.
+        let lacks = |id, column| {
+            is_open(found, id, column)
+                || (column == "channel" && !found.contains_key(&(id, column)))
+        };
+        if !trials.is_complete || !any(base, lacks) {
             return Ok(());
         }
-        for (id, column) in trials.changes(base, record, (&field, &others))? {
-            if is_open(found, id, column) {
-                found.insert((id, column), vec![field.path.clone()]);
-            }
+        let mut changed = trials.changes(base, record, (&field, &others))?;
+        changed.retain(|(id, column)| lacks(*id, column));
+        for (id, column) in changed {
+            found.insert((id, column), vec![field.path.clone()]);
         }
     }
     Ok(())
@@ -281,7 +286,7 @@ fn empty_pairs(
     base: &Rows,
     (fields, record): (&[Field], &Record),
 ) -> Result<(), NormalizeError> {
-    if !trials.is_complete || !any_open(found, base) {
+    if !trials.is_complete || !any(base, |id, column| is_open(found, id, column)) {
         return Ok(());
     }
     if fields.len() > PAIRED_MAX {

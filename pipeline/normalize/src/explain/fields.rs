@@ -387,14 +387,19 @@ impl Walk {
         let (mut start, mut at) = (0, 0);
         for line in text.split_inclusive('\n') {
             let path = if lines > 1 { format!("{path}[{at}]") } else { path.to_owned() };
-            let mut word_start = start;
+            let (mut word_start, mut before) = (start, "");
             for word in line.split_inclusive(' ') {
                 if let Some((name, value)) = word.trim_end().split_once(':') {
                     let from = word_start + name.len() + 1;
                     let range = from..from + value.len();
-                    self.leaf(&join(&path, name), range, Shape::Text, value);
+                    // `submit date` and `done date` are a name each.
+                    let path = match name.eq_ignore_ascii_case("date") && !before.is_empty() {
+                        true => format!("{} {name}", join(&path, before)),
+                        false => join(&path, name),
+                    };
+                    self.leaf(&path, range, Shape::Text, value);
                 }
-                word_start += word.len();
+                (word_start, before) = (word_start + word.len(), word.trim());
             }
             at += usize::from(is_receipt(line));
             start += line.len();

@@ -121,6 +121,20 @@ fn a_record_too_large_to_try_says_so_and_ends_soon() {
 }
 
 #[test]
+fn both_dates_of_a_receipt_and_a_list_that_decides_the_channel_are_named() {
+    let receipt = Case::value("id:7 submit date:2611201159 done date:2611201200 stat:DELIVRD");
+    let row = explained(Source::Smpp, &receipt).remove(0);
+    assert_eq!(row.columns["event_time"], ["done date"]);
+    assert_eq!(row.columns["submit_time"], ["submit date"]);
+    let media = Case::value(
+        r#"[{"type":"message-sent","time":"2026-11-20T12:00:02Z","to":"+12025550143",
+        "message":{"id":"1","media":["https://x.example/a.png"]}}]"#,
+    );
+    let row = explained(Source::Bandwidth, &media).remove(0);
+    assert_eq!(row.columns["channel"], ["[0].message.media"]);
+}
+
+#[test]
 fn a_packed_record_is_explained_as_its_text() {
     let packed = |text: &str| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
