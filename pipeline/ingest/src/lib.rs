@@ -74,7 +74,8 @@ pub enum IngestError {
     },
     /// A topic of the configuration is not there.
     #[error(
-        "topic {topic} does not exist at {brokers}; create it, or correct the topic in the configuration"
+        "topic {topic} does not exist at {brokers}; create it, or correct the topic in the \
+         configuration"
     )]
     MissingTopic {
         /// Its name or pattern.

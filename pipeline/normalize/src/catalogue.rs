@@ -131,7 +131,10 @@ const INTRODUCTION: &str = "# Sources
 What the adapters in `pipeline/normalize` read, made by `sendtally schemas --sources` from their own
 lists, their fixtures and the signature checks. *Columns* are those that at least one event of the
 variant's fixtures fills, beside those that every event has, and of variants that give charges those
-of `charge_lines`, beside those that every line has:
+of `charge_lines`, beside those that every line has. *Billing* says what it tells of money: a price
+of the message, its currency, lines of bills. How a record came fills `ingest_time`, `verified` and
+`verified_reason`; `event_time_source` and `token_key_id` stand beside `event_time` and
+`recipient_token`. Every event has
 ";
 
 /// What every event has: said once above the table.
@@ -183,13 +186,17 @@ pub fn page(fixtures: &Path) -> Result<String, CatalogueError> {
                 Gives::Nothing | Gives::Billing => "nothing",
             };
             let billing = match variant.gives {
-                Gives::Charges => "charges",
-                Gives::Billing => "recognised, not read",
-                _ if has_charges && columns.contains("price") => "price, charges",
-                _ if has_charges => "charges",
-                _ if columns.contains("price") && columns.contains("currency") => "price, currency",
-                _ if columns.contains("price") => "price",
-                _ => "",
+                Gives::Charges => "charges".to_owned(),
+                Gives::Billing => "recognised, not read".to_owned(),
+                Gives::Events | Gives::Nothing => {
+                    let told = [
+                        ("price", columns.contains("price")),
+                        ("currency", columns.contains("price") && columns.contains("currency")),
+                        ("charges", has_charges),
+                    ];
+                    let told = told.into_iter().filter(|(_, is_told)| *is_told);
+                    told.map(|(word, _)| word).collect::<Vec<_>>().join(", ")
+                }
             };
             let shown: Vec<_> = columns
                 .iter()

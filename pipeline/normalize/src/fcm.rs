@@ -493,7 +493,10 @@ pub(crate) const CATALOGUE: Module = Module {
     document: "https://firebase.google.com/docs/cloud-messaging",
     variants: &[
         events("answer of a send, JSON", &["send_answer.json"]),
-        events("answer, the sender's record", &["wrapped_answer.json", "wrapped_errors.json"]),
+        events(
+            "answer, the sender's record",
+            &["wrapped_answer.json", "wrapped_errors.json", "wrapped_variants.json"],
+        ),
         events("row of the BigQuery export, JSON", &["export_rows.json", "export_errors.json"]),
         ignored("aggregated delivery data, JSON", &["delivery_data.json"]),
     ],

@@ -349,7 +349,10 @@ pub(crate) const CATALOGUE: Module = Module {
     document: "https://documentation.onesignal.com/docs/en/event-streams-data",
     variants: &[
         events("event stream, dotted names, JSON", &["stream_dotted.json"]),
-        events("event stream, nested, JSON", &["stream_nested.json", "stream_batch.json"]),
+        events(
+            "event stream, nested, JSON",
+            &["stream_nested.json", "stream_batch.json", "words_about_an_address.json"],
+        ),
         events("export row, JSON", &["export_rows.json"]),
         events("web push webhook, JSON", &["webhooks.json"]),
         ignored("aggregates, answers of sends, JSON", &["not_events.json"]),

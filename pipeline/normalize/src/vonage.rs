@@ -315,7 +315,10 @@ fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {
 pub(crate) const CATALOGUE: Module = Module {
     document: "https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts",
     variants: &[
-        events("SMS receipt, JSON", &["receipt.json", "receipt_parts.json"]),
+        events(
+            "SMS receipt, JSON",
+            &["receipt.json", "receipt_parts.json", "receipt_statuses.json"],
+        ),
         events("SMS receipt, form", &["receipt_form.txt"]),
         events("SMS receipt, GET", &["receipt_get.record.json"]),
         ignored("inbound message, form", &["receipt_inbound.txt"]),
