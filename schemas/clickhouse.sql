@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS `sendtally`.`events`
     `currency` Nullable(String) COMMENT 'ISO 4217, upper case.' CODEC(ZSTD(1)),
     `payload_sha256` FixedString(32) COMMENT 'SHA-256 of the record''s raw bytes.' CODEC(NONE),
     `verified` Nullable(Bool) COMMENT 'Signature check; null = not checked.',
-    `verified_reason` LowCardinality(Nullable(String)) COMMENT 'Why verified has its value: valid, valid_old_key, header, mismatch, body_mismatch, url_mismatch, outside_tolerance, foreign_certificate, malformed, missing_header, missing_field, missing_url, missing_time, no_key, no_scheme, no_envelope.',
+    `verified_reason` LowCardinality(Nullable(String)) COMMENT 'Why verified has its value: valid, valid_old_key, unverified_scheme, unverified_scheme_old_key, header, mismatch, body_mismatch, url_mismatch, outside_tolerance, foreign_certificate, malformed, missing_header, missing_field, missing_url, missing_time, no_key, no_scheme, no_envelope.',
     `topic` LowCardinality(String) COMMENT 'Kafka topic, or file:<sha256>, or dead:<topic> for dead letters read again.',
     `partition` Int32 COMMENT 'Kafka partition.' CODEC(T64, ZSTD(1)),
     `offset` Int64 COMMENT 'Kafka offset, or 0-based record of a file.' CODEC(T64, ZSTD(1)),

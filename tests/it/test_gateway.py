@@ -26,7 +26,7 @@ from signing import KEYS, PUBLIC, SCHEMES, Signed, twilio, whatsapp
 
 pytestmark = pytest.mark.servers
 
-TOPIC, OTHER = "messaging.hooks", "messaging.other"
+TOPIC, OTHER, SMALL = "messaging.hooks", "messaging.other", "messaging.small"
 TOKEN = "verify-token-of-the-test"
 CALLS_S = 30.0
 CLOCKS_S = 1.0
@@ -89,6 +89,8 @@ def configured(directory: Path, brokers: str, port: int, *more: str) -> Path:
             lines.append(f'verify_token_file = "{directory / "token"}"')
     lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "other"',
               f'topic = "{OTHER}"', "rate = 2.0"]
+    lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "small"',
+              f'topic = "{SMALL}"']
     path = directory / "gateway.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -109,6 +111,7 @@ def node() -> Iterator[kafka.Kafka]:
     """A Kafka that these cases share."""
     with kafka.Kafka() as one:
         one.create_topics([TOPIC, OTHER], 3)
+        one.create_topics([SMALL], 1, max_message_bytes="10000")
         yield one
 
 
@@ -175,6 +178,13 @@ def test_answers_that_store_nothing(node: kafka.Kafka, gateway: Gateway) -> None
     refused = [one for one in replies if one.status == 429]
     assert refused and all(int(one.headers["retry-after"]) >= 1 for one in refused)
     assert len(stored(node, OTHER)) == len(replies) - len(refused), "into the account's own topic"
+
+
+def test_a_record_that_its_topic_does_not_take_is_the_operators_matter(gateway: Gateway) -> None:
+    """413 for the vendor, and a line in the log that says what to do."""
+    assert gateway.ask("/in/infobip/small", b"x" * 9_000).status == 200
+    assert gateway.ask("/in/infobip/small", random.Random(1).randbytes(20_000)).status == 413
+    gateway.process.wait_for("raise the topic's max.message.bytes", 5)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -452,7 +462,7 @@ def test_what_was_acknowledged_is_in_kafka_though_it_was_killed_and_the_gateway_
     print(f"seed {seed}")
     rng = random.Random(seed)
     with kafka.Kafka() as node:
-        node.create_topics([TOPIC, OTHER], 3)
+        node.create_topics([TOPIC, OTHER, SMALL], 3)
         for gateway in started(tmp_path, node.brokers):
             vendor = Vendor(gateway.port, seed)
             threads = [threading.Thread(target=vendor.run, args=(n,)) for n in range(12)]

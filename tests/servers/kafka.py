@@ -260,10 +260,11 @@ class Kafka:
         """An administration client that does not print its connection attempts."""
         return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
 
-    def create_topics(self, names: list[str], partitions: int) -> None:
-        """Creates topics and waits until they are there."""
+    def create_topics(self, names: list[str], partitions: int, **settings: str) -> None:
+        """Creates topics and waits until they are there; `_` in settings stands for a point."""
         admin = self.admin()  # it must outlive its answers
-        topics = [NewTopic(name, num_partitions=partitions) for name in names]
+        config = {name.replace("_", "."): value for name, value in settings.items()}
+        topics = [NewTopic(name, num_partitions=partitions, config=config) for name in names]
         for future in admin.create_topics(topics).values():
             future.result(timeout=30)
 

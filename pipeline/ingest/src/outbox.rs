@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use model::record::{Delivery, RecordView};
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
@@ -67,6 +68,19 @@ impl State {
         self.repeats().tell(error, Instant::now())
     }
 
+    /// The vendor is told that its body is too large; what can be done is the operator's.
+    fn tell_too_large(&self, topic: &str, bytes: usize) {
+        if let Some(repeated) = self.repeated(topic) {
+            tracing::warn!(
+                topic,
+                bytes,
+                repeated,
+                "a record is larger than its topic takes: raise the topic's max.message.bytes, or \
+                 lower [gateway] body_kb"
+            );
+        }
+    }
+
     fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,9 +116,10 @@ impl ProducerContext for Context {
                 }
                 Delivery::Stored
             }
-            Err((error, _)) => {
+            Err((error, record)) => {
                 let code = error.rdkafka_error_code();
                 if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+                    self.0.tell_too_large(record.topic(), record.payload_len());
                     Delivery::TooLarge
                 } else {
                     tracing::debug!(%error, "a record was not delivered");

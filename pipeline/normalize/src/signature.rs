@@ -65,6 +65,8 @@
 //! |---|---|---|
 //! | true | `valid` | right, with the first key |
 //! | true | `valid_old_key` | right, with the second key |
+//! | true | `unverified_scheme` | right by a scheme that no reference documents, first key |
+//! | true | `unverified_scheme_old_key` | the same with the second key |
 //! | true, false | `header` | the gateway checked it and wrote the header `verified` |
 //! | false | `mismatch` | no active key gives this code: another key, or something was changed |
 //! | false | `body_mismatch` | the token is right, the body is another one |
@@ -208,15 +210,18 @@ impl Signatures {
         if self.sets.is_empty() {
             return Verdict::default();
         }
-        match self.check(signed) {
-            Some(Ok(Age::Current)) => Verdict { verified: Some(true), reason: Some("valid") },
-            Some(Ok(Age::Old)) => Verdict { verified: Some(true), reason: Some("valid_old_key") },
-            Some(Err(reason @ Reason::NoEnvelope)) => {
-                Verdict { verified: None, reason: Some(reason.word()) }
-            }
-            Some(Err(reason)) => Verdict { verified: Some(false), reason: Some(reason.word()) },
-            None => Verdict { verified: None, reason: Some(self.unchecked(signed.source)) },
-        }
+        let Some((checked, is_documented)) = self.check(signed) else {
+            return Verdict { verified: None, reason: Some(self.unchecked(signed.source)) };
+        };
+        let (verified, reason) = match (checked, is_documented) {
+            (Ok(Age::Current), true) => (Some(true), "valid"),
+            (Ok(Age::Old), true) => (Some(true), "valid_old_key"),
+            (Ok(Age::Current), false) => (Some(true), "unverified_scheme"),
+            (Ok(Age::Old), false) => (Some(true), "unverified_scheme_old_key"),
+            (Err(reason @ Reason::NoEnvelope), _) => (None, reason.word()),
+            (Err(reason), _) => (Some(false), reason.word()),
+        };
+        Verdict { verified, reason: Some(reason) }
     }
 
     /// Names of the request headers that a record of this source has to keep (`http-<name>`), in
@@ -262,17 +267,19 @@ impl Signatures {
         if is_known { "no_key" } else { "no_scheme" }
     }
 
-    /// Tries the keys that may be meant; `None` where there are none.
-    fn check(&self, signed: &Signed<'_>) -> Option<Checked> {
+    /// Tries the keys that may be meant, and tells whether their scheme is a documented one; `None`
+    /// where there are none.
+    fn check(&self, signed: &Signed<'_>) -> Option<(Checked, bool)> {
         if let Some(account) = signed.account {
-            return Some(checked(signed, self.meant(signed.source, account)?));
+            let keys = self.meant(signed.source, account)?;
+            return Some((checked(signed, keys), keys.scheme.is_documented()));
         }
         let mut answer = None;
         for keys in self.of_source(signed.source) {
             let found = checked(signed, keys);
             // A mismatch says least: the keys were another account's.
-            if found.is_ok() || matches!(answer, None | Some(Err(Reason::Mismatch))) {
-                answer = Some(found);
+            if found.is_ok() || matches!(answer, None | Some((Err(Reason::Mismatch), _))) {
+                answer = Some((found, keys.scheme.is_documented()));
             }
             if found.is_ok() {
                 break;

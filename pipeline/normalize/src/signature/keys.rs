@@ -54,6 +54,18 @@ pub enum Scheme {
     },
 }
 
+impl Scheme {
+    /// Some reference tells it; the others are what an operator found out.
+    pub(super) const fn is_documented(&self) -> bool {
+        match self {
+            Self::Documented | Self::PlivoV2 | Self::VonageParameters(_) => true,
+            Self::BodyHmac { .. } | Self::SharedHeader { .. } | Self::SharedParameter { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// A secret, public key or certificate as text.
 #[derive(Clone)]
 pub struct Secret(String);

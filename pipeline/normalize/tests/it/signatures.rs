@@ -51,7 +51,20 @@ fn keys(row: &Row, secrets: &[&str]) -> Signatures {
 }
 
 fn check(row: &Row, secrets: &[&str], case: &Case) -> Answer {
-    word(&keys(row, secrets), row.source, None, case)
+    as_documented(&row.scheme, word(&keys(row, secrets), row.source, None, case))
+}
+
+/// The answer in the words of a documented scheme: others mark what they find right.
+fn as_documented(scheme: &Scheme, answer: Answer) -> Answer {
+    if matches!(scheme, Scheme::Documented | Scheme::PlivoV2 | Scheme::VonageParameters(_)) {
+        return answer;
+    }
+    match answer {
+        (Some(true), Some("unverified_scheme")) => RIGHT,
+        (Some(true), Some("unverified_scheme_old_key")) => (Some(true), Some("valid_old_key")),
+        (Some(true), unmarked) => panic!("{scheme:?}: {unmarked:?}"),
+        wrong => wrong,
+    }
 }
 
 const WRONG: fn(&'static str) -> Answer = |reason| (Some(false), Some(reason));

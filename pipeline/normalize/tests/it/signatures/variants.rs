@@ -10,7 +10,7 @@ use normalize::signature::{Algorithm, Scheme, Signatures};
 use ring::digest::{self, SHA1_FOR_LEGACY_USE_ONLY as SHA1, SHA256, SHA384, SHA512};
 
 use super::sign::{RECEIVED_S, SIGNED_S, hmac, hmac_by};
-use super::{Answer, RIGHT, WRONG, altered, received, set, without, word};
+use super::{Answer, RIGHT, WRONG, altered, as_documented, received, set, without, word};
 use crate::fixtures::Case;
 
 const BODY: &str = r#"{"id":"m-7","status":"delivered"}"#;
@@ -40,7 +40,8 @@ struct Asked<'a> {
 }
 
 fn answer(source: Source, scheme: &Scheme, secrets: &[&str], case: &Case) -> Answer {
-    word(&Signatures::new(&[set(source, scheme, secrets)]).unwrap(), source, None, case)
+    let signatures = Signatures::new(&[set(source, scheme, secrets)]).unwrap();
+    as_documented(scheme, word(&signatures, source, None, case))
 }
 
 #[track_caller]
