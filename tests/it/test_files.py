@@ -75,7 +75,8 @@ def test_a_payload_over_several_lines_is_not_loaded_line_by_line(tmp_path: Path)
     load = ["load", "--source", "infobip", "--data", tmp_path / "data", file]
     sendtally.call(*load).expect(2, "report.json is one payload", "--whole")
     sendtally.call(*load, "--whole").expect(0, "1 events")
-    seen = sendtally.call("normalize", "--source", "infobip", file).expect(0, '{"advice":', "give --whole")
+    seen = sendtally.call("normalize", "--source", "infobip", file).expect(
+        0, '{"advice":', "give --whole")
     assert not seen.out
 
 
@@ -84,7 +85,8 @@ def test_files_are_read_by_a_configurations_keys_accounts_and_carriers(tmp_path:
     receipt = {"messageId": "0A", "msisdn": "447700900143", "status": "delivered",
                "network-code": "23410", "price": "0.0333", "scts": "2607011210", "api-key": "k1"}
     file = tmp_path / "receipts.jsonl"
-    file.write_text(json.dumps(receipt) + "\n" + json.dumps(receipt | {"api-key": "k2"}) + "\n")
+    other = receipt | {"api-key": "k2", "messageId": "0B"}
+    file.write_text(json.dumps(receipt) + "\n" + json.dumps(other) + "\n")
     (tmp_path / "key").write_text("ab" * 32)
     (tmp_path / "names.csv").write_text("name,country,carrier\nO2 (UK),GB,Mine\n")
     config = tmp_path / "a.toml"

@@ -14,6 +14,7 @@
 //!   the next answer to [`Outbox::tend`], ends that.
 //! - An outage is a handful of log lines a minute (`repeats`).
 
+mod polled;
 mod repeats;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,9 +26,10 @@ use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
+use self::polled::Polled;
 use self::repeats::Repeats;
 use crate::settings::KafkaSettings;
 use crate::{IngestError, because};
@@ -139,7 +141,7 @@ pub struct Outbox {
     topics: Vec<String>,
     wait: Duration,
     state: Arc<State>,
-    producer: RwLock<Arc<ThreadedProducer<Context>>>,
+    producer: RwLock<Arc<Polled<Context>>>,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -227,7 +229,10 @@ impl Outbox {
             match produce(&self.settings, self.wait, &self.state) {
                 Ok(fresh) => {
                     let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
-                    *place = Arc::new(fresh);
+                    let ended = std::mem::replace(&mut *place, Arc::new(fresh));
+                    // Its thread may take a moment to end, and nobody shall wait for that.
+                    drop(place);
+                    drop(ended);
                 }
                 Err(error) => {
                     if let Some(repeated) = self.state.repeated(&error.to_string()) {
@@ -253,7 +258,7 @@ impl Outbox {
         flushed.map_err(|error| IngestError::Produce { reason: error.to_string() })
     }
 
-    fn producer(&self) -> Arc<ThreadedProducer<Context>> {
+    fn producer(&self) -> Arc<Polled<Context>> {
         Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -291,7 +296,7 @@ fn produce(
     settings: &KafkaSettings,
     wait: Duration,
     state: &Arc<State>,
-) -> Result<ThreadedProducer<Context>, IngestError> {
+) -> Result<Polled<Context>, IngestError> {
     let mut config = settings.client();
     config
         .set("enable.idempotence", "true")
@@ -302,9 +307,11 @@ fn produce(
         .set("queue.buffering.max.messages", QUEUE_RECORDS_MAX)
         .set("queue.buffering.max.kbytes", QUEUE_KIB_MAX)
         .set("message.max.bytes", RECORD_BYTES_MAX);
-    config
-        .create_with_context(Context(Arc::clone(state)))
-        .map_err(|error| IngestError::Settings { reason: error.to_string() })
+    let refused = |reason: String| IngestError::Settings { reason };
+    let made: Result<BaseProducer<Context>, KafkaError> =
+        config.create_with_context(Context(Arc::clone(state)));
+    let producer = made.map_err(|error| refused(error.to_string()))?;
+    Polled::new(producer).map_err(|error| refused(format!("no thread for deliveries: {error}")))
 }
 
 #[cfg(test)]
