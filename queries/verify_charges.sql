@@ -164,27 +164,11 @@ placed AS (
     SELECT
         owned.*,
         old_costs.message_key IS NOT NULL AS by_old_rule,
-        -- Who tells no entry of the price list takes none away.
-        FIRST_VALUE(sku) IGNORE NULLS OVER (
-            PARTITION BY
-                owned.message_key,
-                CASE
-                    WHEN owned.kind IN ('message', 'segment') AND old_costs.message_key IS NULL
-                    THEN 'base'
-                    ELSE kind
-                END
-            ORDER BY
-                CASE basis WHEN 'invoice' THEN 2 WHEN 'vendor' THEN 1 ELSE 0 END DESC,
-                CASE
-                    WHEN own_price <> 0 THEN 2
-                    WHEN own_price = 0 AND basis = 'estimated' THEN 1
-                    ELSE 0
-                END DESC,
-                told_time DESC,
-                is_line DESC,
-                id DESC
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        ) AS named_sku,
+        CASE
+            WHEN owned.kind IN ('message', 'segment') AND old_costs.message_key IS NULL
+            THEN 'base'
+            ELSE owned.kind
+        END AS charge,
         ROW_NUMBER() OVER (
             PARTITION BY
                 owned.message_key,
@@ -206,6 +190,14 @@ placed AS (
         ) AS place
     FROM owned
     LEFT JOIN old_costs ON owned.message_key = old_costs.message_key
+),
+
+-- Who names no entry of the price list takes none away.
+named AS (
+    SELECT message_key, charge, FIRST_VALUE(sku ORDER BY place) AS sku
+    FROM placed
+    WHERE sku IS NOT NULL
+    GROUP BY message_key, charge
 ),
 
 fees_apart AS (
@@ -269,7 +261,7 @@ of_messages AS (
             ELSE placed.own_price
         END AS unit_price,
         placed.currency,
-        placed.named_sku AS sku,
+        named.sku,
         COALESCE(known.cohort_time, billed.cohort_time) AS charge_time,
         COALESCE(CAST(known.source AS VARCHAR), billed.source) AS source,
         COALESCE(CAST(known.channel AS VARCHAR), billed.channel) AS channel,
@@ -286,6 +278,7 @@ of_messages AS (
     LEFT JOIN fees_apart AS fees
         ON placed.message_key = fees.message_key
         AND placed.currency IS NOT DISTINCT FROM fees.currency
+    LEFT JOIN named ON placed.message_key = named.message_key AND placed.charge = named.charge
     LEFT JOIN again_messages AS known ON placed.message_key = known.message_key
     LEFT JOIN only_billed AS billed ON placed.message_key = billed.message_key
     WHERE placed.place = 1

@@ -198,8 +198,8 @@ def test_what_reached_one_of_whatsapps_devices_is_not_free_because_another_faile
         status = {"id": "wamid.a", "status": word, "timestamp": str(1_795_176_000 + second),
                   "recipient_id": "447700900143", **({"pricing": pricing} if pricing else {})}
         told(data, tmp_path / f"{number}.json", "whatsapp", status)
-    found = rows(data, "SELECT kind, basis, amount, quantity FROM charges")
-    assert [(row["kind"], row["basis"], row["amount"]) for row in found] == [("message", "vendor", None)]
+    found = rows(data, "SELECT kind, basis, amount, sku FROM charges")
+    assert [tuple(row.values()) for row in found] == [("message", "vendor", None, "marketing/regular")]
     sendtally.call("verify", "--data", data).expect(0)
 
 
@@ -209,8 +209,9 @@ def test_a_whatsapp_message_that_failed_costs_nothing(data: Path, tmp_path: Path
         status = {"id": "wamid.a", "status": word, "timestamp": str(1_795_176_000 + second),
                   "recipient_id": "447700900143", **more}
         told(data, tmp_path / f"{word}.json", "whatsapp", status)
-    found = rows(data, "SELECT basis, amount FROM charges")
-    assert [(row["basis"], Decimal(str(row["amount"]))) for row in found] == [("estimated", Decimal(0))]
+    found = rows(data, "SELECT basis, amount, sku FROM charges")
+    assert [(row["basis"], Decimal(str(row["amount"])), row["sku"]) for row in found] == [
+        ("estimated", Decimal(0), "marketing/regular")]
     sendtally.call("verify", "--data", data).expect(0)
 
 

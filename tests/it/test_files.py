@@ -80,6 +80,23 @@ def test_a_payload_over_several_lines_is_not_loaded_line_by_line(tmp_path: Path)
     assert not seen.out
 
 
+def test_a_receipts_own_times_give_a_latency_whatever_their_zone(tmp_path: Path) -> None:
+    """SMPP tells both without a zone: the SMSC's clock is the vendor's."""
+    receipt = ("id:0A sub:001 dlvrd:001 submit date:2611210800 done date:2611210805 stat:DELIVRD "
+               "err:000 text:")
+    told = {"headers": {"source": "smpp", "received-at": "2026-11-21T07:05:01Z"}, "value": receipt}
+    file, data = tmp_path / "receipts.jsonl", tmp_path / "data"
+    file.write_text(json.dumps(told) + "\n")
+    sendtally.call("load", "--records", "--zone", "Europe/Berlin", "--data", data, file).expect(0)
+    query = "SELECT latency_ms, latency_broker_ms FROM messages"
+    found = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
+    assert found == [{"latency_ms": 300_000, "latency_broker_ms": None}]
+    query = "SELECT p50_ms, latency_n FROM slo_windows WHERE window_s = 86400"
+    found = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
+    assert [(round(row["p50_ms"], -4), row["latency_n"]) for row in found] == [(300_000, 1)]
+    sendtally.call("verify", "--data", data).expect(0)
+
+
 def test_files_are_read_by_a_configurations_keys_accounts_and_carriers(tmp_path: Path) -> None:
     """And by the flags where it says nothing."""
     receipt = {"messageId": "0A", "msisdn": "447700900143", "status": "delivered",

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::json::Syntax;
+use crate::normalizer::SUBSTITUTE;
 
 /// Fields that a row is read for: reports have about forty columns. Of commas alone a row would
 /// take twenty times its bytes.
@@ -54,10 +55,9 @@ pub(crate) struct Row<'r, 'a> {
 }
 
 impl<'a> Row<'_, 'a> {
-    /// Names and values; the values are given away. One that was no text (its bytes stand as
-    /// U+FFFD) is empty.
+    /// Names and values; the values are given away. One that was no text is empty.
     pub(crate) fn fields(&mut self) -> impl Iterator<Item = (&str, Cow<'a, str>)> {
-        let is_text = |value: &str| !value.contains('\u{fffd}');
+        let is_text = |value: &str| !value.contains(SUBSTITUTE);
         let values = self.values.drain(..);
         let values = values.map(move |value| if is_text(&value) { value } else { "".into() });
         self.names.iter().map(AsRef::as_ref).zip(values)

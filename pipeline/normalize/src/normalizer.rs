@@ -423,13 +423,13 @@ fn read_bytes(
     scratch: &mut Scratch,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
-    let lossy;
+    let loose;
     let value = match simdutf8::compat::from_utf8(value) {
         Ok(text) => text,
         Err(_) if is_loose_text(source, value) => {
             emitter.counters.unreadable_fields += 1;
-            lossy = String::from_utf8_lossy(value);
-            &lossy
+            loose = with_substitutes(value);
+            &loose
         }
         Err(error) => {
             return Err(Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())));
@@ -467,12 +467,32 @@ fn read_bytes(
     }
 }
 
+/// What ASCII has for a character that was invalid or lost.
+pub(crate) const SUBSTITUTE: char = '\u{1a}';
+
 /// Whether bytes that are no UTF-8 cost only the field that they stand in: of a receipt, whose text
 /// has the message's own encoding, and of a table, which other programs may have written again.
 fn is_loose_text(source: Source, value: &[u8]) -> bool {
     let text = value.trim_ascii_start();
     let is_json = matches!(text.first(), Some(b'{' | b'['));
-    !is_json && (source == Source::Smpp || text.contains(&b'\n'))
+    let may_be = match source {
+        Source::Smpp => true,
+        Source::AwsSns | Source::GoogleRbm | Source::Telnyx | Source::Vonage => {
+            text.contains(&b'\n')
+        }
+        _ => false,
+    };
+    may_be && !is_json
+}
+
+/// The text with [`SUBSTITUTE`] for each byte that is none, so that places stay what they are.
+fn with_substitutes(value: &[u8]) -> String {
+    let mut text = String::with_capacity(value.len());
+    for chunk in value.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| SUBSTITUTE));
+    }
+    text
 }
 
 /// Position of the record's tally, made where this is its input's first record.

@@ -122,6 +122,9 @@ fn bytes_that_are_no_text_cost_their_field_of_receipts_and_tables() {
     let table = b"message_id,status,client_ref,to\nm1,delivered,caf\xe9,447700900143\n".to_vec();
     let row = lines(&run(Some(Source::Vonage), &[Case::value(table)])).remove(0);
     assert_eq!((&row["status"], &row["logical_id"]), (&json!("delivered"), &json!(null)));
+    let open = b"message_id,status\n\xe9\xe9,\"sent\n".to_vec();
+    let dead = &run(Some(Source::Vonage), &[Case::value(open)]).dead;
+    assert_eq!(dead[0].detail, "byte 21", "places are those of the bytes");
     let form = b"id=7&status=sent&x=caf\xe9".to_vec();
     let dead = &run(Some(Source::Kaleyra), &[Case::value(form)]).dead;
     assert_eq!(dead[0].reason.as_str(), "not_utf8");
