@@ -226,6 +226,11 @@ pub(crate) fn of_files(path: Option<&Path>, told: &Assumptions) -> Outcome<OfFil
     let raw = path.map(parse).transpose()?.map(|(raw, _)| raw).unwrap_or_default();
     let key_file = raw.keys.secret_file.as_deref();
     let has_key = key_file.is_some() || std::env::var_os(keys::VARIABLE).is_some();
+    if !has_key && raw.keys.token_key_id != 0 {
+        return Err(Failure::usage(
+            "[keys] token_key_id is of no key: give secret_file or SENDTALLY_KEY beside it",
+        ));
+    }
     let keyring = has_key.then(|| keyring(key_file, raw.keys.token_key_id)).transpose()?;
     Ok(OfFiles {
         keyring,

@@ -62,6 +62,8 @@ struct State {
     is_failing: AtomicBool,
     errors: Mutex<Vec<(KafkaError, String)>>,
     repeats: Mutex<Repeats>,
+    /// Of records that are too large, which are no outage.
+    too_large: Mutex<Repeats>,
 }
 
 impl State {
@@ -72,7 +74,9 @@ impl State {
 
     /// The vendor is told that its body is too large; what can be done is the operator's.
     fn tell_too_large(&self, topic: &str, bytes: usize) {
-        if let Some(repeated) = self.repeated(topic) {
+        let mut told = self.too_large.lock().unwrap_or_else(PoisonError::into_inner);
+        // By topic, its digits too.
+        if let Some(repeated) = told.tell(&format!("{topic}: too large"), Instant::now()) {
             tracing::warn!(
                 topic,
                 bytes,
@@ -142,6 +146,8 @@ pub struct Outbox {
     wait: Duration,
     state: Arc<State>,
     producer: RwLock<Arc<Polled<Context>>>,
+    /// One that ended for good: dropped when nobody sends by it any more, as its end takes time.
+    ended: Mutex<Option<Arc<Polled<Context>>>>,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -162,7 +168,8 @@ impl Outbox {
     ) -> Result<Self, IngestError> {
         let state = Arc::new(State::default());
         let producer = RwLock::new(Arc::new(produce(settings, wait, &state)?));
-        let outbox = Self { settings: settings.clone(), topics, wait, state, producer };
+        let (settings, ended) = (settings.clone(), Mutex::new(None));
+        let outbox = Self { settings, topics, wait, state, producer, ended };
         outbox.ask(ANSWER)?;
         outbox.state.is_failing.store(false, Ordering::Relaxed);
         Ok(outbox)
@@ -217,6 +224,8 @@ impl Outbox {
     /// Called every second or so by one thread: replaces a producer that has ended for good, and
     /// asks the broker for a sign of life while deliveries fail.
     pub fn tend(&self) {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(ended);
         if let Some((code, reason)) = self.producer().client().fatal_error() {
             if let Some(repeated) = self.state.repeated(&format!("the producer ended: {reason}")) {
                 tracing::error!(
@@ -230,9 +239,8 @@ impl Outbox {
                 Ok(fresh) => {
                     let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
                     let ended = std::mem::replace(&mut *place, Arc::new(fresh));
-                    // Its thread may take a moment to end, and nobody shall wait for that.
                     drop(place);
-                    drop(ended);
+                    *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
                 }
                 Err(error) => {
                     if let Some(repeated) = self.state.repeated(&error.to_string()) {

@@ -132,8 +132,8 @@ What the adapters in `pipeline/normalize` read, made by `sendtally schemas --sou
 lists, their fixtures and the signature checks. *Columns* are those that at least one event of the
 variant's fixtures fills, beside those that every event has, and of variants that give charges those
 of `charge_lines`, beside those that every line has. *Billing* says what it tells of money: a price
-of the message, its currency, lines of bills. How a record came fills `ingest_time`, `verified` and
-`verified_reason`; `event_time_source` and `token_key_id` stand beside `event_time` and
+of the message, its currency, lines of bills. `ingest_time`, `verified` and `verified_reason` follow
+from how a record is received; `event_time_source` and `token_key_id` stand beside `event_time` and
 `recipient_token`. Every event has
 ";
 

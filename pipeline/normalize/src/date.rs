@@ -102,6 +102,11 @@ pub(crate) fn parse_day(text: &str) -> Option<i64> {
 /// Seconds stay below this until the year 5138, milliseconds were above it from 1973 on.
 const MILLIS_MIN: i64 = 100_000_000_000;
 
+/// Decimals below this (of 1973) are durations or flags.
+const DECIMAL_MIN_US: i64 = 100_000_000_000_000;
+/// Digits that an i64 has room for.
+const NUMBER_DIGITS_MAX: usize = 18;
+
 /// A Unix time whose size tells seconds from milliseconds.
 pub(crate) fn unix(number: i64) -> Option<i64> {
     let is_seconds = number.unsigned_abs() < MILLIS_MIN.unsigned_abs();
@@ -125,7 +130,7 @@ pub(crate) fn unix_decimal(text: &str) -> Option<i64> {
 
 /// The same of a number whose size tells seconds from milliseconds, as at [`unix`].
 pub(crate) fn unix_decimal_of_either(text: &str) -> Option<i64> {
-    let time_us = millionths(text)?;
+    let time_us = millionths(text).filter(|time_us| *time_us >= DECIMAL_MIN_US)?;
     let is_seconds = time_us / time::SECOND_US < MILLIS_MIN;
     plausible(if is_seconds { time_us } else { time_us / 1000 })
 }
@@ -137,6 +142,8 @@ fn millionths(text: &str) -> Option<i64> {
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let room = NUMBER_DIGITS_MAX.saturating_sub(whole.len());
+    let fraction = fraction.get(..room.min(fraction.len()))?;
     let number = time::digits([whole, fraction].concat().as_bytes())?;
     let fraction_digits = i32::try_from(fraction.len()).ok()?;
     // Digits that microseconds have beyond the number's own.
@@ -220,6 +227,10 @@ mod tests {
         for text in ["1795176191482.0", "1.795176191482e12", "1795176191.482"] {
             assert_eq!(unix_decimal_of_either(text), expected, "{text}");
         }
+        for text in ["1795176191.4820001234567", "1795176191482.0001234567"] {
+            assert_eq!(unix_decimal_of_either(text), expected, "{text}");
+        }
+        assert_eq!(unix_decimal_of_either("0.5"), None);
         for bad in ["", "E9", "1.2.3", "-1", "1e", "1e99", "1e2147483647", "noon"] {
             assert_eq!(unix_decimal(bad), None, "{bad}");
             assert_eq!(unix_decimal_of_either(bad), None, "{bad}");

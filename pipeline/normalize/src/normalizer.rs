@@ -423,11 +423,14 @@ fn read_bytes(
     scratch: &mut Scratch,
     emitter: &mut Emitter<'_>,
 ) -> Result<(), Dead> {
+    // A byte order mark is no part of any format here.
+    let value = value.strip_prefix(BYTE_ORDER_MARK).unwrap_or(value);
     let loose;
     let value = match simdutf8::compat::from_utf8(value) {
         Ok(text) => text,
         Err(_) if is_loose_text(source, value) => {
-            emitter.counters.unreadable_fields += 1;
+            let broken = value.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
+            emitter.counters.unreadable_fields += broken.count() as u64;
             loose = with_substitutes(value);
             &loose
         }
@@ -435,8 +438,6 @@ fn read_bytes(
             return Err(Dead::new(DeadReason::NotUtf8, format!("byte {}", error.valid_up_to())));
         }
     };
-    // A byte order mark is no part of any format here.
-    let value = value.strip_prefix('\u{feff}').unwrap_or(value);
     let record = Record { value, headers };
     match source {
         Source::Twilio => twilio::read(&record, scratch, emitter),
@@ -467,6 +468,9 @@ fn read_bytes(
     }
 }
 
+/// In front of a text, in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What ASCII has for a character that was invalid or lost.
 pub(crate) const SUBSTITUTE: char = '\u{1a}';
 
@@ -478,7 +482,10 @@ fn is_loose_text(source: Source, value: &[u8]) -> bool {
     let may_be = match source {
         Source::Smpp => true,
         Source::AwsSns | Source::GoogleRbm | Source::Telnyx | Source::Vonage => {
-            text.contains(&b'\n')
+            let names = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+            names.len() < text.len()
+                && !names.contains(&b'=')
+                && names.iter().any(|byte| b",\t".contains(byte))
         }
         _ => false,
     };

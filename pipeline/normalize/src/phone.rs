@@ -74,9 +74,11 @@ impl Number {
     }
 }
 
-/// A local number behind its calling code, written to `bytes`.
+/// A local number behind its calling code, written to `bytes`, without the zero with which it is
+/// dialled at home (Italy's is a part of the number).
 pub(crate) fn global<'n>(code: &str, local: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
     bytes.clear();
+    let local = local.strip_prefix('0').filter(|_| code != "39").unwrap_or(local);
     for part in ["+", code, local] {
         bytes.extend_from_slice(part.as_bytes());
     }

@@ -94,9 +94,9 @@ impl<'a> Recipient<'a> {
     }
 }
 
-/// What people write between the digits of a number; nothing of another script is a digit here.
+/// What people write between the digits of a number. Digits of other scripts are not looked for.
 fn is_separator(byte: u8) -> bool {
-    b" -.()/+_,\t".contains(&byte) || !byte.is_ascii()
+    b" -.()/+_,:;*\t\r\n".contains(&byte) || !byte.is_ascii()
 }
 
 /// A recipient as it is looked for in texts: with or without its calling code.
@@ -312,6 +312,7 @@ mod tests {
             "7700_900143",
             "44\u{a0}7700\u{202f}900\u{2011}143",
             "7700,900\t143",
+            "7700:900\r\n143",
         ] {
             let text = format!("order 12-34 of {spelled}, 5.6");
             let clean = replace(&text, number, "T");

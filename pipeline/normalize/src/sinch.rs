@@ -25,7 +25,8 @@
 //! (`per_recipient`). No callback has a price; where the parts are not told, `billing_units` (on
 //! request, MessageMedia) stand in.
 //!
-//! Channel: the last word of `type` (`…_sms`, `…_mms`), without one SMS. Inbound messages (`mo_…`)
+//! Channel: the last word of `type` (`…_sms`, `…_mms`; a new one may address no numbers), without
+//! one SMS. Inbound messages (`mo_…`)
 //! are ignored.
 
 mod conversation;
@@ -61,6 +62,7 @@ struct Item<'a> {
     operator: Scalar<'a>,
     originator: Scalar<'a>,
     parts: Scalar<'a>,
+    units: Scalar<'a>,
     reference: Scalar<'a>,
     groups: Option<Elements<Group<'a>>>,
     /// Its bare message holds the `status` of an SMS report too.
@@ -128,7 +130,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         "operator" => &mut item.operator,
         "applied_originator" => &mut item.originator,
         "number_of_message_parts" => &mut item.parts,
-        "billing_units" if !item.parts.is_present() => &mut item.parts,
+        "billing_units" => &mut item.units,
         "client_reference" => &mut item.reference,
         "statuses" if cursor.kind() == Kind::Array => {
             item.groups = Some(groups(cursor)?);
@@ -183,7 +185,7 @@ fn recipients<'a>(cursor: &mut Cursor<'a>) -> Result<Recipients<'a>, Syntax> {
 fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     const BATCH: &str = "delivery_report_";
     const RECIPIENT: &str = "recipient_delivery_report_";
-    let kind = item.kind.text().unwrap_or("");
+    let kind = out.text(&item.kind).unwrap_or("");
     let is_recipients = item.batch_id.is_present() || kind.starts_with(RECIPIENT);
     if item.is_damaged {
         out.dead_at(DeadReason::UnknownVariant, place.to_string());
@@ -245,7 +247,8 @@ fn emit_recipient(item: &Item<'_>, channel: Channel, place: Place<'_>, out: &mut
     draft.recipient = Some(recipient);
     draft.sender = out.text(&item.originator);
     draft.logical_id = out.text(&item.reference);
-    draft.segments = out.segments(&item.parts);
+    let parts = if item.parts.is_present() { &item.parts } else { &item.units };
+    draft.segments = out.segments(parts);
     let operator = out.text(&item.operator);
     (draft.mcc, draft.mnc) = operator.and_then(split_network).unzip();
     draft.carrier = operator.filter(|text| text.bytes().any(|byte| !byte.is_ascii_digit()));

@@ -13,6 +13,7 @@
 //! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
 //!   event tells that the message was delivered or read. An estimate of zero in no currency (of a
 //!   message that failed on one device) stands until then; what arrived is not free by it.
+//! - What stands without an entry of the price list has that of the greatest line that names one.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
@@ -228,7 +229,8 @@ pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charg
 }
 
 /// Of too many lines, in their order, the one to forget: the oldest that stands for nothing, not
-/// even for the price of an event, and neither dates nor places the message.
+/// even for the price of an event, names no entry of the price list that stands, and neither dates
+/// nor places the message.
 pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
     let mut kept = standing(lines, words, |_| true);
     kept.extend(standing(lines, words, |said| said.price.sku != TextId::default()));

@@ -244,8 +244,9 @@ fn earliest(events: &[Event], status: Status) -> Option<&Event> {
 }
 
 /// Delivered minus cohort time. A read stands in for a missing delivered in counts, not here.
-/// Of two local times by the same clock (of one event, or of two events) the zone that is assumed
-/// makes no difference; beside a time with a zone it does, so that is not the vendor's word.
+/// Of two local times (of one event, or of two events) the zone that is assumed makes no difference
+/// but where clocks change; beside another event's time with a zone it does, so that is not the
+/// vendor's word.
 fn latency(events: &[Event], cohort_us: i64, from: CohortFrom) -> Latency {
     let Some(delivered) = earliest(events, Status::Delivered) else { return Latency::None };
     let below = |event: &&Event| !event.status.is_delivered() && event.time_us == cohort_us;

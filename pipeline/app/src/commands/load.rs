@@ -64,8 +64,9 @@ pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
     }
     if dir.remote().is_some() {
         return Err(Failure::usage(
-            "a store needs a configured key: set SENDTALLY_KEY to 64 hex digits (for example from \
-             `openssl rand -hex 32`) and keep it; one made in a cache would be lost with it",
+            "a store needs a configured key: set SENDTALLY_KEY, or [keys] secret_file of --config, \
+             to 64 hex digits (for example from `openssl rand -hex 32`) and keep it; one made in a \
+             cache would be lost with it",
         ));
     }
     let path = dir.root().join("key");
@@ -73,8 +74,8 @@ pub(crate) fn keyring(dir: &DataDir) -> Outcome<Keyring> {
         let chain = Chain::open(dir, JOB, "reader")?;
         if chain.head().is_some_and(|head| head.values.contains_key(KEY)) {
             return Err(Failure::protect(format!(
-                "{} is gone, and the directory was filled with the key in it: put it back, or give \
-                 the key as SENDTALLY_KEY",
+                "the directory was filled with a key that is not here: give it by [keys] \
+                 secret_file of --config or as SENDTALLY_KEY, or put {} back",
                 path.display()
             )));
         }

@@ -93,7 +93,7 @@ pub(crate) fn stop_on_signals(stop: &Arc<AtomicBool>) -> Outcome<()> {
                 if again {
                     std::process::exit(130);
                 }
-                tracing::info!("stopping: what was taken is finished first");
+                tracing::info!("stopping: what was read or received is finished first");
                 stop.store(true, Ordering::SeqCst);
             }
         });

@@ -231,8 +231,8 @@ fn route(account: &RawAccount, base: &Route) -> Outcome<Route> {
 fn callable(account: &RawAccount, source: Source) -> Outcome<()> {
     if let Some(name) = account.account.as_deref().filter(|name| !is_account(name)) {
         return Err(Failure::usage(format!(
-            "[[gateway.accounts]] account `{name}` cannot stand in /in/{source}/…: letters, digits \
-             and -._~:@+ can"
+            "[[gateway.accounts]] account `{name}` cannot stand in /in/{source}/…: up to 128 \
+             letters, digits and -._~:@+ can"
         )));
     }
     if account.verify_token_file.is_some() && source != Source::Whatsapp {

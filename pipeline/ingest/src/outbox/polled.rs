@@ -1,8 +1,8 @@
 //! A producer and the thread that hears its deliveries.
 //!
 //! rdkafka has a producer with a thread of its own, which waits for 100 ms at a time and spins
-//! through the last millisecond of each: 1 % of a core for nothing, a tenth of what a gateway under
-//! little load spends. This one waits longer.
+//! through the last millisecond of each: 1 % of a core for nothing (benches/README.md). This one
+//! waits longer.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, ProducerContext};
 
-/// Longest wait at a time, and how long the end may take.
+/// How long it waits at a time, and how long its end may take, beside what the client takes.
 const WAIT: Duration = Duration::from_millis(500);
 
 /// Ends its thread when it is dropped.

@@ -98,9 +98,12 @@ pub(super) fn emit(
     Ok(())
 }
 
-/// A Chinese mobile number with its calling code; any other as it is.
+/// A Chinese mobile number (13 to 19, eleven digits) with its calling code; any other as it is.
 pub(super) fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
-    if number.len() != NATIONAL_DIGITS || !number.starts_with('1') {
+    let is_mobile = number.len() == NATIONAL_DIGITS
+        && number.starts_with('1')
+        && number.bytes().nth(1).is_some_and(|digit| (b'3'..=b'9').contains(&digit));
+    if !is_mobile {
         return number;
     }
     phone::global("86", number, bytes)

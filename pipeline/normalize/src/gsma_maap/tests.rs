@@ -35,6 +35,10 @@ fn a_local_number_gets_its_calling_code() {
         ("tel:13900000001", false, "+8613900000001"),
         ("tel:13900000001;phone-context=ims.example.com", false, "+8613900000001"),
         ("tel:8613900000001", false, "8613900000001"),
+        ("tel:12025550143", false, "12025550143"),
+        ("tel:7700900143;Phone-Context=+44", true, "+447700900143"),
+        ("tel:7700900143;phone-context=+example", true, "7700900143"),
+        ("tel:7700900143;phone-context=+1-212", true, "7700900143"),
         ("tel:13900000001", true, "13900000001"),
         ("tel:447700900143", false, "447700900143"),
     ] {

@@ -1,5 +1,7 @@
 //! The receipt's text and the spellings of its id.
 
+use crate::normalizer::SUBSTITUTE;
+
 /// What stands between the labels of a receipt's text; `None` where nothing does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Receipt<'a> {
@@ -105,7 +107,9 @@ impl<'a> Receipt<'a> {
                 Label::Err => &mut self.err,
                 Label::Delivered | Label::Text => continue,
             };
-            if !value.is_empty() && (slot.is_none() || !first_stands) {
+            // A value that is no text is not read.
+            let is_text = !value.is_empty() && !value.contains(SUBSTITUTE);
+            if is_text && (slot.is_none() || !first_stands) {
                 *slot = Some(value);
             }
         }

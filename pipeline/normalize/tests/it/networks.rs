@@ -303,6 +303,14 @@ fn twilios_mcc_and_mnc_are_the_senders_and_fill_nothing() {
 }
 
 #[test]
+fn a_gsma_number_with_an_odd_context_is_in_no_text() {
+    let notice = r#"{"deliveryInfo":{"address":"tel:7700900143;phone-context=+example",
+        "messageId":"m","deliveryStatus":"MessageSent"},"callbackData":"ref-7700900143"}"#;
+    let line = all(Source::GsmaMaap, notice).remove(0);
+    assert!(!line.to_string().contains("7700900143"), "{line}");
+}
+
+#[test]
 fn one_gsma_id_sent_to_two_people_is_two_messages() {
     let info = |address: &str| json!({"address": address, "deliveryStatus": "DeliveredToTerminal"});
     let notice = json!({"deliveryInfoNotification": {"deliveryInfo":

@@ -119,12 +119,23 @@ fn bytes_that_are_no_text_cost_their_field_of_receipts_and_tables() {
     let receipt = b"id:7 stat:DELIVRD err:000 text:caf\xe9".to_vec();
     let given = run(Some(Source::Smpp), &[Case::value(receipt)]);
     assert_eq!(lines(&given)[0]["status"], "delivered");
+    let told = |receipt: &[u8]| {
+        let given = run(Some(Source::Smpp), &[Case::value(receipt.to_vec())]);
+        let dead = given.dead.first().map(|dead| dead.reason.as_str());
+        (dead, lines(&given).first().map(|line| line["error_code"].clone()))
+    };
+    assert_eq!(told(b"id:7\xe9 stat:DELIVRD err:001"), (Some("missing_id"), None));
+    assert_eq!(told(b"id:7 stat:DELIV\xe9RD err:001"), (Some("missing_status"), None));
+    assert_eq!(told(b"id:7 stat:UNDELIV err:0\xe90"), (None, Some(json!(null))));
     let table = b"message_id,status,client_ref,to\nm1,delivered,caf\xe9,447700900143\n".to_vec();
     let row = lines(&run(Some(Source::Vonage), &[Case::value(table)])).remove(0);
     assert_eq!((&row["status"], &row["logical_id"]), (&json!("delivered"), &json!(null)));
     let open = b"message_id,status\n\xe9\xe9,\"sent\n".to_vec();
     let dead = &run(Some(Source::Vonage), &[Case::value(open)]).dead;
     assert_eq!(dead[0].detail, "byte 21", "places are those of the bytes");
+    let vonages = b"messageId=7&status=delivered&client-ref=caf\xe9\n".to_vec();
+    let dead = &run(Some(Source::Vonage), &[Case::value(vonages)]).dead;
+    assert_eq!(dead[0].reason.as_str(), "not_utf8", "a line end makes no table of a form");
     let form = b"id=7&status=sent&x=caf\xe9".to_vec();
     let dead = &run(Some(Source::Kaleyra), &[Case::value(form)]).dead;
     assert_eq!(dead[0].reason.as_str(), "not_utf8");

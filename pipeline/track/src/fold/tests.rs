@@ -147,7 +147,7 @@ fn a_negative_latency_of_a_local_time_is_counted_and_in_no_bucket() {
     ];
     let outcome = fold(&mut events, false, &words).unwrap();
     assert_eq!(outcome.latency, Latency::Broker(-3_600_000));
-    // The deciding event is the first now.
+    // `fold` sorts in place: the delivered event comes first.
     events[0].time_us = 11 * hour;
     let outcome_again = fold(&mut events, false, &words).unwrap();
     assert_eq!(outcome_again.latency, Latency::Broker(3_600_000), "a zone is between them");
