@@ -100,10 +100,8 @@ pub(super) fn emit(
 
 /// A Chinese mobile number (13 to 19, eleven digits) with its calling code; any other as it is.
 pub(super) fn international<'n>(number: &'n str, bytes: &'n mut Vec<u8>) -> &'n str {
-    let is_mobile = number.len() == NATIONAL_DIGITS
-        && number.starts_with('1')
-        && number.bytes().nth(1).is_some_and(|digit| (b'3'..=b'9').contains(&digit));
-    if !is_mobile {
+    let is_mobile = matches!(number.as_bytes(), [b'1', b'3'..=b'9', ..]);
+    if number.len() != NATIONAL_DIGITS || !is_mobile {
         return number;
     }
     phone::global("86", number, bytes)
