@@ -274,11 +274,11 @@ fn emit(
 fn user<'n>(address: &'n str, is_oma: bool, bytes: &'n mut Vec<u8>) -> (&'n str, Option<Number>) {
     let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
     let (user, parameters) = rest.split_once(['@', ';']).unwrap_or((rest, ""));
-    if Number::parse(user).is_none() {
-        return (address, Number::parse(address));
+    let Some(number) = Number::parse(user) else { return (address, Number::parse(address)) };
+    if user.starts_with('+') {
+        return (user, Some(number));
     }
     let user = match context(parameters) {
-        _ if user.starts_with('+') => user,
         Some(code) => phone::global(code, user, bytes),
         None if is_oma => user,
         None => alibaba::international(user, bytes),
