@@ -210,11 +210,12 @@ pub(crate) fn read(path: &Path) -> Outcome<Settings> {
 }
 
 /// What a configuration says of records that come from files.
-#[derive(Default)]
 pub(crate) struct OfFiles {
     /// The configured key.
     pub(crate) keyring: Option<Keyring>,
+    /// Vendors' keys.
     pub(crate) signatures: Arc<Signatures>,
+    /// Zones, currencies and names of carriers.
     pub(crate) regional: Arc<Regional>,
     /// Under which dead records are kept.
     pub(crate) vault: Option<Arc<Vault>>,
@@ -228,7 +229,8 @@ pub(crate) fn of_files(path: Option<&Path>, told: &Assumptions) -> Outcome<OfFil
     let has_key = key_file.is_some() || std::env::var_os(keys::VARIABLE).is_some();
     if !has_key && raw.keys.token_key_id != 0 {
         return Err(Failure::usage(
-            "[keys] token_key_id is of no key: give secret_file or SENDTALLY_KEY beside it",
+            "[keys] token_key_id numbers a key that is not there: give secret_file, or \
+             SENDTALLY_KEY",
         ));
     }
     let keyring = has_key.then(|| keyring(key_file, raw.keys.token_key_id)).transpose()?;
@@ -349,9 +351,13 @@ mod tests {
         assert!(told.contains("[kafka] is missing: give it `brokers`"), "{told}");
         let path = std::env::temp_dir().join(format!("sendtally-keys-{:p}", &told));
         std::fs::write(&path, "signatures = []\n").unwrap();
-        let read = of_files(Some(&path), &Assumptions::default());
+        let read = || of_files(Some(&path), &Assumptions::default()).map(|_| ());
+        assert!(read().is_ok());
+        std::fs::write(&path, "[keys]\ntoken_key_id = 5\n").unwrap();
+        let refused = read().unwrap_err();
         std::fs::remove_file(&path).unwrap();
-        assert!(read.is_ok());
+        assert_eq!(refused.code(), 2);
+        assert!(refused.to_string().contains("token_key_id numbers a key"), "{refused}");
     }
 
     #[test]

@@ -247,7 +247,8 @@ fn is_open(found: &Found, id: RowId, column: &'static str) -> bool {
     !found.contains_key(&(id, column)) && !COMPUTED.iter().any(|(name, _)| *name == column)
 }
 
-fn any(base: &Rows, lacks: impl Fn(RowId, &'static str) -> bool) -> bool {
+/// Whether any row has a column that lacks its fields.
+fn any_lacks(base: &Rows, lacks: impl Fn(RowId, &'static str) -> bool) -> bool {
     base.iter().any(|(id, row)| row.keys().any(|column| lacks(*id, column)))
 }
 
@@ -267,7 +268,7 @@ fn empty_wholes(
             is_open(found, id, column)
                 || (column == "channel" && !found.contains_key(&(id, column)))
         };
-        if !trials.is_complete || !any(base, lacks) {
+        if !trials.is_complete || !any_lacks(base, lacks) {
             return Ok(());
         }
         let mut changed = trials.changes(base, record, (&field, &others))?;
@@ -286,7 +287,7 @@ fn empty_pairs(
     base: &Rows,
     (fields, record): (&[Field], &Record),
 ) -> Result<(), NormalizeError> {
-    if !trials.is_complete || !any(base, |id, column| is_open(found, id, column)) {
+    if !trials.is_complete || !any_lacks(base, |id, column| is_open(found, id, column)) {
         return Ok(());
     }
     if fields.len() > PAIRED_MAX {

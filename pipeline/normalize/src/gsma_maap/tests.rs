@@ -32,6 +32,8 @@ fn a_local_number_gets_its_calling_code() {
     for (address, is_oma, expected) in [
         ("tel:7700900143;phone-context=+44", true, "+447700900143"),
         ("sip:7700900143;phone-context=+44@ims.example.com;user=phone", false, "+447700900143"),
+        ("tel:07700900143;phone-context=+44", true, "+447700900143"),
+        ("tel:0612345678;phone-context=+39", true, "+390612345678"),
         ("tel:13900000001", false, "+8613900000001"),
         ("tel:13900000001;phone-context=ims.example.com", false, "+8613900000001"),
         ("tel:8613900000001", false, "8613900000001"),

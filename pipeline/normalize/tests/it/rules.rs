@@ -115,6 +115,18 @@ fn records_without_a_readable_source_or_text_are_one_dead_letter() {
 }
 
 #[test]
+fn a_messages_id_is_shown_alike_whatever_its_other_texts_hold() {
+    let shown = |from: &str| {
+        let id = "%2B44+7911+222+333";
+        let form = format!("MessageUUID={id}&Status=sent&To=447911222333&From={from}");
+        lines(&run(Some(Source::Plivo), &[Case::value(form)])).remove(0)
+    };
+    let (plain, spelled) = (shown("EXAMPLE"), shown("44-7911-222-333"));
+    assert_eq!(plain["message_id"], spelled["message_id"]);
+    assert!(!spelled["sender"].to_string().contains("7911"), "{spelled}");
+}
+
+#[test]
 fn bytes_that_are_no_text_cost_their_field_of_receipts_and_tables() {
     let receipt = b"id:7 stat:DELIVRD err:000 text:caf\xe9".to_vec();
     let given = run(Some(Source::Smpp), &[Case::value(receipt)]);

@@ -107,6 +107,9 @@ fn sinchs_reports_hold() {
             => {"price": null, "price_unit": "none", "currency": null, "segments": 3},
         "billing units stand in for parts":
             sinch("Delivered", "0", r#","billing_units":2"#) => {"segments": 2},
+        "whichever comes first, and for parts that are null":
+            sinch("Delivered", "0", r#","billing_units":2,"number_of_message_parts":null"#)
+            => {"segments": 2},
         "but not for parts that are told":
             sinch("Delivered", "0", r#","number_of_message_parts":3,"billing_units":2"#)
             => {"segments": 3},
