@@ -79,11 +79,31 @@ impl HashKey {
     /// Hashes a list of parts, each with its length.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
-        let mut sip = Sip::new((self.0, self.1));
-        for part in parts {
-            sip.part(part);
-        }
-        Id16(sip.finish())
+        self.begin(&[]).hash(parts)
+    }
+
+    /// Takes the parts with which many hashes begin.
+    #[must_use]
+    pub fn begin(&self, parts: &[&[u8]]) -> BegunHash {
+        BegunHash(Sip::new((self.0, self.1)).parts(parts))
+    }
+}
+
+/// A hash that has taken its first parts. Its `Debug` shows as little as that of its key.
+#[derive(Clone, Copy)]
+pub struct BegunHash(Sip);
+
+impl BegunHash {
+    /// The hash of these parts behind the first ones.
+    #[must_use]
+    pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
+        Id16(self.0.parts(parts).finish())
+    }
+}
+
+impl std::fmt::Debug for BegunHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BegunHash(secret)")
     }
 }
 
@@ -158,6 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_that_was_begun_is_that_of_all_parts() {
+        let key = HashKey::new([7; 16]);
+        for first in [&b""[..], b"bird", b"aws_eum", b"eightlen", b"a_longer_word"] {
+            let begun = key.begin(&[first, b"event"]);
+            let whole = key.hash(&[first, b"event", b"id", b"", b"a part of more than a word"]);
+            assert_eq!(begun.hash(&[b"id", b"", b"a part of more than a word"]), whole);
+        }
+    }
+
+    #[test]
     fn another_key_gives_another_id() {
         assert_ne!(HashKey::new([1; 16]).hash(&[b"x"]), HashKey::new([2; 16]).hash(&[b"x"]));
     }
@@ -166,6 +196,7 @@ mod tests {
     fn hex_comes_back_and_debug_hides_the_key() {
         assert_eq!(unhex(&hex(&[0, 171, 255])), Some(vec![0, 171, 255]));
         assert_eq!(unhex("abc"), None);
-        assert_eq!(format!("{:?}", HashKey::new([65; 16])), "HashKey(secret)");
+        let key = HashKey::new([65; 16]);
+        assert_eq!(format!("{key:?} {:?}", key.begin(&[])), "HashKey(secret) BegunHash(secret)");
     }
 }

@@ -324,7 +324,7 @@ impl Emitter<'_> {
     fn charge_subject(&self, draft: &ChargeDraft<'_>) -> (Option<Id16>, Grain, Id16) {
         let (grain, parts) = match draft.subject {
             Subject::Message { id, key_part } => {
-                let key = self.key_of(id, key_part);
+                let key = self.ids.key_of(id, key_part);
                 return (Some(key), Grain::Message, charge_id(key, draft.kind));
             }
             Subject::Beside(_) => {

@@ -22,6 +22,7 @@ use crate::counters::Counters;
 use crate::draft::{Dead, Draft, Outcome, error_class, receipt_class, security};
 use crate::drift::Drift;
 use crate::fanout::Room;
+use crate::ids::SourceIds;
 use crate::json::Scalar;
 use crate::network::{Carrier, derived_country, network_code};
 use crate::normalizer::Tally;
@@ -69,6 +70,7 @@ pub(crate) struct Origin<'a> {
 pub(crate) struct Emitter<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) keyring: &'a Keyring,
+    pub(crate) ids: &'a SourceIds,
     pub(crate) regional: &'a Regional,
     pub(crate) builder: &'a mut EventBatchBuilder,
     pub(crate) charges: &'a mut ChargeBatchBuilder,
@@ -218,7 +220,7 @@ impl<'e> Emitter<'e> {
         self.tally.events += 1;
         let recipient = self.recipient(draft.recipient, draft.channel);
         let (event_time_us, event_time_source, submit_time_us) = self.times(draft);
-        let message_key = self.message_key(draft);
+        let message_key = self.ids.message_key(draft);
         let mut upper = [0; 3];
         let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
@@ -229,7 +231,7 @@ impl<'e> Emitter<'e> {
         let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id, draft.channel);
         let row = EventRow {
-            event_id: self.event_id(draft, message_key),
+            event_id: self.ids.event_id(draft, message_key),
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
             message_id: hidden_id.as_ref().map_or(draft.message_id, HiddenId::text),
@@ -339,35 +341,6 @@ impl<'e> Emitter<'e> {
     ) -> Option<Recipient<'r>> {
         let whose = (self.origin.source, channel);
         text.map(|text| Recipient::new(text, whose, self.keyring, self.last_recipient))
-    }
-
-    fn message_key(&self, draft: &Draft<'_>) -> Id16 {
-        let id = if draft.key_id.is_empty() { draft.message_id } else { draft.key_id };
-        self.key_of(id, draft.key_part)
-    }
-
-    pub(crate) fn key_of(&self, id: &str, key_part: &str) -> Id16 {
-        let source = self.origin.source.as_str().as_bytes();
-        self.keyring.message.hash(&[source, id.as_bytes(), key_part.as_bytes()])
-    }
-
-    /// Hash of what identifies the event; receive times and headers do not enter.
-    fn event_id(&self, draft: &Draft<'_>, message_key: Id16) -> Id16 {
-        let source = self.origin.source.as_str().as_bytes();
-        if draft.event_parts.is_empty() {
-            let time = draft.event_time_us.unwrap_or(i64::MIN).to_be_bytes();
-            let status = draft.vendor_status.unwrap_or(draft.status.as_str());
-            let code = draft.error_code.unwrap_or("");
-            let parts: [&[u8]; 5] =
-                [source, &message_key.0, status.as_bytes(), code.as_bytes(), &time];
-            return self.keyring.message.hash(&parts);
-        }
-        let mut parts: [&[u8]; 8] = [&[]; 8];
-        parts[0] = source;
-        parts[1] = b"event";
-        let used = draft.event_parts.len().min(6);
-        parts[2..2 + used].copy_from_slice(&draft.event_parts[..used]);
-        self.keyring.message.hash(&parts[..2 + used])
     }
 
     /// Event time, where it comes from, and submit time.

@@ -27,6 +27,8 @@
 
 mod alibaba;
 
+use std::cell::OnceCell;
+
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
 
 use crate::answer::each_document;
@@ -98,8 +100,7 @@ fn document(
         return alibaba::emit(&notice.report, place, scratch, out);
     }
     let sender = sender(notice.href.text(), &mut scratch.form);
-    let request_id = notice.href.text().and_then(request_id);
-    let shared = Shared { notice: &notice, date_us, sender, request_id };
+    let shared = Shared { notice: &notice, date_us, sender, request_id: OnceCell::new() };
     if !notice.has_infos {
         if notice.is_inbound && !notice.bare.status.is_present() {
             out.ignored("inbound");
@@ -212,8 +213,14 @@ struct Shared<'n> {
     notice: &'n Notice<'n>,
     date_us: Option<i64>,
     sender: Option<&'n str>,
-    /// Stands for the ids of the messages; looked for once, as an address may be long.
-    request_id: Option<&'n str>,
+    request_id: OnceCell<Option<&'n str>>,
+}
+
+impl<'n> Shared<'n> {
+    /// Stands for the ids of messages that have none; looked for once, as an address may be long.
+    fn request_id(&self) -> Option<&'n str> {
+        *self.request_id.get_or_init(|| self.notice.href.text().and_then(request_id))
+    }
 }
 
 fn emit(
@@ -223,7 +230,7 @@ fn emit(
     out: &mut Emitter<'_>,
 ) -> Result<(), (DeadReason, &'static str)> {
     let notice = shared.notice;
-    let id = info.message_id.text().or(shared.request_id);
+    let id = info.message_id.text().or_else(|| shared.request_id());
     let (id, word) = match (id, info.status.text()) {
         _ if info.is_damaged => return Err((DeadReason::UnknownVariant, "")),
         (Some(id), Some(word)) => (id, word),

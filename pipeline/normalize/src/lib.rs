@@ -14,7 +14,7 @@
 //! in one place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`, `zones`,
-//! `accounts`, `draft`, `recipient`, `emit`, `charge`, `record`, `normalizer`, `signature`,
+//! `accounts`, `draft`, `recipient`, `ids`, `emit`, `charge`, `record`, `normalizer`, `signature`,
 //! `vault`), then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
 
 mod identity;
@@ -52,6 +52,8 @@ mod wamid;
 
 mod recipient;
 
+mod ids;
+
 mod emit;
 
 mod fanout;
@@ -67,6 +69,8 @@ mod unpack;
 mod csv;
 
 mod listed;
+
+mod payload_hash;
 
 mod normalizer;
 

@@ -13,7 +13,6 @@ use model::keys::Keyring;
 use model::record::{Headers, Input, RawBatch, RawRecord, RecordView, SignaturePolicy};
 use model::time;
 use model::vocabulary::{DeadReason, Source, TimeSource};
-use sha2::{Digest, Sha256};
 
 use crate::carriers::KnownCarriers;
 use crate::counters::Counters;
@@ -22,7 +21,9 @@ use crate::drift::{Drift, UnknownFields};
 use crate::emit::{Emitter, LastEvent, Origin, dead_max};
 use crate::fanout::Room;
 use crate::form::Form;
+use crate::ids::SourceIds;
 use crate::json::Scalar;
+use crate::payload_hash;
 use crate::recipient::LastRecipient;
 use crate::regional::Regional;
 use crate::signature::{Signatures, Signed, Verdict};
@@ -58,6 +59,7 @@ pub struct Normalizer {
     scratch: Scratch,
     counters: Counters,
     last_recipient: LastRecipient,
+    last_ids: Option<SourceIds>,
     known_carriers: KnownCarriers,
     drift: Drift,
     new_fields: Vec<(Source, String)>,
@@ -179,6 +181,7 @@ impl Normalizer {
             scratch: Scratch::default(),
             counters: Counters::default(),
             last_recipient: LastRecipient::default(),
+            last_ids: None,
             known_carriers: KnownCarriers::default(),
             drift: Drift::default(),
             new_fields: Vec::new(),
@@ -225,11 +228,11 @@ impl Normalizer {
         let (mut dead, mut records) = (Vec::new(), Vec::new());
         let mut tallies: Vec<Tally> = Vec::new();
         let mut rows = vec![usize::MAX; inputs.len()];
-        for record in &raw.records {
+        for (record, payload_sha256) in raw.records.chunks(2).flat_map(|two| hashed(raw, two)) {
             let at = tally_row(&mut tallies, &mut rows, record);
             let Some(tally) = tallies.get_mut(at) else { continue };
             let (n_dead, n_elements) = (dead.len(), tally.elements);
-            self.record(raw.view(record), inputs, tally, &mut dead);
+            self.record((raw.view(record), &payload_sha256), inputs, tally, &mut dead);
             if dead.len() > n_dead {
                 let elements = tally.elements - n_elements;
                 let mut kept = self.dead_record(&raw.view(record), inputs, elements)?;
@@ -273,7 +276,7 @@ impl Normalizer {
 
     fn record(
         &mut self,
-        view: RecordView<'_>,
+        (view, payload_sha256): (RecordView<'_>, &[u8; 32]),
         inputs: &[Input],
         tally: &mut Tally,
         dead: &mut Vec<DeadLetter>,
@@ -286,12 +289,11 @@ impl Normalizer {
             Some(word) => Source::parse(word),
             None => input.and_then(|input| input.source),
         };
-        let payload_sha256: [u8; 32] = Sha256::digest(view.value).into();
         let account =
             headers.get("account").or_else(|| input.and_then(|input| input.account.as_deref()));
         let rule = input.map(|input| input.signatures).unwrap_or_default();
         let verdict = source.map_or_else(Verdict::default, |source| {
-            let signed = Signed { source, account, record: view, payload_sha256: &payload_sha256 };
+            let signed = Signed { source, account, record: view, payload_sha256 };
             self.settings.signatures.verdict(rule, &signed)
         });
         let origin = Origin {
@@ -303,7 +305,7 @@ impl Normalizer {
                 Some(_) => TimeSource::Broker,
                 None => TimeSource::Header,
             },
-            payload_sha256: &payload_sha256,
+            payload_sha256,
             verdict,
             input: view.input,
             offset: view.offset,
@@ -314,6 +316,7 @@ impl Normalizer {
             dead_end: dead.len() + dead_max(view.value.len()),
             origin,
             keyring: &self.settings.keyring,
+            ids: SourceIds::of(&mut self.last_ids, origin.source, &self.settings.keyring),
             regional: &self.settings.regional,
             builder: &mut self.builder,
             charges: &mut self.charges,
@@ -347,6 +350,16 @@ impl Normalizer {
         emitter.counters.unpacked_bytes += unpacked as u64;
         self.drift.end(emitter.dead.len() == n_dead);
     }
+}
+
+/// One record or two with the hashes of their values.
+fn hashed<'r>(
+    raw: &RawBatch,
+    records: &'r [RawRecord],
+) -> impl Iterator<Item = (&'r RawRecord, [u8; 32])> {
+    let value = |at: usize| records.get(at).map(|record| raw.view(record).value);
+    let hashes = payload_hash::of_two(value(0).unwrap_or(&[]), value(1));
+    records.iter().zip(hashes)
 }
 
 /// Reads one record with its vendor's adapter. An error means that nothing was emitted.
