@@ -1,9 +1,11 @@
 //! A pull reader over JSON text: one pass, borrowed text, numbers as they are spelled.
 //!
 //! Why not a typed `serde` parse: here a wrong type, a repeated key or an odd number costs one
-//! field and never the neighbours; money is read from the number's own digits; errors carry a
-//! byte position; nesting is bounded without recursion. Speed: strings are scanned sixteen bytes
-//! at a time; `benches/` compares it with `sonic-rs`.
+//! field and never the neighbours, and so does a value that is no JSON where its end is plain (a
+//! raw line break or a wrong escape in a string, `NaN`, `1.2.3`, nothing at all); money is read
+//! from the number's own digits; errors carry a byte position; nesting is bounded without
+//! recursion. Speed: strings are scanned sixteen bytes at a time; `benches/` compares it with
+//! `sonic-rs`.
 
 use std::borrow::Cow;
 
@@ -41,7 +43,7 @@ pub(crate) enum Scalar<'a> {
     Number(&'a str),
     /// `true` or `false`.
     Bool(bool),
-    /// An object or array where a scalar was expected.
+    /// An object or array where a scalar was expected, or a damaged value.
     Nested,
 }
 
@@ -90,12 +92,14 @@ pub(crate) struct Cursor<'a> {
     key: &'a str,
     /// The key below which the object stands that is being read.
     parent: &'a str,
+    /// In an object or an array, where a mark stands behind each value.
+    is_inside: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// At the start of a text.
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0, drift: None, key: "", parent: "" }
+        Self { text, at: 0, drift: None, key: "", parent: "", is_inside: false }
     }
 
     /// At the start of a vendor's document, of which unknown fields are counted, and what its lists
@@ -219,8 +223,8 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(());
         }
-        let around = (self.parent, self.key);
-        self.parent = self.key;
+        let around = (self.parent, self.key, self.is_inside);
+        (self.parent, self.is_inside) = (self.key, true);
         loop {
             self.space();
             let unescaped;
@@ -231,7 +235,7 @@ impl<'a> Cursor<'a> {
                 }
                 None => {
                     (self.key, unescaped) = self.escaped_string()?;
-                    &unescaped
+                    unescaped.as_deref().unwrap_or(self.key)
                 }
             };
             self.take(b':')?;
@@ -244,7 +248,7 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at += 1;
-        (self.parent, self.key) = around;
+        (self.parent, self.key, self.is_inside) = around;
         Ok(())
     }
 
@@ -282,6 +286,7 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(());
         }
+        let around = std::mem::replace(&mut self.is_inside, true);
         loop {
             element(self)?;
             self.space();
@@ -292,6 +297,7 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at += 1;
+        self.is_inside = around;
         Ok(())
     }
 
@@ -302,16 +308,22 @@ impl<'a> Cursor<'a> {
         match self.byte() {
             b'"' => match self.plain_string() {
                 Some(text) => Ok(Scalar::Text(Cow::Borrowed(text))),
-                None => self.escaped_string().map(|(_, text)| Scalar::Text(Cow::Owned(text))),
+                None => Ok(match self.escaped_string()? {
+                    (_, Some(text)) => Scalar::Text(Cow::Owned(text)),
+                    _ => Scalar::Nested,
+                }),
             },
             b'{' | b'[' => {
                 self.skip()?;
                 Ok(Scalar::Nested)
             }
-            b'n' => self.word("null").map(|()| Scalar::Null),
-            b't' => self.word("true").map(|()| Scalar::Bool(true)),
-            b'f' => self.word("false").map(|()| Scalar::Bool(false)),
-            _ => Ok(Scalar::Number(self.number()?)),
+            b'n' => self.word("null", Scalar::Null),
+            b't' => self.word("true", Scalar::Bool(true)),
+            b'f' => self.word("false", Scalar::Bool(false)),
+            _ => match self.number() {
+                Some(digits) => Ok(Scalar::Number(digits)),
+                None => self.damaged(),
+            },
         }
     }
 
@@ -347,6 +359,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_any(&mut self) -> Read<()> {
+        let around = self.is_inside;
         let mut objects: u64 = 0;
         let mut depth = 0_usize;
         loop {
@@ -360,13 +373,11 @@ impl<'a> Cursor<'a> {
                     self.space();
                     objects = objects << 1 | u64::from(open == b'{');
                     depth += 1;
+                    self.is_inside = true;
                     !matches!((open, self.byte()), (b'{', b'}') | (b'[', b']'))
                 }
                 b'"' => self.string_end().map(|()| false)?,
-                b'n' => self.word("null").map(|()| false)?,
-                b't' => self.word("true").map(|()| false)?,
-                b'f' => self.word("false").map(|()| false)?,
-                _ => self.number().map(|_| false)?,
+                _ => self.scalar().map(|_| false)?,
             };
             if opened {
                 if objects & 1 == 1 {
@@ -377,6 +388,7 @@ impl<'a> Cursor<'a> {
             // A value has ended: close what ends with it, or go on behind a comma.
             loop {
                 if depth == 0 {
+                    self.is_inside = around;
                     return Ok(());
                 }
                 self.space();
@@ -405,13 +417,28 @@ impl<'a> Cursor<'a> {
         self.take(b':')
     }
 
-    fn word(&mut self, word: &str) -> Read<()> {
-        let end = self.at + word.len();
-        if self.text.as_bytes().get(self.at..end) == Some(word.as_bytes()) {
-            self.at = end;
-            return Ok(());
+    fn word(&mut self, word: &str, value: Scalar<'a>) -> Read<Scalar<'a>> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
+        if !rest.starts_with(word.as_bytes()) || !ends_value(rest.get(word.len())) {
+            return self.damaged();
         }
-        self.fail()
+        self.at += word.len();
+        Ok(value)
+    }
+
+    /// Passes what stands where a value should, and is none: up to the mark behind it. A whole
+    /// document has none, and is no JSON.
+    #[cold]
+    fn damaged(&mut self) -> Read<Scalar<'a>> {
+        let rest = self.text.get(self.at..).unwrap_or("");
+        let is_end = |byte: u8| byte <= b' ' || b",:{}[]\"".contains(&byte);
+        let length = rest.bytes().position(is_end).unwrap_or(rest.len());
+        let is_empty = length == 0 && !rest.starts_with([',', '}']);
+        if is_empty || !self.is_inside || !ends_value(rest.as_bytes().get(length)) {
+            return self.fail();
+        }
+        self.at += length;
+        Ok(Scalar::Nested)
     }
 
     fn digits(&mut self) -> usize {
@@ -421,20 +448,29 @@ impl<'a> Cursor<'a> {
         digits
     }
 
-    fn number(&mut self) -> Read<&'a str> {
+    /// Passes a number, and gives it as it is spelled; stays where none is.
+    fn number(&mut self) -> Option<&'a str> {
         let start = self.at;
+        if self.pass_number().is_none() || !ends_value(self.text.as_bytes().get(self.at)) {
+            self.at = start;
+            return None;
+        }
+        self.text.get(start..self.at)
+    }
+
+    fn pass_number(&mut self) -> Option<()> {
         if self.byte() == b'-' {
             self.at += 1;
         }
         let zero = self.byte() == b'0';
         let whole = self.digits();
         if whole == 0 || (zero && whole > 1) {
-            return self.fail();
+            return None;
         }
         if self.byte() == b'.' {
             self.at += 1;
             if self.digits() == 0 {
-                return self.fail();
+                return None;
             }
         }
         if matches!(self.byte(), b'e' | b'E') {
@@ -443,10 +479,10 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
             }
             if self.digits() == 0 {
-                return self.fail();
+                return None;
             }
         }
-        Ok(self.text.get(start..self.at).unwrap_or(""))
+        Some(())
     }
 
     /// Passes a string.
@@ -471,13 +507,13 @@ impl<'a> Cursor<'a> {
         Some(text)
     }
 
-    /// Passes a string with escapes, and gives it as it is spelled and as it reads.
+    /// Passes a string with escapes, and gives it as it is spelled and as it reads, where it does.
     #[cold]
-    fn escaped_string(&mut self) -> Read<(&'a str, String)> {
+    fn escaped_string(&mut self) -> Read<(&'a str, Option<String>)> {
         let start = self.at;
         self.escaped_string_end()?;
         let spelled = self.text.get(start + 1..self.at - 1).unwrap_or("");
-        unescape(spelled).map(|text| (spelled, text)).ok_or(Syntax { at: start })
+        Ok((spelled, unescape(spelled)))
     }
 
     #[cold]
@@ -497,12 +533,19 @@ impl<'a> Cursor<'a> {
                         return self.fail();
                     }
                 }
+                _ if self.at < self.text.len() => self.at += 1,
                 _ => return self.fail(),
             }
         }
         self.at += 1;
         Ok(())
     }
+}
+
+/// Whether a value may end before this byte, or the text's end.
+#[inline]
+fn ends_value(byte: Option<&u8>) -> bool {
+    byte.is_none_or(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'))
 }
 
 /// Bytes before the quote that ends a string; `None` where it has escapes or no end.
@@ -535,8 +578,12 @@ fn stops(chunk: &[u8; 16]) -> u32 {
     (is(b'"') | is(b'\\') | is_control).to_bitmask()
 }
 
-/// The text that escapes spell. A lone surrogate becomes U+FFFD: the text stays readable.
+/// The text that escapes spell; nothing where one of them or a raw control character is none. A
+/// lone surrogate becomes U+FFFD: the text stays readable.
 fn unescape(inner: &str) -> Option<String> {
+    if inner.bytes().any(|byte| byte < b' ') {
+        return None;
+    }
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {

@@ -442,8 +442,10 @@ fn read_bytes(
     let value = match simdutf8::compat::from_utf8(value) {
         Ok(text) => text,
         Err(_) if is_loose_text(source, value) => {
+            // Fields of JSON count themselves, as far as they are read.
             let broken = value.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
-            emitter.counters.unreadable_fields += broken.count() as u64;
+            emitter.counters.unreadable_fields +=
+                if is_json(value) { 0 } else { broken.count() as u64 };
             loose = with_substitutes(value);
             &loose
         }
@@ -487,22 +489,26 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What ASCII has for a character that was invalid or lost.
 pub(crate) const SUBSTITUTE: char = '\u{1a}';
 
-/// Whether bytes that are no UTF-8 cost only the field that they stand in: of a receipt, whose text
-/// has the message's own encoding, and of a table, which other programs may have written again.
+fn is_json(value: &[u8]) -> bool {
+    matches!(value.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Whether bytes that are no UTF-8 cost only the field that they stand in: of JSON, where a string
+/// ends all the same, of a receipt, whose text has the message's own encoding, and of a table,
+/// which other programs may have written again.
 fn is_loose_text(source: Source, value: &[u8]) -> bool {
     let text = value.trim_ascii_start();
-    let is_json = matches!(text.first(), Some(b'{' | b'['));
-    let may_be = match source {
-        Source::Smpp => true,
-        Source::AwsSns | Source::GoogleRbm | Source::Telnyx | Source::Vonage => {
-            let names = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
-            names.len() < text.len()
-                && !names.contains(&b'=')
-                && names.iter().any(|byte| b",\t".contains(byte))
+    is_json(text)
+        || match source {
+            Source::Smpp => true,
+            Source::AwsSns | Source::GoogleRbm | Source::Telnyx | Source::Vonage => {
+                let names = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+                names.len() < text.len()
+                    && !names.contains(&b'=')
+                    && names.iter().any(|byte| b",\t".contains(byte))
+            }
+            _ => false,
         }
-        _ => false,
-    };
-    may_be && !is_json
 }
 
 /// The text with [`SUBSTITUTE`] for each byte that is none, so that places stay what they are.

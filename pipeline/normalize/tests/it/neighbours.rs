@@ -127,8 +127,25 @@ const LISTS: &[(Source, &str, [&str; 2])] = &[
     ),
 ];
 
-const VALUES: &[&str] =
-    &["null", "true", "[]", "{}", "[[{}]]", "\"\"", "-1", "1e999", "\"\\ud800\""];
+/// What may stand for a value: of another type, out of its range, or no JSON at all.
+const VALUES: &[&str] = &[
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "[[{}]]",
+    "\"\"",
+    "-1",
+    "1e999",
+    "\"\\ud800\"",
+    "\"a\nb\"",
+    "\"\\x\"",
+    "NaN",
+    "True",
+    "1.2.3",
+    "'a'",
+    "",
+];
 
 #[test]
 fn a_broken_value_spares_the_neighbours() {
@@ -153,6 +170,35 @@ fn a_broken_value_spares_the_neighbours() {
             }
         }
     }
+}
+
+#[test]
+fn bytes_that_are_no_text_cost_the_field_of_json_that_holds_them() {
+    for (source, element, [before, after]) in LISTS {
+        let with_id = |id: &str| element.replace("ID", id);
+        let damaged = |body: &str, key: &str| {
+            let inserted = format!("{{\"unread\":\"?\",\"{key}\":\"?\",");
+            let mut bytes = body.replacen('{', &inserted, 1).into_bytes();
+            bytes.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xff);
+            bytes
+        };
+        let list = [with_id("a"), with_id("c")];
+        for key in ["unread", "\u{1}", "text"] {
+            let mut value = format!("{before}{},", list[0]).into_bytes();
+            value.extend(damaged(&with_id("b"), key));
+            value.extend(format!(",{}{after}", list[1]).into_bytes());
+            let found = lines(&run(Some(*source), &[Case::value(value)]));
+            let ids: Vec<&str> = found.iter().filter_map(|l| l["message_id"].as_str()).collect();
+            assert_eq!(ids, ["a", "b", "c"], "{source}");
+        }
+    }
+    let value = b"{\"results\":[{\"messageId\":\"a\",\"status\":{\"groupId\":3,\"id\":5,\"name\":\"\xff\"}},
+        {\"messageId\":\"\xff\",\"status\":{\"groupId\":3}}]}";
+    let normalized = run(Some(Source::Infobip), &[Case::value(value.to_vec())]);
+    let found = lines(&normalized);
+    assert_eq!((&found[0]["message_id"], &found[0]["status"]), (&"a".into(), &"delivered".into()));
+    let dead: Vec<_> = normalized.dead.iter().map(|dead| dead.reason.as_str()).collect();
+    assert_eq!(dead, ["missing_id"]);
 }
 
 #[test]

@@ -108,8 +108,8 @@ fn records_without_a_readable_source_or_text_are_one_dead_letter() {
     assert_eq!((unknown.0, unknown.2), ("unknown_source", None));
     let misnamed = reason(Some(Source::Fcm), Case::value("{}").header("source", "carrierpigeon"));
     assert_eq!((misnamed.0, misnamed.2), ("unknown_source", None));
-    let bytes = reason(Some(Source::Infobip), Case::value(b"{\"a\":\"\xff\"}".to_vec()));
-    assert_eq!((bytes.0, bytes.1.as_str()), ("not_utf8", "byte 6"));
+    let bytes = reason(Some(Source::Twilio), Case::value(b"To=\xff".to_vec()));
+    assert_eq!((bytes.0, bytes.1.as_str()), ("not_utf8", "byte 3"));
     let large = reason(Some(Source::Infobip), Case::value(vec![b' '; (16 << 20) + 1]));
     assert_eq!(large.0, "too_large");
 }
