@@ -16,6 +16,7 @@ macro_rules! pairs {
     };
 }
 
+mod bills;
 mod infobip;
 mod others;
 mod sinch;
@@ -27,10 +28,10 @@ use std::sync::Arc;
 
 use model::keys::Keyring;
 use model::vocabulary::Source;
-use normalize::{AccountRule, Accounts, Normalizer, Regional, Settings, Zone};
+use normalize::{AccountRule, Accounts, Normalized, Normalizer, Regional, Settings, Zone};
 use serde_json::{Value, json};
 
-use crate::fixtures::{Case, batch, input, lines, run};
+use crate::fixtures::{Case, batch, charges, input, lines, run};
 use infobip::{HANDSET, infobip};
 use others::{bandwidth, bird, plivo};
 use sinch::sinch;
@@ -60,10 +61,21 @@ fn get(query: &str) -> Case {
 /// Each trap's events have the columns, and nothing of it is a dead letter.
 #[track_caller]
 fn hold(source: Source, traps: &[Trap]) {
+    check(source, traps, lines);
+}
+
+/// The same of its lines of bills.
+#[track_caller]
+fn charge(source: Source, traps: &[Trap]) {
+    check(source, traps, charges);
+}
+
+#[track_caller]
+fn check(source: Source, traps: &[Trap], shown: fn(&Normalized) -> Vec<Value>) {
     let mut wrong = Vec::new();
     for (says, case, expected) in traps {
         let normalized = run(Some(source), std::slice::from_ref(case));
-        let found = lines(&normalized);
+        let found = shown(&normalized);
         let expected = expected.as_array().map_or(std::slice::from_ref(expected), Vec::as_slice);
         if found.len() != expected.len() || !normalized.dead.is_empty() {
             wrong.push(format!("{says}: {found:?} {:?}", normalized.dead));

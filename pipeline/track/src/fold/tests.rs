@@ -99,6 +99,41 @@ fn no_events_have_no_outcome() {
     assert_eq!(fold(&mut [], true, &Interner::default()), None);
 }
 
+/// An error that is nil, and a success, as Twilio's callbacks may tell them later.
+#[test]
+fn a_later_event_without_an_error_wipes_out_no_reason() {
+    let mut words = Interner::default();
+    let plain = facet(&mut words, None);
+    let code = words.text("30003");
+    let reason =
+        Facet { error_class: ErrorClass::Unreachable, error_code: code, ..*words.facet_of(plain) };
+    let reason = words.facet(reason);
+    let event = |id, time_us, facet, status: Status| Event {
+        id,
+        time_us,
+        submit_us: NO_TIME,
+        facet,
+        price: 0,
+        segments: 0,
+        status,
+        flags: u8::from(status.rank() > Status::Unknown.rank()) * FLAG_FINAL,
+    };
+    let failed = event(9, 1_000, reason, Status::Undelivered);
+    for later in [Status::Undelivered, Status::Sent, Status::Queued] {
+        for id in [1, 99] {
+            let mut events = [event(id, 2_000, plain, later), failed];
+            let outcome = fold(&mut events, false, &words).unwrap();
+            assert_eq!(outcome.status, Status::Undelivered, "{later:?}");
+            assert_eq!(outcome.error_class, ErrorClass::Unreachable, "{later:?}");
+            assert_eq!(outcome.error_code, code, "{later:?}");
+        }
+    }
+    let mut events = [failed, event(1, 2_000, plain, Status::Delivered)];
+    let outcome = fold(&mut events, false, &words).unwrap();
+    assert_eq!((outcome.status, outcome.error_class), (Status::Delivered, ErrorClass::None));
+    assert_eq!(outcome.events, 2, "the failure is an event with its reason, still");
+}
+
 #[test]
 fn two_local_times_of_one_clock_are_the_vendors_word_of_what_is_between_them() {
     let mut words = Interner::default();

@@ -123,12 +123,48 @@ fn infobips_forms_of_a_report_hold() {
         "or the traffic that its price names":
             infobip(HANDSET, r#","price":{"trafficType":"BASIC","pricePerMessage":0.01}"#)
             => {"channel": "rcs", "price_unit": "message"},
+        "one inside a conversation names that, and its price is no part's":
+            infobip(
+                HANDSET,
+                r#","price":{"trafficType":"A2P_CONVERSATION","pricePerMessage":0.09,
+                "currency":"EUR"}"#,
+            )
+            => {"channel": "rcs", "price": "0.090000000", "price_unit": "message"},
         "the Messages API calls a read SEEN":
             body(
                 r#"{"results":[{"event":"SEEN","channel":"WHATSAPP","messageId":"m7",
                 "destination":"447700900143","seenAt":"2026-11-20T12:00:09.000+0000"}]}"#,
             )
             => {"status": "read", "channel": "whatsapp", "recipient_prefix": "+44770090"},
+    };
+    hold(Source::Infobip, &traps);
+}
+
+#[test]
+fn neither_of_infobips_times_is_the_handsets() {
+    let older = |status: &str, sent_at: &str| {
+        infobip(status, &format!(r#","from":"Example","smsCount":1,"sentAt":"{sent_at}""#))
+            .header("received-at", "2026-11-20T12:00:03Z")
+    };
+    let pending = r#"{"groupId":1,"id":26,"name":"PENDING_ACCEPTED"}"#;
+    let rejected = r#"{"groupId":5,"id":12,"name":"REJECTED_NOT_ENOUGH_CREDITS"}"#;
+    let traps = traps! {
+        "an older report's sentAt is when it was to be sent":
+            older(HANDSET, "2026-11-20T13:00:00.000+0100")
+            => {"submit_time": "2026-11-20T12:00:00.000000Z", "segments": 1,
+                "event_time": "2026-11-20T12:00:02.500000Z"},
+        "where that is still to come, nothing was submitted then":
+            older(pending, "2026-11-21T13:00:00.000+0100")
+            => {"status": "accepted", "submit_time": null,
+                "event_time": "2026-11-20T12:00:02.500000Z"},
+        "doneAt is when Infobip was done: what no handset got has one, too":
+            older(rejected, "2026-11-20T13:00:00.000+0100")
+            => {"status": "rejected", "event_time": "2026-11-20T12:00:02.500000Z",
+                "event_time_source": "vendor"},
+        "so has what the operator took, which is no delivery yet":
+            older(r#"{"groupId":3,"id":2,"name":"DELIVERED_TO_OPERATOR"}"#, "")
+            => {"status": "sent", "is_final": false, "submit_time": null,
+                "event_time": "2026-11-20T12:00:02.500000Z"},
     };
     hold(Source::Infobip, &traps);
 }

@@ -50,6 +50,12 @@ fn plivos_traps_hold() {
         "a conversation's origin is the traffic's class":
             plivo("Status=read&Type=whatsapp&ConversationOrigin=marketing&TotalAmount=0.012")
             => {"channel": "whatsapp", "traffic_class": "marketing"},
+        "to the US and Canada sent counts as delivered for Plivo: it says sent, and is no receipt":
+            body("MessageUUID=u7&Status=sent&To=12025550143")
+            => {"status": "sent", "is_final": false, "country": "US"},
+        "where a receipt comes, it is a delivery":
+            body("MessageUUID=u7&Status=delivered&To=12025550143")
+            => {"status": "delivered", "is_final": true, "country": "US"},
     };
     hold(Source::Plivo, &traps);
     let pairs = pairs! {
@@ -91,6 +97,18 @@ fn messagebirds_traps_hold() {
             )
             => {"status": "sent", "is_final": false, "recipient_prefix": "+44770090",
                 "price": "0.061000000", "mcc": "234", "mnc": "10", "carrier": "Example Mobile"},
+        "what a short code got names its fields otherwise and has a date without signs":
+            get(
+                "mid=991&shortcode=1008&originator=447700900143&message=STOP\
+                &receive_datetime=20261120120000",
+            )
+            => [],
+        "in a form as well":
+            body(
+                "mid=991&shortcode=1008&originator=447700900143&message=STOP\
+                &receive_datetime=20261120120000",
+            )
+            => [],
         "a minimal report has no time":
             report("status=sent").header("received-at", "2026-11-20T12:00:00Z")
             => {"event_time": "2026-11-20T12:00:00.000000Z", "event_time_source": "header"},

@@ -3,7 +3,7 @@
 use model::vocabulary::{DeadReason, Source};
 use serde_json::json;
 
-use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, classes, compare, hold, words};
+use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, charge, classes, compare, hold, words};
 use crate::fixtures::{Case, run};
 
 pub(super) fn sinch(status: &str, code: &str, rest: &str) -> Case {
@@ -144,6 +144,34 @@ fn sinchs_reports_hold() {
             => {"status": "accepted", "is_final": false, "channel": "rcs"},
     };
     hold(Source::Sinch, &traps);
+}
+
+#[test]
+fn each_channel_that_sinch_attempted_may_be_charged_and_has_an_event_of_its_own() {
+    let on = |channel: &str, status: &str| {
+        let text = String::from_utf8(conversation(status, "").value).unwrap();
+        body(text.replace("WHATSAPP", channel))
+    };
+    let traps = traps! {
+        "the channel that was given up":
+            on("RCS", "SWITCHING_CHANNEL")
+            => {"channel": "rcs", "status": "failed", "is_final": false, "price": null},
+        "the one that it fell back to":
+            on("SMS", "DELIVERED")
+            => {"channel": "sms", "status": "delivered", "is_final": true, "price": null},
+    };
+    hold(Source::Sinch, &traps);
+    charge(
+        Source::Sinch,
+        &traps.map(|(_, case, _)| ("no callback tells a price", case, json!([]))),
+    );
+    let pairs = pairs! {
+        "of one message, the same word at the same time is an event on each channel":
+            on("RCS", "QUEUED_ON_CHANNEL"), on("SMS", "QUEUED_ON_CHANNEL") => NEW_EVENT,
+        "the message is one, whichever channel reached the person":
+            on("RCS", "SWITCHING_CHANNEL"), on("SMS", "DELIVERED") => NEW_EVENT,
+    };
+    compare(Source::Sinch, &pairs);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Telnyx: webhooks, message records, detail records.
 
+use std::collections::BTreeSet;
+
 use model::vocabulary::Source;
 use serde_json::json;
 
 use super::{NEW_EVENT, SAME_EVENT, body, compare, hold, words};
-use crate::fixtures::Case;
+use crate::fixtures::{Case, lines, run};
 
 pub(super) fn telnyx(event: &str, payload: &str) -> Case {
     body(format!(
@@ -122,4 +124,30 @@ fn telnyxs_records_hold() {
             => SAME_EVENT,
     };
     compare(Source::Telnyx, &pairs);
+}
+
+#[test]
+fn whom_telnyx_lists_in_cc_is_a_recipient_too() {
+    let finalized = telnyx(
+        "message.finalized",
+        r#""type":"MMS","to":[{"phone_number":"+12025550143","status":"delivered"}],
+        "cc":[{"phone_number":"+447700900143","status":"delivery_failed"},
+        {"phone_number":"+447700900144","status":"sent"}],
+        "cost":{"amount":"0.0100","currency":"USD"}"#,
+    );
+    let traps = traps! {
+        "each has an event, and the first alone the message's cost":
+            finalized.clone()
+            => [{"status": "delivered", "recipient_prefix": "+1202555", "price": "0.010000000",
+                 "element": 0},
+                {"status": "undelivered", "recipient_prefix": "+44770090", "price": null,
+                 "element": 1},
+                {"status": "sent", "recipient_prefix": "+44770090", "price": null, "element": 2}],
+    };
+    hold(Source::Telnyx, &traps);
+    let events = lines(&run(Some(Source::Telnyx), &[finalized]));
+    for column in ["event_id", "message_key", "recipient_token"] {
+        let told: BTreeSet<_> = events.iter().map(|event| event[column].to_string()).collect();
+        assert_eq!(told.len(), 3, "{column} tells them apart");
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{NEW_EVENT, SAME_EVENT, body, classes, compare, get, hold, words};
 use crate::exports::gzip;
-use crate::fixtures::{Case, run};
+use crate::fixtures::{Case, lines, run};
 
 pub(super) fn twilio(rest: &str) -> Case {
     body(format!("MessageSid=SM7&To=%2B12025550143&From=%2B12025550100&{rest}"))
@@ -134,6 +134,15 @@ fn twilios_resources_and_streams_hold() {
             )
             => {"event_time": "2026-11-20T12:00:03.000000Z", "price": "0.007500000",
                 "submit_time": "2026-11-20T12:00:00.000000Z", "currency": null},
+        "of a day that was exported early the price itself is missing":
+            resource(r#""date_updated":"2026-11-20T12:00:03Z","num_segments":"1""#)
+            => {"price": null, "price_unit": "none", "currency": null, "segments": 1},
+        "what is undelivered is charged as any other":
+            body(
+                r#"{"sid":"SM7","status":"undelivered","error_code":30003,"price":"-0.00750",
+                "price_unit":"USD","num_segments":"1"}"#,
+            )
+            => {"status": "undelivered", "price": "0.007500000", "currency": "USD"},
         "mcc and mnc of a stream are the sender's":
             streamed("sent", r#""id":"e7""#, r#""mcc":"310","mnc":"090""#)
             => {"mcc": null, "mnc": null, "carrier": null},
@@ -190,6 +199,20 @@ fn twilios_messages_and_events_are_told_apart() {
             => NEW_EVENT,
     };
     compare(Source::Twilio, &pairs);
+}
+
+/// What stands of both in the outcome: `a_later_event_without_an_error_wipes_out_no_reason`.
+#[test]
+fn twilios_later_callback_without_a_code_leaves_the_reason_where_it_was() {
+    let failed = || twilio("MessageStatus=undelivered&ErrorCode=30003");
+    for later in ["undelivered&ErrorCode=", "undelivered", "failed", "sent", "delivered"] {
+        let later = twilio(&format!("MessageStatus={later}"));
+        let both = run(Some(Source::Twilio), &[failed(), later.clone()]);
+        let codes: Vec<_> = lines(&both).iter().map(|line| line["error_code"].clone()).collect();
+        assert_eq!(codes, [json!("30003"), json!(null)], "each event keeps its own");
+        let pairs = pairs! { "it is another event of the message": failed(), later => NEW_EVENT, };
+        compare(Source::Twilio, &pairs);
+    }
 }
 
 #[test]

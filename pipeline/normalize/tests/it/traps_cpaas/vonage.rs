@@ -3,7 +3,7 @@
 use model::vocabulary::Source;
 use serde_json::json;
 
-use super::{NEW_EVENT, SAME_EVENT, body, classes, compare, get, hold, words};
+use super::{NEW_EVENT, SAME_EVENT, body, charge, classes, compare, get, hold, words};
 use crate::fixtures::Case;
 
 pub(super) fn vonage(rest: &str) -> Case {
@@ -109,6 +109,38 @@ fn vonages_records_hold() {
             => {"traffic_class": "otp"},
     };
     hold(Source::Vonage, &traps);
+}
+
+#[test]
+fn vonage_charges_whatsapp_viber_and_rcs_when_they_are_delivered() {
+    const USAGE: &str = r#","usage":{"currency":"EUR","price":"0.0612"}"#;
+    for (word, channel) in [("whatsapp", "whatsapp"), ("viber_service", "viber"), ("rcs", "rcs")] {
+        let told = |status: &str, rest: &str| {
+            let text = String::from_utf8(vonage_status(status, rest).value).unwrap();
+            body(text.replace(r#""channel":"sms""#, &format!(r#""channel":"{word}""#)))
+        };
+        let traps = traps! {
+            "where SMS are charged it is not":
+                told("submitted", "")
+                => {"channel": channel, "status": "sent", "price": null, "price_unit": "none"},
+            "delivered it is, as a whole":
+                told("delivered", USAGE)
+                => {"channel": channel, "price": "0.061200000", "price_unit": "message",
+                    "currency": "EUR", "segments": null},
+            "what is rejected costs nothing":
+                told("rejected", r#","error":{"title":"1360"}"#)
+                => {"channel": channel, "status": "rejected", "price": null},
+        };
+        hold(Source::Vonage, &traps);
+        let traps =
+            traps! { "the event's price is all that is charged": told("delivered", USAGE) => [], };
+        charge(Source::Vonage, &traps);
+        let pairs = pairs! {
+            "the price is of the message that was submitted":
+                told("submitted", ""), told("delivered", USAGE) => NEW_EVENT,
+        };
+        compare(Source::Vonage, &pairs);
+    }
 }
 
 #[test]

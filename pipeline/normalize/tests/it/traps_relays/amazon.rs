@@ -98,6 +98,14 @@ it repeats on the conversation's other messages: one charge
 = message_key=not as above
 $ charge_id=as above
 
+a conversation lasts five minutes more than its 24 hours: what comes in them is of it as well
+{"eventType":"RCS_DELIVERED","eventTimestamp":1795262641660,"messageStatus":"DELIVERED",
+ "messageId":"r-74","destinationPhoneNumber":"+12025550143","totalMessagePrice":0,
+ "conversationInitiatingMessageId":"i-71","conversationInitiatingMessageType":"INBOUND",
+ "conversationSessionFee":0.012}
+= event_time=2026-11-21T12:04:01.660000Z; price=0.000000000
+$ charge_id=as above; amount=0.012000000
+
 mcc and mnc are text with their zeros; no carrier's name, the network has one
 {"eventType":"TEXT_DELIVERED","eventTimestamp":1795176001482,"messageStatus":"DELIVERED",
  "messageId":"m-71","destinationPhoneNumber":"+12025550143","isoCountryCode":"US","mcc":"310",
@@ -117,6 +125,11 @@ SUCCESSFUL is the carrier's word for want of a receipt: final, and still not the
 what a client tells comes inbound, with numbers without a plus and JSON inside a text
 {"originationNumber":"12025550143","destinationNumber":"15550100077","inboundMessageId":"i-71",
  "messageBody":"{\"type\":\"CONVERSATION_STARTED\",\"at\":\"2026-11-20T12:00:00.002+0000\"}"}
+! ignored conversation
+
+when it ends is told there and then, and no event
+{"originationNumber":"12025550143","destinationNumber":"15550100077","inboundMessageId":"i-71",
+ "messageBody":"{\"type\":\"CONVERSATION_STARTED\",\"endTime\":\"2026-11-21T12:05:00.002+0000\"}"}
 ! ignored conversation
 
 typing

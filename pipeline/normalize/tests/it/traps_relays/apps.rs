@@ -200,6 +200,22 @@ only a 410 has a time, in milliseconds; a flat line of the sender's log is read 
  "topic":"com.example.app","push_type":"alert","token_hash":"7a7a7a7a7a7a","sent_at":1795176005}
 = event_time=2026-11-20T12:00:05.482000Z; submit_time=2026-11-20T12:00:05.000000Z
 
+a token is to be dropped if it was registered before the 410's time, long before this push or not
+{"apns_id":"A-74","status":410,"reason":"Unregistered","timestamp":1792584005482,
+ "token_hash":"7a7a7a7a7a7a","sent_at":1795176005}
+= event_time=2026-10-21T12:00:05.482000Z; event_time_source=vendor; recipient_token=any
+
+without the time of the push that of the token is not the event's: it would count last month
+@ received-at: 2026-11-20T12:00:06Z
+{"apns_id":"A-75","status":410,"reason":"Unregistered","timestamp":1792584005482,
+ "token_hash":"7a7a7a7a7a7a"}
+= event_time=2026-11-20T12:00:06.000000Z; event_time_source=header; recipient_token=as above
+
+what is no 410 tells no time of a token, and none is to be dropped for it
+@ received-at: 2026-11-20T12:00:06Z
+{"apns_id":"A-76","status":429,"reason":"TooManyRequests","token_hash":"7a7a7a7a7a7a"}
+= event_time=2026-11-20T12:00:06.000000Z; error_class=throttled; recipient_token=as above
+
 a broadcast or Live Activity answers with apns-request-id
 {"status":200,"headers":{"apns-request-id":"R-73"},"body":""}
 = message_id=R-73; status=accepted

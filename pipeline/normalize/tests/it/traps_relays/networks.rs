@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::keys::Keyring;
 use model::vocabulary::{Source, Status};
-use normalize::{AccountRule, Accounts, Normalizer, Regional, Settings};
+use normalize::{AccountRule, Accounts, Normalizer, Regional, Settings, Zone};
 use serde_json::{Value, json};
 
 use super::{field, one, read, statuses, traps};
@@ -161,6 +161,71 @@ fn traps_of_google_rbm_carriers_bills_have_units_and_neither_number_nor_price() 
         c-1,b-3,shop,+12025550143,MT,2026-11-20T12:00:02Z,text,12\n";
     let (normalized, _) = read(Source::GoogleRbm, Case::value(log.replace(',', "\t")));
     assert_eq!((normalized.tallies[0].ignored, normalized.tallies[0].charges), (1, 0));
+}
+
+/// A file of carriers' bills.
+fn billed(rows: &[[&str; 4]]) -> Case {
+    let heading = ["billing_event_id", "type", "start_time", "billing_party"].join("\t");
+    let rows = rows.iter().map(|row| row.join("\t"));
+    Case::value(std::iter::once(heading).chain(rows).collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn traps_of_google_rbm_a_conversation_may_take_the_place_of_a_message_two_days_later() {
+    const NOON: &str = "2026-11-20T12:00:00Z";
+    let of = |rows: &[[&str; 4]]| charges(&read(Source::GoogleRbm, billed(rows)).0);
+    let message = ["b-1", "basic_message", NOON, "party"];
+    let first = of(&[message]);
+    let later = of(&[message, ["b-9", "a2p_conversation", NOON, "party"]]);
+    assert_eq!(first[0]["charge_id"], later[0]["charge_id"], "told again it is one charge");
+    assert_ne!(first[0]["charge_id"], later[1]["charge_id"], "the conversation has its own id");
+    for line in first.iter().chain(&later) {
+        assert_eq!((&line["amount"], &line["message_key"]), (&Value::Null, &Value::Null));
+    }
+}
+
+#[test]
+fn traps_of_google_rbm_a_row_is_of_its_own_time_whenever_its_file_was_made() {
+    let row = |time| [["b-1", "basic_message", time, "party"]];
+    let late = |time| billed(&row(time)).header("received-at", "2026-11-23T04:00:00Z");
+    let told = |case| charges(&read(Source::GoogleRbm, case).0).remove(0);
+    let (zoned, local) = (told(late("2026-11-20T23:30:00Z")), told(late("2026-11-20 23:30:00")));
+    for line in [&zoned, &local] {
+        assert_eq!(line["event_time"], "2026-11-20T23:30:00.000000Z", "UTC, told or not");
+        assert_eq!(line["period_start"], line["event_time"], "no day of a file's name");
+    }
+    assert_eq!(zoned["event_time_source"], "vendor");
+    assert_eq!(local["event_time_source"], "vendor_local");
+    // By newer pages its days end in California.
+    let zone = Zone::parse("America/Los_Angeles");
+    let rule = AccountRule { source: Some(Source::GoogleRbm), zone, ..AccountRule::default() };
+    let regional = Regional { accounts: Accounts::new(vec![rule]), ..Regional::default() };
+    let regional = Arc::new(regional);
+    let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
+    let raw = batch(&[late("2026-11-20 23:30:00")]);
+    let normalized = Normalizer::new(settings).batch(&raw, &[input(Some(Source::GoogleRbm))]);
+    let pacific = charges(&normalized.unwrap()).remove(0);
+    assert_eq!(pacific["event_time"], "2026-11-21T07:30:00.000000Z");
+    assert_eq!(pacific["line_id"], local["line_id"], "another configuration is no new line");
+}
+
+#[test]
+fn traps_of_google_rbm_what_vendors_call_a_billing_event_is_its_kind() {
+    for (word, kind) in [
+        ("a2p_basic_message", "message"),
+        ("a2p_single_message", "message"),
+        ("p2a_basic_message", "message"),
+        ("p2a_single_message", "message"),
+        ("a2p_conversation", "conversation"),
+        ("p2a_conversation", "conversation"),
+        ("A2P_CONVERSATION", "conversation"),
+        ("RICH_MESSAGE", "message"),
+        ("RICH_MEDIA_MESSAGE", "message"),
+    ] {
+        let case = billed(&[["b-1", word, "2026-11-20T12:00:00Z", "party"]]);
+        let line = charges(&read(Source::GoogleRbm, case).0).remove(0);
+        assert_eq!((&line["kind"], &line["sku"]), (&json!(kind), &json!(word)));
+    }
 }
 
 #[test]

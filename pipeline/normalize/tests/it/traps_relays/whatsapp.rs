@@ -141,6 +141,27 @@ another message of that conversation: charged once
 = message_key=not as above
 $ charge_id=as above
 
+since v24.0 no conversation is told: what is charged is the message
+{"id":"wamid.d1","status":"sent","timestamp":"1795176003","recipient_id":"447700900143",
+ "pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}
+= event_time=2026-11-20T12:00:03.000000Z; traffic_class=transactional
+$ kind=message; grain=message; basis=estimated; sku=utility/regular
+
+where it is told by message, it ends as it begins, and is charged no more than that
+{"id":"wamid.d1","status":"delivered","timestamp":"1795176004","recipient_id":"447700900143",
+ "conversation":{"id":"c-81","expiration_timestamp":"1795176004","origin":{"type":"utility"}},
+ "pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}
+= event_time=2026-11-20T12:00:04.000000Z; message_key=as above
+$ kind=message; grain=message; basis=vendor; charge_id=as above
+
+of a free entry point it is still told, and the message is free
+{"id":"wamid.d2","status":"sent","timestamp":"1795176003","recipient_id":"447700900143",
+ "conversation":{"id":"c-82","expiration_timestamp":"1795435203",
+ "origin":{"type":"referral_conversion"}},"pricing":{"billable":false,"pricing_model":"PMP",
+ "type":"free_entry_point","category":"referral_conversion"}}
+= event_time=2026-11-20T12:00:03.000000Z; traffic_class=conversation
+$ kind=message; grain=message; amount=0.000000000; charge_id=not as above
+
 the international category has a hyphen in pricing
 {"id":"wamid.c6","status":"delivered","timestamp":"1795176005","recipient_id":"447700900143",
  "pricing":{"pricing_model":"PMP","type":"regular","category":"authentication-international"}}
