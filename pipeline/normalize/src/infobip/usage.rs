@@ -3,14 +3,17 @@
 //!
 //! Each row is an element and a total over the period, whatever it is of: the asker chooses columns
 //! and period, so two answers may hold the same money, and none of it can be added up. Traps: rows
-//! are lists by position, in any order of columns; a row is known by its dimensions and its
-//! `UNIT_PRICE`, of which `TOTAL_PER_UNIT` is the total; a credit is negative in any of them; a
-//! column that is not known here tells no row apart; operators' fees are a category of their own
-//! (`SMS_OPERATOR_FEE`), SMS are counted in message parts; the period is half open and its times
-//! have offsets without a colon; totals are rounded by the vendor and stand as they are; a volume
-//! that is not finalised grows, so the finalised one stands whenever it came, and only it has the
-//! basis `invoice`. A failed request has no rows and is ignored. Country names are no ISO codes and
-//! tell rows apart only.
+//! are lists by position, in any order of columns; a row is known by its dimensions (`N/A` fills
+//! those that have no value) and its `UNIT_PRICE`, of which `TOTAL_PER_UNIT` is the total; a credit
+//! is negative in any of them; a column that is not known here tells rows apart all the same where
+//! it is text, as two that are taken for one lose money, but another name of what stands beside it
+//! does not; a row of a `DAY` or a `MONTH` is of that part of the period; operators' fees are a
+//! category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts, what is billed by
+//! the conversation or the session is none of messages; the period is half open and its times have
+//! offsets without a colon; totals are rounded by the vendor and stand as they are; a volume that
+//! is not finalised grows, so the finalised one stands whenever it came, and only it has the basis
+//! `invoice`; it is told by month. A failed request is ignored, whatever it holds. Country names
+//! are no ISO codes and tell rows apart only.
 
 use model::money;
 use model::time::parse_rfc3339;
