@@ -1,5 +1,6 @@
-//! WhatsApp ids, which are base64 around the recipient's number: those become `wamid:` and a
-//! keyed hash (P5), also where they were damaged on the way; the others stay as they are.
+//! WhatsApp ids, which are base64 around the recipient's number, as text or two digits a byte:
+//! those become `wamid:` and a keyed hash (P5), also where they were damaged on the way; the others
+//! stay as they are.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -24,19 +25,30 @@ impl HiddenId {
 
 /// An id that WhatsApp gave, relayed by another vendor, on this channel.
 pub(crate) fn is_whatsapp_id(id: &str, channel: Channel) -> bool {
-    (channel == Channel::Whatsapp && holds_packed_number(id)) || id.starts_with("wamid.")
+    let begins = || begins_packed(id) || id.starts_with(TEXT_HEAD);
+    (channel == Channel::Whatsapp && begins()) || without_prefix(id).is_some()
 }
 
-/// Ids before 2022 begin with the bytes 80 11 (00 11 inbound) and hold the number two digits a
-/// byte.
-fn holds_packed_number(id: &str) -> bool {
-    id.starts_with("gBE") || id.starts_with("ABE")
+/// Behind `wamid.`, or `wacid.` of a call. Every vendor's ids are asked: mostly the first letter
+/// tells.
+fn without_prefix(id: &str) -> Option<&str> {
+    let has_prefix = matches!(id.as_bytes(), [b'w', b'a', b'm' | b'c', b'i', b'd', b'.', ..]);
+    if has_prefix { id.get("wamid.".len()..) } else { None }
+}
+
+/// Ids since 2022 begin with the bytes 1C 18 and a length, and hold the number as text.
+const TEXT_HEAD: &str = "HBg";
+
+/// Ids before 2022 begin with the bytes 80 11 (00 11 inbound), and how many bytes hold the number,
+/// two digits each: up to eight, with the top bit set where the last one holds a single digit.
+fn begins_packed(id: &str) -> bool {
+    matches!(id.as_bytes(), [b'g' | b'A', b'B', b'E' | b'G', ..])
 }
 
 /// What stands for a WhatsApp id that holds a number; another may be shown verbatim.
 pub(crate) fn hidden_id(id: &str, keyring: &Keyring) -> Option<HiddenId> {
-    let encoded = id.strip_prefix("wamid.").unwrap_or(id);
-    if !holds_packed_number(encoded) && !decoded_holds_number(encoded) {
+    let encoded = without_prefix(id).unwrap_or(id);
+    if !begins_packed(encoded) && !decoded_holds_number(encoded) {
         return None;
     }
     let hash = keyring.message.hash(&[b"wamid", id.as_bytes()]);
@@ -76,7 +88,7 @@ fn decoded_holds_number(text: &str) -> bool {
         })
 }
 
-/// Whether base64, standard or for URLs, decodes to a long run of digits.
+/// Whether base64, standard or for URLs, decodes to a number.
 fn group_holds_number<const LONGEST: usize>(text: &[u8]) -> bool {
     let (mut standard, mut decoded) = ([0; LONGEST], [0; LONGEST]);
     let used = if text.len() % 4 == 1 { text.len() - 1 } else { text.len() };
@@ -92,11 +104,42 @@ fn group_holds_number<const LONGEST: usize>(text: &[u8]) -> bool {
         encoded = standard.get(..used).unwrap_or(&[]);
     }
     let length = LENIENT.decode_slice(encoded, &mut decoded).unwrap_or(0);
+    let decoded = decoded.get(..length).unwrap_or(&[]);
+    holds_text_number(decoded) || holds_packed_number(decoded)
+}
+
+/// A long run of digits.
+fn holds_text_number(bytes: &[u8]) -> bool {
     let mut run = 0;
-    decoded.iter().take(length).any(|byte| {
+    bytes.iter().any(|byte| {
         run = if byte.is_ascii_digit() { run + 1 } else { 0 };
         run >= WAMID_DIGITS_MIN
     })
+}
+
+/// Two digits a byte, behind 11 and their length, or before 02 and the length of the message's own
+/// id: of a damaged id one of both is left. Digits alone would be found in many random ids.
+fn holds_packed_number(bytes: &[u8]) -> bool {
+    const NUMBER_BYTES: std::ops::RangeInclusive<u8> = 4..=8;
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let (before, rest) = bytes.split_at(at);
+        match (byte, rest) {
+            (0x11, [_, length, number @ ..]) if NUMBER_BYTES.contains(&(length & 0x7F)) => {
+                let number = number.iter().take(usize::from(length & 0x7F));
+                are_digits(number.flat_map(|byte| [byte >> 4, byte & 15]))
+            }
+            (0x02, [_, 8..=16, ..]) => {
+                are_digits(before.iter().rev().flat_map(|byte| [byte & 15, byte >> 4]))
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Whether halves of bytes begin with a number's digits; F fills the last byte of an odd one.
+fn are_digits(halves: impl Iterator<Item = u8>) -> bool {
+    let digits = halves.skip_while(|half| *half == 15).take_while(|half| *half < 10);
+    digits.take(WAMID_DIGITS_MIN).count() == WAMID_DIGITS_MIN
 }
 
 #[cfg(test)]
@@ -114,11 +157,68 @@ mod tests {
             "wamid.BgMOTE5NzE2MzEzNzEzFQIA",
             "HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0Q",
             "gBEGRHcAkAFDAgkAAAAAAAAAqrs",
+            "wacid.HBgMOTE5NzE2MzEzNzEzFQIA",
         ] {
             let shown = hidden_id(id, &keyring).unwrap();
             let hash = shown.text().strip_prefix("wamid:").unwrap();
             assert!(hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
         }
-        assert!(hidden_id("wamid.EXAMPLE1", &keyring).is_none());
+    }
+
+    /// An id of before 2022: its first byte, the number, what is the message's own.
+    fn packed(first: u8, number: &str) -> String {
+        let filled = format!("{number}{}", if number.len() % 2 == 1 { "f" } else { "" });
+        let digits = model::keys::unhex(&filled).unwrap();
+        let odd = if number.len() % 2 == 1 { 0x80 } else { 0 };
+        let length = u8::try_from(digits.len()).unwrap() | odd;
+        let head = [first, 0x11, length];
+        let own = [0x02, 0x09, 0xE1, 0xB8, 0x5D, 0x6A, 0x21, 0x4B, 0xC2, 0xA3, 0xB0];
+        LENIENT.encode([&head[..], &digits, &own].concat())
+    }
+
+    #[test]
+    fn a_packed_number_of_any_length_is_hidden_also_behind_a_prefix_and_damaged() {
+        let keyring = Keyring::demo();
+        assert_eq!(packed(0x80, "447700900143"), "gBEGRHcAkAFDAgnhuF1qIUvCo7A=");
+        assert_eq!(packed(0x80, "12025550143"), "gBGGEgJVUBQ/AgnhuF1qIUvCo7A=");
+        for digits in 7..=15 {
+            let number = &"120255501437890"[..digits];
+            for first in [0x00, 0x80] {
+                let id = packed(first, number);
+                for prefix in ["", "wamid.", "wacid."] {
+                    assert!(hidden_id(&format!("{prefix}{id}"), &keyring).is_some(), "{id}");
+                }
+                assert!(is_whatsapp_id(&id, Channel::Whatsapp), "{id}");
+                for at in 0..id.len() {
+                    for by in ["", "!", "-"] {
+                        let damaged = [&id[..at], by, &id[at + 1..]].concat();
+                        assert!(hidden_id(&damaged, &keyring).is_some(), "{id}: {damaged}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_of_whatsapps_that_holds_no_number_is_shown() {
+        let keyring = Keyring::demo();
+        for id in ["wamid.EXAMPLE1", "wacid.EXAMPLE1", "wamid.AhGGEgJV", "", "wamid.", "HBg"] {
+            assert!(hidden_id(id, &keyring).is_none(), "{id}");
+        }
+        assert!(!holds_packed_number(&[0x11, 0x86, 0x12, 0x02, 0x55, 0xAB]), "six digits");
+        assert!(holds_packed_number(&[0x11, 0x84, 0x12, 0x02, 0x55, 0x5F]), "seven");
+        assert!(!holds_packed_number(&[0x11, 0x03, 0x12, 0x02, 0x55, 0x55]), "three bytes");
+    }
+
+    #[test]
+    fn of_another_vendors_ids_on_this_channel_those_that_begin_as_whatsapps_are_asked() {
+        for id in ["wamid.x", "wacid.x"] {
+            assert!(is_whatsapp_id(id, Channel::Unknown), "{id}");
+        }
+        for id in ["gBGx", "ABEx", "HBgx"] {
+            assert!(is_whatsapp_id(id, Channel::Whatsapp), "{id}");
+            assert!(!is_whatsapp_id(id, Channel::Sms), "{id}");
+        }
+        assert!(!is_whatsapp_id("gBFx", Channel::Whatsapp));
     }
 }

@@ -32,7 +32,8 @@ const PLANTED: &[&str] = &[
     "abababababababab",
 ];
 
-/// The text, and what any run of base64 or hex characters in it decodes to.
+/// The text, and what any run of base64 or hex characters in it decodes to: as text, and in hex for
+/// numbers of two digits a byte.
 fn views(text: &str) -> Vec<String> {
     let mut views = vec![text.to_owned()];
     let outside = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/'));
@@ -42,6 +43,7 @@ fn views(text: &str) -> Vec<String> {
             let whole = &part[..part.len() - usize::from(part.len() % 4 == 1)];
             if let Ok(bytes) = STANDARD_NO_PAD.decode(whole) {
                 views.push(String::from_utf8_lossy(&bytes).into_owned());
+                views.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
             }
         }
         if let Some(bytes) = model::keys::unhex(run) {
@@ -81,6 +83,38 @@ fn the_search_finds_every_planted_value_in_the_payloads() {
     assert!(missing.is_empty(), "{missing:?}");
     let wamid = "wamid.HBgMNDQ3NzAwOTAwMTQzFQIAERgSN0Y0Q";
     assert_eq!(found(wamid), ["447700900143"], "also inside base64");
+    let packed = "gBGGEgJVUBQ/AgnhuF1qIUvCo7A=";
+    assert_eq!(found(packed), ["2025550143"], "also two digits a byte");
+}
+
+/// Before 2022 WhatsApp's ids held the number two digits a byte; those of calls do to this day.
+#[test]
+fn no_whatsapp_id_leaves_that_holds_a_number_two_digits_a_byte() {
+    use model::vocabulary::Source;
+    use serde_json::json;
+
+    let ids = ["gBEGRHcAkAFDAgnhuF1qIUvCo7A", "gBGGEgJVUBQ/AgnhuF1qIUvCo7A=", "ABGGEgJVUBQ_Agnh"];
+    for id in ids {
+        for prefix in ["", "wamid.", "wacid."] {
+            let id = format!("{prefix}{id}");
+            let status = json!({"id": id, "status": "sent", "timestamp": "1795176003",
+                "pricing": {"pricing_model": "PMP", "type": "regular", "category": "utility"}});
+            let relayed = json!({"app": "a", "timestamp": 1, "version": 2, "type": "message-event",
+                "payload": {"id": id, "type": "read", "payload": {"ts": 1_795_176_005}}});
+            let own = json!({"message_id": id, "channel": "whatsapp", "status": "sent"});
+            for (source, payload) in [
+                (Source::Whatsapp, &status),
+                (Source::Gupshup, &relayed),
+                (Source::Cloudevents, &own),
+            ] {
+                let case = Case::value(payload.to_string());
+                let normalized = run(Some(source), &[case]);
+                let shown = text(&normalized);
+                assert!(shown.contains(r#""message_id":"wamid:"#), "{source}: {shown}");
+                assert!(!shown.contains(&id) && found(&shown).is_empty(), "{source}: {shown}");
+            }
+        }
+    }
 }
 
 /// A WhatsApp user has a number, ids and a name; whichever is the recipient, none is shown.
