@@ -32,6 +32,11 @@ pub(crate) struct Pricing<'a> {
     kind: Scalar<'a>,
 }
 
+/// Nothing is charged of it.
+pub(crate) const fn is_failure(status: Status) -> bool {
+    matches!(status, Status::Failed | Status::Rejected | Status::Undelivered)
+}
+
 /// `category/type`, on the stack: a charge a message must not allocate.
 pub(crate) struct Sku([u8; SKU_BYTES_MAX], usize);
 
@@ -109,8 +114,7 @@ impl<'a> Pricing<'a> {
         conversation: Option<&str>,
         out: &mut Emitter<'_>,
     ) {
-        let is_failed = draft.status == Status::Failed
-            || matches!(draft.status, Status::Rejected | Status::Undelivered);
+        let is_failed = is_failure(draft.status);
         if !self.is_told() && !is_failed {
             return;
         }

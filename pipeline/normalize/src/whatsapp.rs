@@ -9,11 +9,13 @@
 //! | read, played | read, final |
 //! | failed | final: 132000–132016 (templates) rejected, 131026 undelivered, else failed |
 //! | deleted, warning, anything else | unknown |
+//! | any of a call (`type` or the change says so) or of a payment | ignored |
 //!
 //! Traps: an event is its message's id and status, for it has no id of its own; a failure may come
 //! seconds after `sent`; ids are base64 around the recipient's number (see `emit`); `recipient_id`
 //! has no `+` and is empty for users with a name, whom `recipient_user_id` names; in groups the
-//! participant is the recipient and one id has an event each; `timestamp` is text of seconds;
+//! participant (by number, else by user id) is the recipient and one id has an event each, so that
+//! one got nothing says nothing of the message's charge; `timestamp` is text of seconds;
 //! there is no amount, pricing only names a category (`meta_pricing`); BSPs add a `billing-event`
 //! change, which is a charge of the message that it names. `pricing_analytics`: see [`analytics`].
 //!
@@ -22,6 +24,7 @@
 
 mod analytics;
 mod billing;
+mod report;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Source, Status};
 
@@ -32,12 +35,11 @@ use crate::emit::Emitter;
 use crate::gupshup;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::mask;
-use crate::meta_pricing::Pricing;
+use crate::meta_pricing::is_failure;
 use crate::normalizer::Record;
 use crate::words;
 
-/// Shortest user id that is searched for: shorter ones would hit by chance.
-const USER_ID_MIN: usize = 6;
+use report::{Report, Subject, inner};
 
 /// A leaf of a webhook, with the entry and change that it stands in.
 #[derive(Debug)]
@@ -49,28 +51,12 @@ struct Leaf<'a> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most leaves are statuses")]
 enum LeafKind<'a> {
     Status(Report<'a>),
     Billing(billing::Billing<'a>),
     Other(&'static str),
     Damaged,
-}
-
-#[derive(Debug, Default)]
-struct Report<'a> {
-    id: Scalar<'a>,
-    gs_id: Scalar<'a>,
-    status: Scalar<'a>,
-    timestamp: Scalar<'a>,
-    recipient: Scalar<'a>,
-    recipient_user: Scalar<'a>,
-    participant: Scalar<'a>,
-    callback_data: Scalar<'a>,
-    pricing: Pricing<'a>,
-    conversation: Scalar<'a>,
-    origin: Scalar<'a>,
-    code: Scalar<'a>,
-    sender: Option<usize>,
 }
 
 /// What a record holds, in the shape it came in.
@@ -187,7 +173,7 @@ fn outermost<'a>(
             value_field(cursor, key, hook)
         }
         // Of a status without envelope; inside a value they mean something else.
-        _ => report_field(cursor, key, single),
+        _ => single.field(cursor, key),
     }
 }
 
@@ -226,11 +212,11 @@ fn changes<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Sy
 
 fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syntax> {
     let before = hook.leaves.len();
-    let (mut is_other_field, mut has_value) = (false, false);
+    let (mut field, mut has_value) = (Scalar::Missing, false);
     hook.senders.push(Scalar::Missing);
     cursor.object_or_skip(|cursor, key| match key {
         "field" => {
-            is_other_field = cursor.scalar()?.text().is_some_and(|field| field != "messages");
+            field = cursor.scalar()?;
             Ok(())
         }
         "value" if cursor.kind() == Kind::Object => {
@@ -239,7 +225,14 @@ fn change<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), Syn
         }
         _ => cursor.other(),
     })?;
+    // Its name may stand behind the value.
+    if field.text() == Some("calls") {
+        for leaf in hook.leaves.iter_mut().skip(before) {
+            leaf.kind = LeafKind::Other("call");
+        }
+    }
     if hook.leaves.len() == before {
+        let is_other_field = field.text().is_some_and(|field| field != "messages");
         let kind = match (has_value, is_other_field) {
             (_, true) => LeafKind::Other("other_field"),
             (true, false) => LeafKind::Other("no_status"),
@@ -313,79 +306,12 @@ fn statuses<'a>(cursor: &mut Cursor<'a>, hook: &mut Webhook<'a>) -> Result<(), S
     let mut at = 0;
     cursor.array(|cursor| {
         let mut report = Report { sender: hook.senders.len().checked_sub(1), ..Report::default() };
-        let is_object =
-            cursor.object_or_skip(|cursor, key| report_field(cursor, key, &mut report))?;
+        let is_object = cursor.object_or_skip(|cursor, key| report.field(cursor, key))?;
         let kind = if is_object { LeafKind::Status(report) } else { LeafKind::Damaged };
         hold(cursor, hook, kind, at)?;
         at += 1;
         Ok(())
     })
-}
-
-fn report_field<'a>(
-    cursor: &mut Cursor<'a>,
-    key: &str,
-    report: &mut Report<'a>,
-) -> Result<(), Syntax> {
-    let slot = match key {
-        "id" => &mut report.id,
-        "gs_id" => &mut report.gs_id,
-        "status" => &mut report.status,
-        "timestamp" => &mut report.timestamp,
-        "recipient_id" => &mut report.recipient,
-        "recipient_user_id" => &mut report.recipient_user,
-        "recipient_participant_id" => &mut report.participant,
-        "biz_opaque_callback_data" => &mut report.callback_data,
-        "pricing" => return report.pricing.read(cursor),
-        "conversation" => {
-            cursor.object_or_skip(|cursor, key| match key {
-                "id" => {
-                    report.conversation = cursor.scalar()?;
-                    Ok(())
-                }
-                "origin" => inner(cursor, "type", &mut report.origin),
-                _ => cursor.other(),
-            })?;
-            return Ok(());
-        }
-        "errors" if cursor.kind() == Kind::Object => {
-            return inner(cursor, "code", &mut report.code);
-        }
-        "errors" if cursor.kind() == Kind::Array => {
-            let mut is_first = true;
-            return cursor.array(|cursor| {
-                if !std::mem::take(&mut is_first) {
-                    return cursor.skip();
-                }
-                inner(cursor, "code", &mut report.code)
-            });
-        }
-        "errors" => {
-            if !cursor.is_null() {
-                report.code = Scalar::Nested;
-            }
-            return cursor.skip();
-        }
-        _ => return cursor.other(),
-    };
-    *slot = cursor.scalar()?;
-    Ok(())
-}
-
-/// One scalar of an object; where something else stands, it cannot be read.
-fn inner<'a>(cursor: &mut Cursor<'a>, wanted: &str, slot: &mut Scalar<'a>) -> Result<(), Syntax> {
-    let is_null = cursor.is_null();
-    let is_object = cursor.object_or_skip(|cursor, key| {
-        if key == wanted {
-            *slot = cursor.scalar()?;
-            return Ok(());
-        }
-        cursor.other()
-    })?;
-    if !is_object && !is_null {
-        *slot = Scalar::Nested;
-    }
-    Ok(())
 }
 
 fn path(hook: &Webhook<'_>, leaf: &Leaf<'_>) -> String {
@@ -406,6 +332,11 @@ fn emit(hook: &Webhook<'_>, leaf: &Leaf<'_>, out: &mut Emitter<'_>) {
         LeafKind::Damaged => return out.dead_at(DeadReason::UnknownVariant, path(hook, leaf)),
         LeafKind::Status(report) => report,
     };
+    match report.subject {
+        Subject::Message => {}
+        Subject::Call => return out.ignored("call"),
+        Subject::Payment => return out.ignored("payment"),
+    }
     let is_relayed = out.origin.source == Source::Gupshup;
     let own_id = report.gs_id.text().filter(|_| is_relayed);
     match (own_id.or(report.id.text()), report.status.text()) {
@@ -426,7 +357,8 @@ fn event(
 ) {
     let code = out.text(&report.code).filter(|code| *code != "0");
     let mut draft = Draft::new(id, Channel::Whatsapp, outcome(word, code, out));
-    let participant = out.text(&report.participant).unwrap_or("");
+    let participants = [&report.participant, &report.participant_user];
+    let participant = participants.into_iter().find_map(|id| out.text(id)).unwrap_or("");
     let event_parts: [&[u8]; 3] = [id.as_bytes(), word.as_bytes(), participant.as_bytes()];
     draft.event_parts = &event_parts;
     let app = hook.gs_app.text().filter(|_| out.origin.source == Source::Gupshup);
@@ -445,31 +377,17 @@ fn event(
     draft.sender = sender.and_then(|sender| out.text(sender));
     let callback_data = out.text(&report.callback_data);
     // `emit` looks for one recipient only, and this event may name the person twice.
-    let clean = callback_data.and_then(|text| without_user(text, report, draft.recipient, out));
-    draft.logical_id = clean.as_deref().or(callback_data);
+    let others = report.ids_beside(draft.recipient);
+    let clean = callback_data.map(|text| mask::without_ids(text, &others, out));
+    draft.logical_id = clean.as_deref();
     let category = out.text(&report.pricing.category).or_else(|| report.origin.text());
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
     // That one of a group got nothing says nothing of what the message costs.
-    let is_partial = !participant.is_empty() && draft.status == Status::Failed;
+    let is_partial = !participant.is_empty() && is_failure(draft.status);
     if !is_partial {
         report.pricing.charge_beside(&draft, report.conversation.text(), out);
     }
-}
-
-/// The text with a token where it holds a user id that is not this event's recipient.
-fn without_user(
-    text: &str,
-    report: &Report<'_>,
-    recipient: Option<&str>,
-    out: &mut Emitter<'_>,
-) -> Option<String> {
-    let user = report.recipient_user.text().filter(|user| recipient != Some(user))?;
-    if user.len() < USER_ID_MIN || !text.contains(user) {
-        return None;
-    }
-    out.counters.scrubbed_texts += 1;
-    Some(mask::replaced(text, user, &out.keyring.token.hash(&[user.as_bytes()]).hex()))
 }
 
 /// What a status means; of a failure its code decides.
@@ -517,10 +435,12 @@ pub(crate) const CATALOGUE: Module = Module {
         events("single status, JSON", &["single_status.json"]),
         charges("billing event of a provider, JSON", &["billing_event.json", "bare_billing.json"]),
         charges("analytics of an account, JSON", &["pricing_analytics.json"]),
+        ignored("statuses of calls and payments, JSON", &["calls_and_payments.json"]),
         ignored("handshake, GET", &["handshake.record.json"]),
     ],
     documented: &[
         "billable",
+        "calls",
         "changes",
         "contacts",
         "conversation_id",
@@ -538,7 +458,6 @@ pub(crate) const CATALOGUE: Module = Module {
         "messaging_product",
         "object",
         "paging",
-        "participant_recipient_id",
         "payment",
         "phone_number_id",
         "pricing_model",

@@ -404,20 +404,36 @@ fn a_volume_whose_quantity_cannot_be_read_has_no_amount() {
 
 #[test]
 fn one_of_a_group_that_got_nothing_does_not_make_its_message_free() {
-    let status = |word: &str, participant: &str, time: &str| {
-        let mut status = json!({"id": "wamid.G", "status": word, "timestamp": time,
-            "recipient_id": "group-1", "recipient_type": "group",
-            "recipient_participant_id": participant});
-        if word == "delivered" {
+    let status = |word: &str, changes: Value| {
+        let mut status = json!({"id": "wamid.G", "status": word, "timestamp": "1795176005",
+            "recipient_id": "group-1", "recipient_type": "group"});
+        if word != "failed" {
             status["pricing"] = json!({"pricing_model": "PMP", "category": "marketing",
                 "type": "regular"});
         }
+        status.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         json!([status]).to_string()
     };
-    let first = bill(Source::Whatsapp, status("delivered", "447700900143", "1795176005"));
-    assert_eq!((&first[0]["basis"], &first[0]["amount"]), (&json!("vendor"), &Value::Null));
-    let second = bill(Source::Whatsapp, status("failed", "447700900144", "1795176105"));
-    assert!(second.is_empty(), "{second:?}");
+    let participant = json!({"recipient_participant_id": "447700900143"});
+    for (word, who, basis) in
+        [("sent", json!({}), "estimated"), ("delivered", participant, "vendor")]
+    {
+        let told = bill(Source::Whatsapp, status(word, who));
+        assert_eq!((&told[0]["basis"], &told[0]["amount"]), (&json!(basis), &Value::Null));
+    }
+    for (field, id) in [
+        ("recipient_participant_id", "447700900144"),
+        ("participant_recipient_id", "447700900144"),
+        ("recipient_participant_user_id", "US.7700900144x"),
+    ] {
+        for code in [131_026, 131_049, 132_000, 132_016] {
+            let failed = status("failed", json!({field: id, "errors": [{"code": code}]}));
+            let told = bill(Source::Whatsapp, failed);
+            assert!(told.is_empty(), "{field} {code}: {told:?}");
+        }
+    }
+    let whole = bill(Source::Whatsapp, status("failed", json!({"errors": [{"code": 131_026}]})));
+    assert_eq!(whole[0]["amount"], "0.000000000", "nobody got it");
 }
 
 #[test]

@@ -139,3 +139,26 @@ fn no_other_id_of_a_recipient_leaves_in_a_text() {
     let shown = text(&run(Some(model::vocabulary::Source::Twilio), &[Case::value(twilio)]));
     assert!(!shown.contains("US.99887766554433"), "{shown}");
 }
+
+/// A status names one person by up to three ids.
+#[test]
+fn no_user_id_of_a_whatsapp_status_leaves_in_the_senders_reference() {
+    let ids = [
+        "recipient_user_id",
+        "recipient_participant_user_id",
+        "recipient_parent_user_id",
+        "parent_recipient_user_id",
+        "recipient_participant_parent_user_id",
+    ];
+    for id in ids {
+        for number in ["recipient_id", "recipient_participant_id", "recipient_type"] {
+            let status = serde_json::json!({"id": "wamid.X", "status": "read",
+                number: "447700900143", id: "US.99887766554433",
+                "biz_opaque_callback_data": "a US.99887766554433 b"});
+            let case = Case::value(status.to_string());
+            let shown = text(&run(Some(model::vocabulary::Source::Whatsapp), &[case]));
+            assert!(shown.contains(r#""logical_id":"a "#), "{shown}");
+            assert!(!shown.contains("US.99887766554433"), "{id} {number}: {shown}");
+        }
+    }
+}

@@ -79,6 +79,57 @@ and each participant has an event of the one message
  "recipient_type":"group","recipient_participant_id":"447700900144"}
 = event_id=not as above; message_key=as above; recipient_token=not as above
 
+of one without a number the user id is told, and Meta's own pages spell the number in two ways
+[{"id":"wamid.a5","status":"read","timestamp":"1795176003","recipient_id":"group-77",
+  "recipient_type":"group","recipient_participant_user_id":"US.7700900143x"},
+ {"id":"wamid.a5","status":"read","timestamp":"1795176003","recipient_id":"group-77",
+  "recipient_type":"group","recipient_participant_user_id":"US.7700900144x"},
+ {"id":"wamid.a5","status":"read","timestamp":"1795176003","recipient_id":"group-77",
+  "recipient_type":"group","participant_recipient_id":"447700900143"}]
+= recipient_token=any; recipient_prefix=null
+= recipient_token=any; recipient_prefix=null
+= recipient_prefix=+44770090
+
+the first of them again
+{"id":"wamid.a5","status":"read","timestamp":"1795176004","recipient_id":"group-77",
+ "recipient_type":"group","recipient_participant_user_id":"US.7700900143x"}
+= event_id=as above; message_key=as above; recipient_token=as above
+
+the second is another event of another person
+{"id":"wamid.a5","status":"read","timestamp":"1795176003","recipient_id":"group-77",
+ "recipient_type":"group","recipient_participant_user_id":"US.7700900144x"}
+= event_id=not as above; message_key=as above; recipient_token=not as above
+
+a call's statuses stand where a message's do, and the change's name behind them
+{"object":"whatsapp_business_account","entry":[{"id":"71","changes":[{"value":{"statuses":[
+ {"id":"wacid.a1","timestamp":"1795176003","status":"RINGING","recipient_id":"447700900143"},
+ {"id":"wacid.a1","status":"ACCEPTED","recipient_id":"447700900143","type":"call"}]},
+ "field":"calls"}]}]}
+! ignored call
+! ignored call
+
+without the change their type tells
+[{"id":"wacid.a1","timestamp":"1795176003","type":"call","status":"REJECTED",
+  "recipient_id":"447700900143"}]
+! ignored call
+
+what a call was, told at its end
+{"object":"whatsapp_business_account","entry":[{"id":"71","changes":[{"field":"calls","value":{
+ "calls":[{"id":"wacid.a1","event":"terminate","status":"COMPLETED","to":"447700900143"}]}}]}]}
+! ignored other_field
+
+a payment that failed is no message that failed, whatever its id
+[{"id":"wamid.a6","type":"payment","status":"failed","timestamp":"1795176003",
+  "recipient_id":"447700900143","payment":{"reference_id":"r-7"}},
+ {"id":"wamid.a6","type":"payment","status":"captured","timestamp":"1795176003"},
+ {"id":"wamid.a6","type":"payment","status":"pending","timestamp":"1795176003"},
+ {"id":"wamid.a6","type":"message","status":"failed","timestamp":"1795176003"}]
+! ignored payment
+! ignored payment
+! ignored payment
+= message_id=wamid.a6; status=failed; element=3
+$ amount=0.000000000
+
 one POST holds entries of accounts, changes of each, statuses of each
 {"object":"whatsapp_business_account","entry":[
  {"id":"71","changes":[
