@@ -1,5 +1,7 @@
-//! Tables of values with a comma (RFC 4180) or a tab between: quoted fields may hold separators,
-//! line ends and doubled quotes. Empty lines are none.
+//! Tables of values with a comma (RFC 4180) or a tab between. Behind a comma a quoted field may
+//! hold separators, line ends and doubled quotes. Behind a tab quotes are characters as others are
+//! (an agent may be called `"Promo" shop`), but for a cell that is quoted from end to end, as
+//! spreadsheets write it: its quotes are taken off. Empty lines are none.
 
 use std::borrow::Cow;
 
@@ -94,7 +96,11 @@ impl<'a> Table<'a> {
             if fields.len() == FIELDS_MAX {
                 return Err(Syntax { at: self.at });
             }
-            fields.push(if self.byte() == b'"' { self.quoted()? } else { self.plain() });
+            fields.push(match (self.byte(), self.separator) {
+                (b'"', TAB) => unquoted(self.plain()),
+                (b'"', _) => self.quoted()?,
+                _ => self.plain().into(),
+            });
             match self.byte() {
                 found if found == self.separator && self.at < self.text.len() => self.at += 1,
                 b'\n' | b'\r' => return Ok(true),
@@ -104,12 +110,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn plain(&mut self) -> Cow<'a, str> {
+    fn plain(&mut self) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or("");
         let length =
             memchr::memchr3(self.separator, b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
         self.at += length;
-        Cow::Borrowed(rest.get(..length).unwrap_or(""))
+        rest.get(..length).unwrap_or("")
     }
 
     fn quoted(&mut self) -> Result<Cow<'a, str>, Syntax> {
@@ -132,12 +138,28 @@ impl<'a> Table<'a> {
     }
 }
 
+/// A cell without the quotes around it; as it is where others than doubled ones stand inside.
+fn unquoted(cell: &str) -> Cow<'_, str> {
+    let inner = cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match inner {
+        Some(inner) if !inner.contains('"') => inner.into(),
+        Some(inner) if inner.split("\"\"").all(|piece| !piece.contains('"')) => {
+            inner.replace("\"\"", "\"").into()
+        }
+        _ => cell.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<Vec<String>>, Syntax> {
-        let mut table = Table::new(text, COMMA);
+        rows_of(text, COMMA)
+    }
+
+    fn rows_of(text: &str, separator: u8) -> Result<Vec<Vec<String>>, Syntax> {
+        let mut table = Table::new(text, separator);
         let (mut rows, mut row) = (Vec::new(), Vec::new());
         while table.row(&mut row)? {
             rows.push(row.iter().map(|field| field.to_string()).collect());
@@ -156,7 +178,7 @@ mod tests {
     #[test]
     fn rows_have_the_names_of_the_first_or_are_none() {
         let mut seen = Vec::new();
-        let rows = each_row("a\tb\n1\t2\n3\n\"4\t4\"\t5\n", TAB, |at, row| {
+        let rows = each_row("a\tb\n1\t2\n3\n\"4\"\"4\"\t5\n", TAB, |at, row| {
             let fields = row.map(|mut row| {
                 row.fields().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
             });
@@ -164,11 +186,32 @@ mod tests {
         });
         assert_eq!(rows, Ok(3));
         let fields = |a: &str, b: &str| Some(vec![format!("a={a}"), format!("b={b}")]);
-        assert_eq!(seen, [(0, fields("1", "2")), (1, None), (2, fields("4\t4", "5"))]);
+        assert_eq!(seen, [(0, fields("1", "2")), (1, None), (2, fields("4\"4", "5"))]);
         assert_eq!(
             each_row("a,b\n1,\"2", COMMA, |_, _| panic!("handed on")),
             Err(Syntax { at: 6 })
         );
+    }
+
+    #[test]
+    fn between_tabs_quotes_are_characters_but_around_a_whole_cell() {
+        for (cell, read) in [
+            (r#""Promo" Agent"#, r#""Promo" Agent"#),
+            (r#""Promo"#, r#""Promo"#),
+            (r#"Promo""#, r#"Promo""#),
+            (r#"a "b" c"#, r#"a "b" c"#),
+            (r#""a" and "b""#, r#""a" and "b""#),
+            (r#"""#, r#"""#),
+            (r#"""""#, r#"""""#),
+            (r#""""#, ""),
+            (r#""Promo""#, "Promo"),
+            (r#""a ""b"" c""#, r#"a "b" c"#),
+            (r#""""""#, r#"""#),
+        ] {
+            let text = format!("x\t{cell}\ty\r\n{cell}\t\t{cell}\n");
+            let expected = [["x", read, "y"], [read, "", read]];
+            assert_eq!(rows_of(&text, TAB).unwrap(), expected, "{cell}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::csv;
 use crate::drift::shown;
 use model::record::{RawBatch, RawRecord};
 
@@ -414,7 +415,7 @@ fn cells(line: &str, separator: u8) -> Vec<Range<usize>> {
     let ends = line.bytes().chain([separator]).enumerate();
     for (at, byte) in ends {
         match byte {
-            b'"' => is_quoted = !is_quoted,
+            b'"' if separator == csv::COMMA => is_quoted = !is_quoted,
             _ if byte == separator && (!is_quoted || at == line.len()) => {
                 let cell = line.get(start..at).unwrap_or("");
                 let inner = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));

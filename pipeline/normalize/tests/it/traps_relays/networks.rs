@@ -228,6 +228,20 @@ fn traps_of_google_rbm_what_vendors_call_a_billing_event_is_its_kind() {
     }
 }
 
+/// Tables with tabs between have no quoting: names of agents and owners are anybody's words.
+#[test]
+fn traps_of_google_rbm_a_quote_in_a_name_of_a_bill_loses_no_row() {
+    let bill = "\
+        billing_event_id,type,agent_id,agent_name,billing_party,start_time\n\
+        b-1,basic_message,shop,\"Promo\" Agent,party,2026-11-20T12:00:00Z\n\
+        b-2,basic_message,shop,\"Promo,party,2026-11-20T12:00:01Z\n\
+        b-3,basic_message,shop,Promo\",\"the \"\"party\"\"\",2026-11-20T12:00:02Z\n";
+    let (normalized, _) = read(Source::GoogleRbm, Case::value(bill.replace(',', "\t")));
+    let parties: Vec<Value> =
+        charges(&normalized).into_iter().map(|line| line["account"].clone()).collect();
+    assert_eq!(parties, ["party", "party", "the \"party\""]);
+}
+
 #[test]
 fn traps_of_gsma_maap() {
     traps(Source::GsmaMaap, GSMA_MAAP);
