@@ -25,7 +25,8 @@
 //! with a code; `dlvrd:000` on DELIVRD proves nothing; the receipt's source address is the
 //! recipient, unless only the destination can be a number, or is the whole one of two; an
 //! intermediate notification (0x20) settles no failure; a PDU that says it is no receipt is
-//! inbound, whatever its text claims.
+//! inbound, whatever its text claims; texts, addresses and parameters may have kept the zero that
+//! ends a C string; a gateway that dumps the text in hex does so with its parameters.
 //!
 //! One id has several spellings: hexadecimal here, decimal there, with leading zeros. The message
 //! key holds its number, `message_id` the spelling; digits alone are taken as decimal. Ids are
@@ -171,10 +172,23 @@ fn pdu(
         out.ignored(if esm_type == Some(0) { "inbound" } else { "acknowledgement" });
         return Ok(());
     }
-    if hex && let Some(id) = pdu.receipted_id.text().and_then(receipt::hex_c_string) {
-        pdu.receipted_id = Scalar::Text(id.into());
+    if hex {
+        decode_parameters(&mut pdu.receipted_id, &mut pdu.networks);
     }
     emit(&pdu, &receipt, place, out)
+}
+
+/// Of a gateway that dumps bytes: the id, and what is a network in hex.
+fn decode_parameters(id: &mut Scalar<'_>, networks: &mut [(u16, Scalar<'_>)]) {
+    if let Some(decoded) = id.text().and_then(receipt::hex_c_string) {
+        *id = Scalar::Text(decoded.into());
+    }
+    for (_, code) in networks {
+        let decoded = code.text().and_then(receipt::hex_c_string);
+        if let Some(decoded) = decoded.filter(|code| split_network(code).is_some()) {
+            *code = Scalar::Text(decoded.into());
+        }
+    }
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, pdu: &mut Pdu<'a>) -> Result<(), Syntax> {
@@ -279,7 +293,12 @@ fn emit(
 
 /// Recipient and sender. The receipt comes from the recipient, but some SMSCs do not swap.
 fn addresses<'p>(pdu: &'p Pdu<'_>, out: &mut Emitter<'_>) -> (Option<&'p str>, Option<&'p str>) {
-    let (source, destination) = (out.text(&pdu.source), out.text(&pdu.destination));
+    let mut address = |field: &'p Scalar<'_>| {
+        // A C string, which may have kept its zero.
+        let text = out.text(field).map(|text| text.trim_end_matches('\0'));
+        text.filter(|text| !text.is_empty())
+    };
+    let (source, destination) = (address(&pdu.source), address(&pdu.destination));
     // How much of a person's number an address is: none, a short code, a whole one.
     let weight = |address: &str| {
         Number::parse(address).map_or(0, |number| number.digits().len().min(PERSONAL_DIGITS_MIN))

@@ -64,8 +64,10 @@ pub(super) fn is_line(line: &str) -> bool {
 
 impl<'a> Receipt<'a> {
     /// Reads labels from the left; the message's text is the last of them. Where it stands before
-    /// the id and the status, they are looked for behind it, from the right: it may hold others.
+    /// the id and the status, they are looked for behind it, from the right: it may hold others. As
+    /// a C string it ends with a zero.
     pub(super) fn parse(text: &'a str) -> Self {
+        let text = text.trim_end_matches(|c: char| c == '\0' || c.is_ascii_whitespace());
         let mut receipt = Self::default();
         let body = receipt.take(text, true);
         if let Some(body) = body.filter(|_| receipt.id.is_none() && receipt.stat.is_none()) {

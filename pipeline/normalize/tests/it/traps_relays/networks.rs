@@ -337,6 +337,10 @@ fn traps_of_smpp_an_accounts_own_acceptd_and_network() {
     let regional = Arc::new(Regional { accounts: Accounts::new(rules), ..Regional::default() });
     let settings = Settings { keyring: Keyring::demo(), signatures: Arc::default(), regional };
     let mut normalizer = Normalizer::new(settings);
+    let mut told = |pdu: Value| {
+        let raw = batch(&[Case::value(pdu.to_string())]);
+        lines(&normalizer.batch(&raw, &[input(Some(Source::Smpp))]).unwrap()).remove(0)
+    };
     for (system, text, status, is_final, network) in [
         ("smsc-a", "stat:ACCEPTD", "delivered", true, json!("021")),
         ("smsc-b", "stat:ACCEPTD", "queued", false, json!("021")),
@@ -345,10 +349,23 @@ fn traps_of_smpp_an_accounts_own_acceptd_and_network() {
     ] {
         let pdu = json!({"system_id": system, "short_message": format!("id:7 {text} err:000"),
             "tlv": {"0x1401": "334021", "0x1402": "33499"}});
-        let raw = batch(&[Case::value(pdu.to_string())]);
-        let line = lines(&normalizer.batch(&raw, &[input(Some(Source::Smpp))]).unwrap()).remove(0);
+        let line = told(pdu);
         assert_eq!((&line["status"], &line["is_final"]), (&json!(status), &json!(is_final)));
         assert_eq!(line["mnc"], network, "{system}");
+    }
+    // A gateway that dumps bytes dumps those of its parameters, or not.
+    let text: String = "id:7 stat:DELIVRD".bytes().map(|byte| format!("{byte:02x}")).collect();
+    for (network, expected) in [
+        ("323632303100", ["262", "01"]),
+        ("33313030393000", ["310", "090"]),
+        ("26201", ["262", "01"]),
+        ("334000", ["334", "000"]),
+        ("26201\0", ["262", "01"]),
+    ] {
+        let line = told(json!({"system_id": "smsc-a", "short_message": text,
+            "tlv": {"0x001E": "3132333400", "0x1401": network}}));
+        assert_eq!(line["message_id"], "1234");
+        assert_eq!([&line["mcc"], &line["mnc"]], expected, "{network}");
     }
     let counters = normalizer.take_counters();
     assert_eq!(counters.unknown_fields[&Source::Smpp], 4, "only what nobody configured is new");
@@ -433,6 +450,20 @@ what says that it is no receipt is none, whatever its text claims
 the text may be in TLV 0x0424 of an empty message
 {"smpp":{"esm_class":4,"short_message":"","tlv":{"0x0424":"id:80 stat:DELIVRD err:000"}}}
 = message_id=80; status=delivered
+
+text and addresses may have kept the zero that ends them, which is no part of a word
+{"smpp":{"source_addr":"447700900143\u0000","destination_addr":"Shop\u0000","esm_class":4,
+ "short_message":"id:81 done date:2611201200 stat:DELIVRD\u0000"}}
+= status=delivered; vendor_status=DELIVRD; recipient_prefix=+44770090; sender=Shop
+
+nor of a code that says no error
+{"smpp":{"esm_class":4,"tlv":{"0x0424":"id:81 stat:DELIVRD err:000\u0000\u0000"}}}
+= status=delivered; error_code=null
+
+nor is a zero an address
+{"smpp":{"source_addr":"447700900143","destination_addr":"\u0000","esm_class":4,
+ "short_message":"stat:DELIVRD err:000 id:81\u0000\n"}}
+= message_id=81; status=delivered; recipient_prefix=+44770090; sender=null
 
 the id of TLV 0x001E stands before the text's
 {"smpp":{"esm_class":4,"short_message":"id:1 stat:DELIVRD","tlv":{"0x001E":"81"}}}
