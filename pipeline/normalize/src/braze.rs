@@ -13,6 +13,7 @@
 //! | DeliveryFailure, Failure | failed, final; of WhatsApp by the code |
 //! | Abort | canceled, final: Braze did not send it |
 //! | clicks, inbound, complaints, subscriptions, `users.behaviors`, `users.canvas` … | ignored |
+//! | `agentconsole.…`: what Braze's agents did, no user's | ignored |
 //!
 //! Channel: `users.messages.<channel>`; of push by the platform (ios and tvos APNs, android FCM,
 //! web web push, else push). Content cards, banners and news feed cards are in-app; LINE has no
@@ -208,10 +209,12 @@ fn emit(
         });
     };
     let Some((area, action)) = kind.strip_prefix("users.messages.").and_then(split) else {
-        if !kind.starts_with("users.") {
-            return Err(unknown());
-        }
-        out.ignored("behavior");
+        let area = kind.split_once('.').map(|(area, _)| area);
+        out.ignored(match area {
+            Some("users") => "behavior",
+            Some("agentconsole") => "agent",
+            _ => return Err(unknown()),
+        });
         return Ok(());
     };
     let code = out.text(&event.error_code).filter(|code| !words::is_no_error(code));

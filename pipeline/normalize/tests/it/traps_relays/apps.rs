@@ -378,6 +378,16 @@ an inbound text
 a click on a short link
 {"events":[{"event_type":"users.messages.sms.ShortLinkClick","id":"e-73","time":1795176005}]}
 ! ignored click
+
+what people did elsewhere, and what Braze's own agents did
+{"events":[{"event_type":"users.behaviors.CustomEvent","id":"e-74","time":1795176005},
+ {"event_type":"agentconsole.AgentInvocation","id":"e-75","time":1795176005}]}
+! ignored agent
+! ignored behavior
+
+an area that nobody knows
+{"events":[{"event_type":"agentconsole","id":"e-76","time":1795176005}]}
+! dead unknown_variant
 "#;
 
 #[test]
