@@ -16,22 +16,28 @@
 //! are no ISO codes and tell rows apart only.
 
 use model::money;
-use model::time::parse_rfc3339;
+use model::time::{self, DAY_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Basis, Channel, ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::countries;
+use crate::date;
 use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::network::split_network;
+use crate::operators;
 use crate::words::{self, Folded};
 
 /// Column of the price of a unit.
 const PRICE: &str = "UNIT_PRICE";
 
+/// Fills a dimension that has no value.
+const FILLER: &str = "N/A";
+
 /// Separates parts of a sku.
-const JOIN: u8 = b'/';
+const JOIN: char = '/';
 
 /// A result; rows are JSON text, since the columns may stand behind them.
 #[derive(Debug, Default)]
@@ -41,9 +47,16 @@ pub(super) struct Result<'a> {
     has_rows: bool,
     since: Scalar<'a>,
     until: Scalar<'a>,
-    has_month: bool,
-    has_open_month: bool,
+    months: Elements<Month<'a>>,
+    has_failed: bool,
     is_told: bool,
+}
+
+/// Whether a month's volume grows no more; its name is `yyyy-MM`.
+#[derive(Debug, Default)]
+struct Month<'a> {
+    name: Scalar<'a>,
+    is_final: bool,
 }
 
 impl Result<'_> {
@@ -63,6 +76,10 @@ pub(super) fn field<'a>(
     match key {
         "response" => cursor.object_or_skip(|cursor, key| response(cursor, key, result)).map(drop),
         "metadata" => cursor.object_or_skip(|cursor, key| metadata(cursor, key, result)).map(drop),
+        "failureMessage" => {
+            result.has_failed = cursor.scalar()?.is_present();
+            Ok(())
+        }
         _ => cursor.other(),
     }
 }
@@ -116,30 +133,33 @@ fn metadata<'a>(
         return cursor.other();
     }
     cursor.array(|cursor| {
-        let mut is_final = false;
-        cursor.object_or_skip(|cursor, key| match key {
-            "volumeFinalized" => {
-                is_final = cursor.scalar()? == Scalar::Bool(true);
-                Ok(())
+        let mut month = Month::default();
+        cursor.object_or_skip(|cursor, key| {
+            match key {
+                "month" => month.name = cursor.scalar()?,
+                "volumeFinalized" => month.is_final = cursor.scalar()? == Scalar::Bool(true),
+                _ => return cursor.other(),
             }
-            _ => cursor.other(),
+            Ok(())
         })?;
-        result.has_month = true;
-        result.has_open_month |= !is_final;
-        Ok(())
+        result.months.hold(month, cursor)
     })
 }
 
 /// What a row says, by the names of its columns.
 #[derive(Debug, Default)]
 struct Row<'a> {
+    day: Scalar<'a>,
+    month: Scalar<'a>,
     category: Scalar<'a>,
+    category_name: Scalar<'a>,
     account: Scalar<'a>,
     account_name: Scalar<'a>,
     traffic: Scalar<'a>,
     country: Scalar<'a>,
     country_name: Scalar<'a>,
     network: Scalar<'a>,
+    network_code: Scalar<'a>,
     unit: Scalar<'a>,
     price: Scalar<'a>,
     quantity: Scalar<'a>,
@@ -150,13 +170,17 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn slot(&mut self, name: &str) -> Option<&mut Scalar<'a>> {
         Some(match name {
+            "DAY" => &mut self.day,
+            "MONTH" => &mut self.month,
             "CATEGORY_CODE" => &mut self.category,
+            "CATEGORY_NAME" => &mut self.category_name,
             "ACCOUNT_KEY" => &mut self.account,
             "ACCOUNT_NAME" => &mut self.account_name,
             "TRAFFIC_TYPE" => &mut self.traffic,
             "COUNTRY_CODE" | "COUNTRY_ISO" => &mut self.country,
             "COUNTRY_NAME" => &mut self.country_name,
             "NETWORK_NAME" | "OPERATOR_NAME" => &mut self.network,
+            "NORM_NET_CODE" => &mut self.network_code,
             "UNIT_TYPE" => &mut self.unit,
             PRICE => &mut self.price,
             "QUANTITY" => &mut self.quantity,
@@ -165,9 +189,36 @@ impl<'a> Row<'a> {
             _ => return None,
         })
     }
+
+    /// Its category's code, else its name as a code.
+    fn category(&self) -> Option<String> {
+        let name = || told(&self.category_name).map(|name| name.replace([' ', '-'], "_"));
+        told(&self.category).map(str::to_owned).or_else(name)
+    }
+
+    /// Its own day or month, from its begin to the next one's.
+    fn own_period(&self) -> Option<[i64; 2]> {
+        if let Some(day) = told(&self.day).and_then(begin) {
+            return Some([day, day + DAY_US]);
+        }
+        let start = told(&self.month).and_then(begin)?;
+        let (year, month, _) = time::civil_from_days(start.div_euclid(DAY_US));
+        Some([start, start + time::days_in_month(year, month) * DAY_US])
+    }
 }
 
-/// Columns that tell rows apart; two that differ in nothing else are one, told again.
+/// A dimension's value, where it has one.
+fn told<'s>(value: &'s Scalar<'_>) -> Option<&'s str> {
+    value.text().filter(|text| *text != FILLER)
+}
+
+/// A day's or a month's begin, UTC: a time, a day, or `yyyy-MM`.
+fn begin(text: &str) -> Option<i64> {
+    let whole = || parse_rfc3339(text).or_else(|| parse_local(text));
+    whole().or_else(|| date::parse_day(text)).or_else(|| date::parse_day(&format!("{text}-01")))
+}
+
+/// Columns whose value tells rows apart whatever it is; others do where it is text.
 const DIMENSIONS: &[&str] = &[
     "ACCOUNT_KEY",
     "ACCOUNT_NAME",
@@ -186,28 +237,51 @@ const DIMENSIONS: &[&str] = &[
     "UNIT_TYPE",
 ];
 
+/// Other documented columns of text.
+const DOCUMENTED: &[&str] = &[
+    "CAMPAIGN_ID",
+    "CAMPAIGN_REFERENCE",
+    "COUNTRY_PREFIX",
+    "DIRECTION",
+    "SENDER",
+    "SUBCATEGORY_CODE",
+    "SUBCATEGORY_NAME",
+    "TEMPLATE_ID",
+    "USER_NAME",
+];
+
+/// Columns that count, and those that are the row's period.
+const FIGURES: &[&str] = &["QUANTITY", "TOTAL_PER_UNIT"];
+const PERIODS: &[&str] = &["DAY", "MONTH"];
+
 /// Emits each row.
 pub(super) fn emit(
     result: &Result<'_>,
     identity: &mut Vec<u8>,
     out: &mut Emitter<'_>,
 ) -> std::result::Result<(), Dead> {
-    let is_known = |name: &str| Row::default().slot(name).is_some() || DIMENSIONS.contains(&name);
+    let is_known = |name: &str| {
+        Row::default().slot(name).is_some()
+            || DIMENSIONS.contains(&name)
+            || DOCUMENTED.contains(&name)
+    };
     for name in result.columns.iter().filter_map(Scalar::text).filter(|name| !is_known(name)) {
         out.drift.other("columns", name);
     }
-    if result.rows.len() == 0 {
-        out.ignored(if result.has_rows { "empty" } else { "billing_failed" });
+    if result.rows.len() == 0 || result.has_failed {
+        let is_empty = result.has_rows && !result.has_failed;
+        out.ignored(if is_empty { "empty" } else { "billing_failed" });
+        return Ok(());
     }
     for (at, text) in result.rows.iter().enumerate() {
         let mut row = Row::default();
         if !read_row(text, result, &mut row, identity) {
             out.dead_at(DeadReason::UnknownVariant, format!("/response/rows/{at}"));
-        } else if row.category.text().is_none() {
+        } else if let Some(category) = row.category() {
+            charge(result, &row, (&category, identity), out);
+        } else {
             let place = format!("/response/rows/{at}/CATEGORY_CODE");
             out.dead_at(DeadReason::MissingId, place);
-        } else {
-            charge(result, &row, identity, out);
         }
     }
     Ok(())
@@ -226,7 +300,9 @@ fn read_row<'a>(
         let name = result.columns.get(at).and_then(Scalar::text).unwrap_or("");
         at += 1;
         let value = cursor.scalar()?;
-        if DIMENSIONS.contains(&name) {
+        let is_text = matches!(&value, Scalar::Text(text) if !text.is_empty());
+        let is_period = PERIODS.contains(&name) && value.text().and_then(begin).is_some();
+        if DIMENSIONS.contains(&name) || (is_text && !is_period && !FIGURES.contains(&name)) {
             let told = value.text().unwrap_or("");
             // A price is the same however it is spelled.
             let price = Some(told).filter(|_| name == PRICE).and_then(money::parse_sum);
@@ -243,55 +319,81 @@ fn read_row<'a>(
     read.is_ok() && at == result.columns.len()
 }
 
-fn charge(result: &Result<'_>, row: &Row<'_>, identity: &[u8], out: &mut Emitter<'_>) {
-    let code = row.category.text().unwrap_or("");
-    let since = out.time(&result.since, parse_rfc3339);
-    let until = out.time(&result.until, parse_rfc3339);
-    let bytes = [since, until].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
+fn charge(
+    result: &Result<'_>,
+    row: &Row<'_>,
+    (code, identity): (&str, &[u8]),
+    out: &mut Emitter<'_>,
+) {
+    let own = row.own_period();
+    let unread = [&row.day, &row.month].into_iter().any(|own| told(own).is_some());
+    out.counters.unreadable_fields += u64::from(unread && own.is_none());
+    let asked = [&result.since, &result.until].map(|time| out.time(time, parse_rfc3339));
+    let period_us = own.map_or(asked, |own| own.map(Some));
+    let bytes = period_us.map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
     let mut parts = identity::sorted(identity);
     parts.extend(bytes.iter().map(<[u8; 8]>::as_slice));
-    let unit = out.text(&row.unit);
-    let (kind, channel) = category(code, unit.unwrap_or(""));
+    let unit = out.text(&row.unit).filter(|unit| *unit != FILLER);
+    let traffic = out.text(&row.traffic).filter(|traffic| *traffic != FILLER);
+    let (kind, channel) = category(code, unit.unwrap_or(""), traffic.unwrap_or(""));
     let figures = Figures {
         quantity: out.figure(&row.quantity),
         unit_price: out.figure(&row.price),
         amount: out.figure(&row.total),
     };
     let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
-    charge.is_final = result.has_month && !result.has_open_month;
+    charge.is_final = is_final(result, period_us[0].filter(|_| own.is_some()));
     charge.basis = if charge.is_final { Basis::Invoice } else { Basis::Vendor };
     charge.unit = unit;
     charge.currency = out.text(&row.currency);
-    charge.period_us = [since, until];
-    let mut sku = code.as_bytes().to_vec();
-    let traffic = out.text(&row.traffic);
+    charge.period_us = period_us;
+    let mut sku = code.to_owned();
     if let Some(traffic) = traffic {
         sku.push(JOIN);
-        sku.extend_from_slice(traffic.as_bytes());
+        sku.push_str(traffic);
     }
-    charge.sku = std::str::from_utf8(&sku).ok();
+    charge.sku = Some(&sku);
     charge.account = out.text(&row.account).or_else(|| row.account_name.text());
     charge.channel = channel;
     let by_name = || row.country_name.text().and_then(countries::named);
-    charge.country = out.text(&row.country).or_else(by_name);
-    charge.carrier = out.text(&row.network);
+    charge.country = out.text(&row.country).filter(|code| *code != FILLER).or_else(by_name);
+    let network = told(&row.network_code).and_then(split_network);
+    let operator = network.and_then(|(mcc, mnc)| operators::find(mcc, mnc));
+    let regional = out.regional;
+    let by_code = || operator.as_ref().map(|operator| regional.carriers.of_network(operator));
+    charge.carrier = out.text(&row.network).filter(|name| *name != FILLER).or_else(by_code);
     charge.traffic_class = words::meta_category(Folded::new(traffic.unwrap_or("")).as_str());
     out.charge(&charge);
 }
 
-fn category(code: &str, unit: &str) -> (ChargeKind, Channel) {
+/// Whether the volume grows no more: of the month of a row that tells when it is of, else of all.
+fn is_final(result: &Result<'_>, start_us: Option<i64>) -> bool {
+    let own = start_us.map(|start| {
+        let (year, month, _) = time::civil_from_days(start.div_euclid(DAY_US));
+        format!("{year:04}-{month:02}")
+    });
+    let is_own = |month: &&Month<'_>| own.is_none() || month.name.text() == own.as_deref();
+    let mut months = result.months.iter().filter(is_own).peekable();
+    months.peek().is_some() && months.all(|month| month.is_final)
+}
+
+fn category(code: &str, unit: &str, traffic: &str) -> (ChargeKind, Channel) {
     let folded = Folded::new(code);
     let code = folded.as_str();
     if let Some(channel) = code.strip_suffix("_operator_fee") {
         return (ChargeKind::CarrierFee, words::channel(channel));
     }
     let channel = words::channel(code);
+    let is_conversation = ["conversation", "session"].into_iter().any(|word| {
+        unit.eq_ignore_ascii_case(word) || Folded::new(traffic).as_str().ends_with(word)
+    });
     let kind = match code {
         "number_lookup" => ChargeKind::Other,
         code if code.contains("number") => ChargeKind::Number,
         code if code.contains("tax") => ChargeKind::Tax,
         code if code.contains("credit") => ChargeKind::Credit,
         _ if channel == Channel::Unknown => ChargeKind::Other,
+        _ if is_conversation => ChargeKind::Conversation,
         _ if unit.eq_ignore_ascii_case("message part") => ChargeKind::Segment,
         _ => ChargeKind::Message,
     };
@@ -304,16 +406,20 @@ mod tests {
 
     #[test]
     fn a_category_tells_kind_and_channel() {
-        for (code, unit, expected) in [
-            ("SMS", "message part", (ChargeKind::Segment, Channel::Sms)),
-            ("SMS_OPERATOR_FEE", "message part", (ChargeKind::CarrierFee, Channel::Sms)),
-            ("MMS_OPERATOR_FEE", "message", (ChargeKind::CarrierFee, Channel::Mms)),
-            ("WHATSAPP", "message", (ChargeKind::Message, Channel::Whatsapp)),
-            ("MOBILE_PUSH", "message", (ChargeKind::Message, Channel::Push)),
-            ("NUMBER_LOOKUP", "query", (ChargeKind::Other, Channel::Unknown)),
-            ("NUMBERS", "number", (ChargeKind::Number, Channel::Unknown)),
+        for (code, unit, traffic, expected) in [
+            ("SMS", "message part", "A2P", (ChargeKind::Segment, Channel::Sms)),
+            ("SMS_OPERATOR_FEE", "message part", "", (ChargeKind::CarrierFee, Channel::Sms)),
+            ("MMS_OPERATOR_FEE", "message", "", (ChargeKind::CarrierFee, Channel::Mms)),
+            ("WHATSAPP", "message", "UTILITY", (ChargeKind::Message, Channel::Whatsapp)),
+            ("MOBILE_PUSH", "message", "", (ChargeKind::Message, Channel::Push)),
+            ("RCS", "message", "RICH", (ChargeKind::Message, Channel::Rcs)),
+            ("RCS", "conversation", "", (ChargeKind::Conversation, Channel::Rcs)),
+            ("RCS", "", "A2P_CONVERSATION", (ChargeKind::Conversation, Channel::Rcs)),
+            ("RCS", "session", "INTERACTIVE_SESSION", (ChargeKind::Conversation, Channel::Rcs)),
+            ("NUMBER_LOOKUP", "query", "", (ChargeKind::Other, Channel::Unknown)),
+            ("NUMBERS", "number", "", (ChargeKind::Number, Channel::Unknown)),
         ] {
-            assert_eq!(category(code, unit), expected, "{code}");
+            assert_eq!(category(code, unit, traffic), expected, "{code} {unit} {traffic}");
         }
     }
 }

@@ -45,14 +45,99 @@ fn infobips_categories_hold() {
         "RCS is billed by the kind of its traffic, which stays told":
             volumes(&json!([rcs("BASIC"), rcs("SINGLE"), rcs("A2P_CONVERSATION"),
                 rcs("INTERACTIVE_SESSION")]))
-            => [{"channel": "rcs", "sku": "RCS/BASIC", "amount": "5.000000000"},
-                {"channel": "rcs", "sku": "RCS/SINGLE", "amount": "5.000000000"},
-                {"channel": "rcs", "sku": "RCS/A2P_CONVERSATION", "amount": "5.000000000"},
-                {"channel": "rcs", "sku": "RCS/INTERACTIVE_SESSION", "amount": "5.000000000"}],
+            => [{"channel": "rcs", "sku": "RCS/BASIC", "kind": "message"},
+                {"channel": "rcs", "sku": "RCS/SINGLE", "kind": "message"},
+                {"channel": "rcs", "sku": "RCS/A2P_CONVERSATION", "kind": "conversation"},
+                {"channel": "rcs", "sku": "RCS/INTERACTIVE_SESSION", "kind": "conversation"}],
     };
     charge(Source::Infobip, &traps);
     let [own, fee] = ids(Source::Infobip, &fees).try_into().unwrap();
     assert_ne!(own, fee, "alike in all but the category they are two charges");
+}
+
+/// A result of these columns, for November and December.
+fn asked(columns: &[&str], rows: &Value, finals: [bool; 2]) -> Case {
+    let columns: Vec<Value> = columns.iter().map(|name| json!({ "columnName": name })).collect();
+    let month = |name: &str, is_final| json!({"month": name, "volumeFinalized": is_final});
+    let result = json!({"requestId": "R", "status": "SUCCESS", "response": {
+        "requestedPeriod": {"sentSince": "2026-11-01T00:00:00.000+0000",
+            "sentUntil": "2027-01-01T00:00:00.000+0000"},
+        "columns": columns, "rows": rows},
+        "metadata": {"billingPeriods": [month("2026-11", finals[0]), month("2026-12", finals[1])]}});
+    body(result.to_string())
+}
+
+#[test]
+fn rows_of_infobips_usage_are_told_apart_by_any_column_that_is_text() {
+    for (column, one, other) in [
+        ("SENDER", "ACME", "BETA"),
+        ("DIRECTION", "INBOUND", "OUTBOUND"),
+        ("CAMPAIGN_REFERENCE", "c-1", "c-2"),
+        ("SUBCATEGORY_CODE", "a", "b"),
+        ("NORM_NET_CODE", "23410", "23415"),
+        ("A_COLUMN_OF_TOMORROW", "a", "N/A"),
+    ] {
+        let columns = ["CATEGORY_CODE", column, "UNIT_PRICE", "QUANTITY", "TOTAL_PER_UNIT"];
+        let row = |value: &str| json!(["SMS", value, 0.01, 300, 3.0]);
+        let told =
+            ids(Source::Infobip, &asked(&columns, &json!([row(one), row(other)]), [true; 2]));
+        assert_ne!(told[0], told[1], "{column}");
+        let whole = asked(&["CATEGORY_CODE", "UNIT_PRICE"], &json!([["SMS", 0.01]]), [true; 2]);
+        assert!(!told.contains(&ids(Source::Infobip, &whole)[0]), "{column}: the total stays");
+    }
+    let columns = ["CATEGORY_CODE", "A_FIGURE_OF_TOMORROW", "QUANTITY"];
+    let rows = json!([["SMS", 1, 300], ["SMS", 2, 400]]);
+    let told = ids(Source::Infobip, &asked(&columns, &rows, [true; 2]));
+    assert_eq!(told[0], told[1], "a figure grows");
+}
+
+#[test]
+fn a_row_of_infobips_usage_is_of_its_own_day_or_month_and_as_final_as_that() {
+    let columns = ["MONTH", "DAY", "CATEGORY_CODE", "QUANTITY", "TOTAL_PER_UNIT", "CURRENCY"];
+    let row = |month: &str, day: &str| json!([month, day, "SMS", 1001, 7.5, "EUR"]);
+    let rows = json!([
+        row("N/A", "2026-11-30T00:00:00"),
+        row("N/A", "2026-12-01"),
+        row("2026-12-01T00:00:00", "N/A"),
+        row("2026-11", "N/A"),
+        row("N/A", "someday"),
+    ]);
+    let lines = charges(&run(Some(Source::Infobip), &[asked(&columns, &rows, [true, false])]));
+    let period = |line: &Value| {
+        let day = |name: &str| line[name].as_str().unwrap()[..10].to_owned();
+        (day("period_start"), day("period_end"), line["basis"].as_str().unwrap().to_owned())
+    };
+    let told: Vec<_> = lines.iter().map(period).collect();
+    let expected = [
+        ("2026-11-30", "2026-12-01", "invoice"),
+        ("2026-12-01", "2026-12-02", "vendor"),
+        ("2026-12-01", "2027-01-01", "vendor"),
+        ("2026-11-01", "2026-12-01", "invoice"),
+        ("2026-11-01", "2027-01-01", "vendor"),
+    ];
+    assert_eq!(told, expected.map(|(from, to, basis)| (from.into(), to.into(), basis.into())));
+    let ids: std::collections::BTreeSet<_> =
+        lines.iter().map(|l| l["charge_id"].as_str()).collect();
+    assert_eq!(ids.len(), lines.len(), "no day takes another's place");
+}
+
+#[test]
+fn infobips_usage_names_what_has_no_code_and_leaves_out_what_has_no_value() {
+    let columns =
+        ["CATEGORY_NAME", "TRAFFIC_TYPE", "NETWORK_NAME", "NORM_NET_CODE", "COUNTRY_CODE"];
+    let rows = json!([
+        ["SMS operator fee", "N/A", "N/A", "23410", "N/A"],
+        ["Email", "N/A", "N/A", "N/A", "GB"],
+    ]);
+    let traps = traps! {
+        "a category by name, a network by its code; N/A is no value":
+            asked(&columns, &rows, [true; 2])
+            => [{"kind": "carrier_fee", "channel": "sms", "sku": "SMS_operator_fee",
+                 "carrier": "O2 (UK)", "country": null},
+                {"kind": "message", "channel": "email", "sku": "Email", "carrier": null,
+                 "country": "GB"}],
+    };
+    charge(Source::Infobip, &traps);
 }
 
 #[test]
@@ -62,7 +147,9 @@ fn an_infobip_request_that_failed_charges_nothing_and_is_no_dead_letter() {
             r#"{{"requestId":"R","status":"FAILED"{response},"failureMessage":"Try again later"}}"#
         ))
     };
-    for response in ["", r#","response":null"#, r#","response":{"columns":[],"rows":[]}"#] {
+    let rows = r#","response":{"columns":[{"columnName":"CATEGORY_CODE"},
+        {"columnName":"TOTAL_PER_UNIT"}],"rows":[["SMS",2]]}"#;
+    for response in ["", r#","response":null"#, r#","response":{"columns":[],"rows":[]}"#, rows] {
         let normalized = run(Some(Source::Infobip), &[failed(response)]);
         let tally = &normalized.tallies[0];
         assert_eq!((tally.elements, tally.ignored, tally.dead), (1, 1, 0), "{response}");
