@@ -8,8 +8,8 @@
 -- What a message costs is told by prices in its events and by lines of bills. Of one kind the later
 -- basis counts, then what is not zero, then the latest; message and segment are units of one price.
 -- The price of an event holds the carrier's fee, so the fee that is told with it (a line of its time)
--- is taken out of it, and what is left counts or is zero; a fee told beside no price is taken out of
--- the one that stands. An estimate that repeats an event's price stands for it; one without an amount
+-- is taken out of it, and what is left counts or is zero; a fee told beside no price, or beside no
+-- larger one, is taken out of the one that stands. An estimate that repeats an event's price stands for it; one without an amount
 -- is the vendor's word once the message arrived, and so is one of zero in no currency, which then
 -- tells no amount either. A line that is no message's stands where the vendor
 -- calls it final, else by its basis, else where it is the latest.
@@ -204,13 +204,17 @@ fees_apart AS (
     SELECT
         placed.message_key,
         placed.currency,
-        placed.price * CAST(placed.quantity AS DECIMAL(20, 0)) AS fee
+        placed.price * CAST(placed.quantity AS DECIMAL(20, 0)) AS fee,
+        beside.price AS beside_price
     FROM placed
-    LEFT ANTI JOIN event_copies AS priced
-        ON placed.message_key = priced.message_key
-        AND placed.told_time = priced.told_time
-        AND priced.price IS NOT NULL
-        AND priced.copy = 1
+    LEFT JOIN
+        (
+            SELECT message_key, told_time, MAX(price) AS price
+            FROM event_copies
+            WHERE price IS NOT NULL AND copy = 1
+            GROUP BY message_key, told_time
+        ) AS beside
+        ON placed.message_key = beside.message_key AND placed.told_time = beside.told_time
     WHERE placed.place = 1 AND placed.kind = 'carrier_fee'
 ),
 
@@ -257,6 +261,7 @@ of_messages AS (
             THEN NULL
             WHEN placed.kind = 'message' AND NOT placed.is_line AND NOT placed.has_fee
                 AND fees.fee >= 0 AND fees.fee <= placed.price
+                AND (fees.beside_price IS NULL OR fees.beside_price <= placed.price)
             THEN placed.price - fees.fee
             ELSE placed.own_price
         END AS unit_price,

@@ -160,6 +160,25 @@ def test_a_fee_is_taken_out_of_the_price_that_it_was_told_with(data: Path, tmp_p
     sendtally.call("verify", "--data", data).expect(0)
 
 
+def test_a_whole_cost_that_telnyx_tells_again_without_its_fee_is_not_charged_twice(data: Path, tmp_path: Path) -> None:
+    """The answer to a send tells both parts; webhooks and records may tell the whole alone."""
+    def message(kind: str, second: int, fee: str | None) -> dict[str, object]:
+        parts = {} if fee is None else {"cost_breakdown": {
+            "carrier_fee": {"amount": fee, "currency": "USD"}, "rate": {"amount": "0.00400", "currency": "USD"}}}
+        payload = {"id": "m-1", "record_type": "message", "direction": "outbound", "from": {"phone_number": "+12025550100"},
+                   "to": [{"phone_number": "+12025550143", "status": kind}], "parts": 1,
+                   "cost": {"amount": "0.0140", "currency": "USD"}, **parts}
+        return {"data": {"event_type": "message.finalized", "id": f"e-{second}", "payload": payload,
+                         "occurred_at": f"2026-11-20T12:00:0{second}.000Z", "record_type": "event"}}
+
+    told(data, tmp_path / "1.json", "telnyx", message("queued", 1, "0.01000"))
+    told(data, tmp_path / "2.json", "telnyx", message("sent", 2, None))
+    told(data, tmp_path / "3.json", "telnyx", message("delivered", 3, None))
+    found = {row["kind"]: Decimal(str(row["amount"])) for row in rows(data, "SELECT kind, amount FROM charges")}
+    assert found == {"message": Decimal("0.004"), "carrier_fee": Decimal("0.01")}
+    sendtally.call("verify", "--data", data).expect(0)
+
+
 def test_birds_components_count_as_of_their_event_whatever_came_last(data: Path, tmp_path: Path) -> None:
     def event(word: str, second: int, whole: str, own: str, fee: str | None) -> dict[str, object]:
         cost = {"amount": whole, "currency_code": "EUR", "transaction_amount": own, "passthrough_amount": fee}

@@ -9,7 +9,8 @@
 //! - The price of an event holds the carrier's fee (DESIGN.md). The fee that the same event tells
 //!   (a line of its time) is taken out of the message's charge, and what is left is the price that
 //!   counts or is zero: vendors zero one of the two in a later event. A fee that is told beside no
-//!   price is taken out of the one that stands. Where the fee is the larger, it was not in it.
+//!   price is taken out of the one that stands, and so is one that is told beside no more than that:
+//!   the whole again, without its parts. Where the fee is the larger, it was not in it.
 //! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
 //!   event tells that the message was delivered or read. An estimate of zero in no currency (of a
 //!   message that failed on one device) stands until then; what arrived is not free by it.
@@ -205,12 +206,14 @@ fn fee_at(said: &Said<'_>, lines: &[Event], words: &Interner) -> Option<usize> {
     beside.max().map(|(_, at)| at)
 }
 
-/// The fee that stands, in the currency of a price, where no price is told beside it.
+/// The fee that stands, in the currency of a price that is told without one: where it was told
+/// beside a larger price, this one is what was left of that.
 fn fee_apart(said: &Said<'_>, fees: &[Said<'_>], told: &[Event], words: &Interner) -> Option<i128> {
     let fee = fees.iter().find(|fee| fee.price.kind == ChargeKind::CarrierFee)?;
-    let is_beside =
-        |event: &Event| event.time_us == fee.event.time_us && words.price_of(event.price).is_some();
-    if fee.price.currency != said.price.currency || told.iter().any(is_beside) {
+    let beside = told.iter().filter(|event| event.time_us == fee.event.time_us);
+    let beside = beside.filter_map(|event| words.price_of(event.price)?.nanos).max();
+    let is_left = beside.is_some_and(|whole| said.price.nanos < Some(whole));
+    if fee.price.currency != said.price.currency || is_left {
         return None;
     }
     charge(fee, 1).amount_nanos()

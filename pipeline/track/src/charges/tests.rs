@@ -110,6 +110,11 @@ fn a_fee_is_taken_out_of_the_price_that_it_was_told_with() {
     assert_eq!(told(&[with_fee(0, 5, 5)]), expected(0, 5), "nothing but the fee is priced");
     let invoiced = Saying { time_us: 30, nanos: Some(4), ..FEE };
     assert_eq!(charges(&[without, invoiced]), expected(3, 4), "told beside no price");
+    // Telnyx's detail record may tell the whole again and nothing of the fee.
+    let again = |nanos| Saying { nanos: Some(nanos), ..without };
+    assert_eq!(charges(&[&with_fee(0, 12, 5)[..], &[again(12)]].concat()), expected(7, 5));
+    assert_eq!(charges(&[&[again(13)][..], &with_fee(20, 12, 5)].concat()), expected(7, 5));
+    assert_eq!(charges(&[&with_fee(0, 12, 5)[..], &[again(13)]].concat()), expected(8, 5));
 }
 
 #[test]
