@@ -119,8 +119,9 @@ impl Gateway {
         }
         let routes = self.settings.of(source).ok_or(Answer::Unknown)?;
         let route = routes.find(account).ok_or(Answer::Unknown)?;
-        let taken = self.limits.take(source, account, route.rate, self.clock.steady_us());
-        taken.map_err(|again_s| Answer::TooMany { again_s })?;
+        if route.policy != SignaturePolicy::Require {
+            self.within_rate((source, account), route)?;
+        }
         match parts.method {
             Method::POST | Method::GET => {}
             Method::OPTIONS => return handshake::options(parts, source),
@@ -133,6 +134,13 @@ impl Gateway {
         let _room = self.bodies_kib.try_acquire_many(kib).map_err(|_| Answer::Busy)?;
         let bytes = self.body(parts, body, length).await?;
         self.keep(parts, bytes, (source, account), (route, routes)).await
+    }
+
+    /// Takes one of the webhooks that an account may send. Where signatures are required only
+    /// those count that have a good one: else whoever knows the address could shut an account out.
+    fn within_rate(&self, (source, account): (Source, &str), route: &Route) -> Result<(), Answer> {
+        let taken = self.limits.take(source, account, route.rate, self.clock.steady_us());
+        taken.map_err(|again_s| Answer::TooMany { again_s })
     }
 
     /// The body as it came, within its bounds.
@@ -190,8 +198,11 @@ impl Gateway {
         let mut batch = record::with_value(bytes);
         record::describe(&mut batch, at, parts, (route, routes), self.clock.now_us());
         let proof = intake.proof(at.0, at.1, route.policy, &batch);
-        if route.policy == SignaturePolicy::Require && proof.verified != Some(true) {
-            return Err(refused(at.0, proof));
+        if route.policy == SignaturePolicy::Require {
+            if proof.verified != Some(true) {
+                return Err(refused(at.0, proof));
+            }
+            self.within_rate(at, route)?;
         }
         let value = record::value(&batch);
         if let Some(shaken) = handshake::by_policy(parts, value, at, proof, intake) {

@@ -282,6 +282,19 @@ fn who_comes_too_often_is_told_when_to_come_again() {
 }
 
 #[test]
+fn who_has_no_signature_takes_nothing_of_an_accounts_rate_where_one_is_required() {
+    let running = start(|settings| {
+        let rare = Route { rate: 1.0, ..route(SignaturePolicy::Require) };
+        settings.route(Source::Twilio, Some("rare"), rare);
+    });
+    for _ in 0..50 {
+        assert_eq!(status(&running, "POST /in/twilio/rare", "x-fake: wrong\r\n", b"x"), 401);
+    }
+    let genuine = || status(&running, "POST /in/twilio/rare", "x-fake: right\r\n", b"x");
+    assert_eq!([genuine(), genuine(), genuine()], [200, 200, 429]);
+}
+
+#[test]
 fn without_an_answer_of_kafka_there_is_no_success_and_it_comes_in_time() {
     let running = start(|_| {});
     running.fake.is_dumb.store(true, Ordering::SeqCst);
