@@ -197,6 +197,18 @@ impl<'e> Emitter<'e> {
         parts.filter(|parts| *parts > 0)
     }
 
+    /// A price of one part; none where it is told of how many and cannot be read: any would be made up.
+    pub(crate) fn price_of_part(
+        &mut self,
+        price: &Scalar<'_>,
+        parts: &Scalar<'_>,
+    ) -> Option<Nanos> {
+        let is_readable = |parts: &str| parts.parse::<u16>().is_ok();
+        let is_told = !parts.is_present() || parts.text().is_none_or(is_readable);
+        let is_told = is_told && !parts.is_unreadable();
+        self.price(price).filter(|_| is_told)
+    }
+
     /// A status that no table knows: the event is `unknown` and not final, its word is kept.
     pub(crate) fn unknown_status(&mut self) -> Outcome {
         *self.counters.unknown_statuses.entry(self.origin.source).or_default() += 1;

@@ -350,10 +350,10 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         out.counters.unreadable_fields += u64::from(network.is_none());
         (draft.mcc, draft.mnc) = network.unzip();
     }
-    draft.price = out.price(&report.price.per_message);
-    draft.price_unit = match channel {
-        Channel::Sms => PriceUnit::Segment,
-        _ => PriceUnit::Message,
+    let price = &report.price.per_message;
+    (draft.price, draft.price_unit) = match channel {
+        Channel::Sms => (out.price_of_part(price, &report.parts), PriceUnit::Segment),
+        _ => (out.price(price), PriceUnit::Message),
     };
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
     let others = other_ids(report, draft.recipient);

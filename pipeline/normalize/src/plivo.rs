@@ -300,7 +300,7 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
     draft.price = out.price(&item.amount);
     draft.price_unit = PriceUnit::Message;
     if draft.price.is_none() {
-        draft.price = out.price(&item.rate);
+        draft.price = out.price_of_part(&item.rate, &item.units);
         draft.price_unit = PriceUnit::Segment;
     }
     draft.currency = draft.price.map(|_| CURRENCY);

@@ -102,7 +102,7 @@ fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let parts = out.segments(&row.parts).unwrap_or(1);
     let figures = Figures {
         quantity: Some(i128::from(parts) * ONE),
-        unit_price: out.price(&row.price).map(|price| price.0),
+        unit_price: out.price_of_part(&row.price, &row.parts).map(|price| price.0),
         amount: None,
     };
     let subject = Subject::Message { id, key_part: "" };

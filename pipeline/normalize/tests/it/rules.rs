@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::record::Input;
 use model::vocabulary::{DeadReason, Source};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixtures::{Case, batch, input, lines, normalizer, run};
 
@@ -142,9 +142,15 @@ fn bytes_that_are_no_text_cost_their_field_of_receipts_and_tables() {
     let table = b"message_id,status,client_ref,to\nm1,delivered,caf\xe9,447700900143\n".to_vec();
     let row = lines(&run(Some(Source::Vonage), &[Case::value(table)])).remove(0);
     assert_eq!((&row["status"], &row["logical_id"]), (&json!("delivered"), &json!(null)));
-    let open = b"message_id,status\n\xe9\xe9,\"sent\n".to_vec();
+    let open = [b"message_id,status\n\xe9\xe9,sent\n", ",".repeat(300).as_bytes()].concat();
     let dead = &run(Some(Source::Vonage), &[Case::value(open)]).dead;
-    assert_eq!(dead[0].detail, "byte 21", "places are those of the bytes");
+    assert_eq!(dead[0].detail, "byte 282", "places are those of the bytes");
+    let open = b"message_id,status\nm1,sent\n\"m2,sent\nm3,\"sent\nm4,sent\n".to_vec();
+    let read = run(Some(Source::Vonage), &[Case::value(open)]);
+    let ids: Vec<Value> = lines(&read).iter().map(|line| line["message_id"].clone()).collect();
+    assert_eq!(ids, ["m1", "m4"], "an open quote costs its row");
+    let dead: Vec<&str> = read.dead.iter().map(|dead| dead.reason.as_str()).collect();
+    assert_eq!(dead, ["missing_id", "missing_status"]);
     let vonages = b"messageId=7&status=delivered&client-ref=caf\xe9\n".to_vec();
     let dead = &run(Some(Source::Vonage), &[Case::value(vonages)]).dead;
     assert_eq!(dead[0].reason.as_str(), "not_utf8", "a line end makes no table of a form");

@@ -55,6 +55,15 @@ fn infobips_money_errors_and_networks_hold() {
             )
             => {"price": "0.000100000", "price_unit": "segment", "segments": 3,
                 "currency": "BRL"},
+        "of parts that cannot be counted the price of one is no amount":
+            infobip(
+                HANDSET,
+                r#","messageCount":"x","price":{"pricePerMessage":0.01,"currency":"EUR"}"#,
+            )
+            => {"price": null, "segments": null, "currency": null},
+        "nor is it of parts of another type":
+            infobip(HANDSET, r#","messageCount":{},"price":{"pricePerMessage":0.01}"#)
+            => {"price": null, "segments": null},
         "error group Ok is no error":
             infobip(HANDSET, r#","error":{"groupId":0,"groupName":"Ok","id":0,"name":"NO_ERROR"}"#)
             => {"error_code": null, "error_class": "none"},

@@ -30,6 +30,8 @@ fn plivos_traps_hold() {
         "the rate alone is a unit's":
             plivo("Status=sent&Units=2&TotalRate=0.0025")
             => {"price": "0.002500000", "price_unit": "segment", "currency": "USD"},
+        "and no amount of units that cannot be counted":
+            plivo("Status=sent&Units=x&TotalRate=0.0025") => {"price": null, "segments": null},
         "no error is an empty code":
             plivo("Status=delivered&ErrorCode=") => {"error_code": null, "error_class": "none"},
         "or 000 in a record":
