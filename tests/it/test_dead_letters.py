@@ -225,6 +225,26 @@ def first_replayed(data: Path) -> str:
     return f"{row['topic']}/0/{row['offset']}"
 
 
+def test_a_file_that_was_loaded_as_of_a_wrong_source_is_read_as_of_the_right_one(tmp_path: Path) -> None:
+    """By the command line, by a header, and none of it twice."""
+    data, file = tmp_path / "data", tmp_path / "a.jsonl"
+    file.write_text(line([element("a-0")], source="infobib") + line([element("b-0")]))
+    load_as = ["load", "--records", "--source", "bird", file, "--data", data]
+    keys = {"SENDTALLY_DEAD_LETTER_KEY": KEY, "SENDTALLY_KEY": sendtally.SECRET}
+    sendtally.call(*load_as, **keys).expect(0, "2 dead letters")
+    load_as[3] = "infobip"
+    sendtally.call(*load_as, **keys).expect(0, "already loaded", "--as")
+    letters("replay", "--as", "infobib", "--data", data).expect(2, "`infobib` is unknown")
+    again = ["replay", "--as", "infobip", "--data", data]
+    told = summary(letters(*again, SENDTALLY_KEY=sendtally.SECRET).expect(0))
+    assert (told["replayed"], told["events"], told["still_dead"]) == (2, 2, 0), told
+    told = summary(letters(*again, SENDTALLY_KEY=sendtally.SECRET).expect(0, "nothing to do"))
+    assert told["already_replayed"] == 2, told
+    assert rows(data, "SELECT source, message_id FROM events ORDER BY message_id") == [
+        {"source": "infobip", "message_id": "a-0"}, {"source": "infobip", "message_id": "b-0"}]
+    sendtally.call("verify", "--data", data).expect(0)
+
+
 def test_filters_choose_what_is_replayed(tmp_path: Path) -> None:
     data, config = tmp_path / "data", configured(tmp_path / "data")
     load(data, records(tmp_path / "a.jsonl"))

@@ -285,6 +285,10 @@ pub(crate) struct ReplayArgs {
     /// Also letters whose record was not kept: from Kafka, as long as it has them.
     #[arg(long, requires = "config")]
     pub(crate) from_kafka: bool,
+    /// Read the records as of this source, whatever named another: a file that was loaded with a
+    /// wrong `--source`, a header `source` that is none.
+    #[arg(long = "as", value_name = "SOURCE")]
+    pub(crate) as_source: Option<String>,
     /// Only tell what would be replayed.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -186,6 +186,13 @@ impl Opened {
         }
     }
 
+    /// The same without its headers of this name.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.retain(|(told, _)| !told.eq_ignore_ascii_case(name.as_bytes()));
+        self
+    }
+
     /// The record alone in a batch, at a position of its own.
     #[must_use]
     pub fn batch(&self, input: u32, offset: i64) -> RawBatch {

@@ -143,7 +143,11 @@ impl Loader {
     fn file(&mut self, file: &Looked<'_>, shape: FileShape) -> Outcome<()> {
         let Looked { path, done, input, from, mark } = file;
         if self.job.core.values.contains_key(done) {
-            note(&format!("{} was already loaded: nothing to do", path.display()));
+            note(&format!(
+                "{} was already loaded: nothing to do (what it has of dead letters is read again \
+                 by `sendtally dead-letters replay`, of another source with `--as`)",
+                path.display()
+            ));
             return Ok(());
         }
         // Records of a file without times came when the other files did, else now.

@@ -78,7 +78,7 @@ fn source(word: Option<&str>) -> Outcome<Option<model::vocabulary::Source>> {
     let source = model::vocabulary::Source::parse(word);
     source.map(Some).ok_or_else(|| {
         let known = model::vocabulary::Source::WORDS.join(", ");
-        Failure::usage(format!("--source `{word}` is unknown; known: {known}"))
+        Failure::usage(format!("the source `{word}` is unknown; known: {known}"))
     })
 }
 

@@ -19,6 +19,7 @@ use model::clock::SystemClock;
 use model::dead_letter::{KeyId, Sealed};
 use model::keys::Keyring;
 use model::record::Input;
+use model::vocabulary::Source;
 use normalize::vault::{Opened, Vault};
 use normalize::{Normalizer, Settings as NormalizerSettings};
 use sha2::{Digest, Sha256};
@@ -31,7 +32,7 @@ use super::tale::{
 };
 use super::{Site, no_key};
 use crate::cli::ReplayArgs;
-use crate::commands::load;
+use crate::commands::{self, load};
 use crate::config::{self, Settings};
 use crate::failure::Outcome;
 use crate::job::alone::{Alone, Claimed, EPOCH_BYTES};
@@ -46,6 +47,7 @@ const FETCH_BYTES: u64 = 16 << 20;
 
 pub(super) fn run(args: &ReplayArgs) -> Outcome<()> {
     let which = Which::of(&args.filter)?;
+    let as_source = commands::source(args.as_source.as_deref())?;
     let site = Site::of(&args.place)?;
     let vault = site.vault()?;
     // What is no data directory is refused, not made.
@@ -81,6 +83,7 @@ pub(super) fn run(args: &ReplayArgs) -> Outcome<()> {
     let normalizer = Normalizer::new(told).keeping(vault.clone());
     let mut replay = Replay {
         settings,
+        as_source,
         vault: vault.as_deref(),
         kafka: kafka.transpose()?,
         normalizer,
@@ -148,6 +151,8 @@ fn open_records(
 /// A replay on its way; without a job it only counts.
 struct Replay<'a> {
     settings: Option<&'a Settings>,
+    /// Of which source the records are, whatever else names one.
+    as_source: Option<Source>,
     vault: Option<&'a Vault>,
     /// Where records are that were not kept.
     kafka: Option<Picker>,
@@ -168,6 +173,9 @@ impl Replay<'_> {
             let mut found = letters::sealed_between(session, &first.letter, &last.letter)?;
             for record in chunk {
                 match self.opened(&record.letter, &mut found)? {
+                    Ok(opened) if self.as_source.is_some() => {
+                        self.record(record, &opened.without_header("source"))?;
+                    }
                     Ok(opened) => self.record(record, &opened)?,
                     Err(what) => self.leave(what, record, &record.then.open),
                 }
@@ -251,13 +259,14 @@ impl Replay<'_> {
     /// The input under which a letter's record is read again: as its topic is configured now; where
     /// no configuration names it, as it was then.
     fn input(&self, letter: &Letter, opened: &Opened) -> Input {
-        self.configured(letter).unwrap_or_else(|| Input {
+        let input = self.configured(letter).unwrap_or_else(|| Input {
             topic: Arc::from(take::input_of(&letter.topic)),
             partition: letter.partition,
             source: opened.source,
             account: opened.account.as_deref().map(Arc::from),
             signatures: opened.signatures,
-        })
+        });
+        Input { source: self.as_source.or(input.source), ..input }
     }
 
     fn configured(&self, letter: &Letter) -> Option<Input> {
