@@ -317,9 +317,9 @@ impl<'a> Cursor<'a> {
                 self.skip()?;
                 Ok(Scalar::Nested)
             }
-            b'n' => self.word("null", Scalar::Null),
-            b't' => self.word("true", Scalar::Bool(true)),
-            b'f' => self.word("false", Scalar::Bool(false)),
+            b'n' if self.word(b"null") => Ok(Scalar::Null),
+            b't' if self.word(b"true") => Ok(Scalar::Bool(true)),
+            b'f' if self.word(b"false") => Ok(Scalar::Bool(false)),
             _ => match self.number() {
                 Some(digits) => Ok(Scalar::Number(digits)),
                 None => self.damaged(),
@@ -377,7 +377,10 @@ impl<'a> Cursor<'a> {
                     !matches!((open, self.byte()), (b'{', b'}') | (b'[', b']'))
                 }
                 b'"' => self.string_end().map(|()| false)?,
-                _ => self.scalar().map(|_| false)?,
+                b'n' if self.word(b"null") => false,
+                b't' if self.word(b"true") => false,
+                b'f' if self.word(b"false") => false,
+                _ => self.number().is_none() && self.damaged().map(|_| false)?,
             };
             if opened {
                 if objects & 1 == 1 {
@@ -417,13 +420,13 @@ impl<'a> Cursor<'a> {
         self.take(b':')
     }
 
-    fn word(&mut self, word: &str, value: Scalar<'a>) -> Read<Scalar<'a>> {
+    /// Passes a word, where it is a value; stays where it is none.
+    #[inline]
+    fn word(&mut self, word: &[u8]) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
-        if !rest.starts_with(word.as_bytes()) || !ends_value(rest.get(word.len())) {
-            return self.damaged();
-        }
-        self.at += word.len();
-        Ok(value)
+        let is_value = rest.starts_with(word) && ends_value(rest.get(word.len()));
+        self.at += if is_value { word.len() } else { 0 };
+        is_value
     }
 
     /// Passes what stands where a value should, and is none: up to the mark behind it. A whole

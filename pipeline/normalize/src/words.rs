@@ -5,27 +5,37 @@ use model::vocabulary::{Channel, TrafficClass};
 /// Longest word that any table holds.
 const WORD_BYTES_MAX: usize = 40;
 
-/// A word in lower case, on the stack.
+/// A word in lower case: most are told so, others are made on the stack.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Folded {
-    bytes: [u8; WORD_BYTES_MAX],
-    len: usize,
+pub(crate) enum Folded<'w> {
+    Told(&'w str),
+    Made([u8; WORD_BYTES_MAX], usize),
 }
 
-impl Folded {
+impl<'w> Folded<'w> {
     /// Folds ASCII; a longer word than any table holds becomes the empty one.
-    pub(crate) fn new(word: &str) -> Self {
-        let mut folded = Self { bytes: [0; WORD_BYTES_MAX], len: 0 };
-        if let Some(bytes) = folded.bytes.get_mut(..word.len()) {
-            bytes.copy_from_slice(word.as_bytes());
-            bytes.make_ascii_lowercase();
-            folded.len = word.len();
+    pub(crate) fn new(word: &'w str) -> Self {
+        if word.len() > WORD_BYTES_MAX {
+            return Self::Told("");
         }
-        folded
+        if !word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Self::Told(word);
+        }
+        let mut bytes = [0; WORD_BYTES_MAX];
+        if let Some(room) = bytes.get_mut(..word.len()) {
+            room.copy_from_slice(word.as_bytes());
+            room.make_ascii_lowercase();
+        }
+        Self::Made(bytes, word.len())
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(self.bytes.get(..self.len).unwrap_or(&[])).unwrap_or("")
+        match self {
+            Self::Told(word) => word,
+            Self::Made(bytes, len) => {
+                std::str::from_utf8(bytes.get(..*len).unwrap_or(&[])).unwrap_or("")
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ const DELIVERED: &str = r#"{"results":[{"messageId":"m","to":"447700900143","sta
     "id":5,"name":"DELIVERED_TO_HANDSET"},"sentAt":"2026-11-20T12:00:00.000+0000",
     "doneAt":"2026-11-20T12:00:02.000+0000"}]}"#;
 
-fn one(case: Case) -> serde_json::Value {
+fn one(case: Case) -> Value {
     lines(&run(Some(Source::Infobip), &[case])).remove(0)
 }
 
