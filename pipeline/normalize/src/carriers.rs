@@ -6,7 +6,8 @@
 //! ```
 //! The first row that fits decides: in each table those of the country before those of all, a whole
 //! name before the longest beginning. What fits nowhere stays as the vendor writes it, trimmed.
-//! Lookups allocate nothing.
+//! A network's name goes the same way, as the registry has one carrier under several names
+//! (`Verizon Wireless`, a list of brands). Lookups allocate nothing.
 
 use std::sync::{Arc, LazyLock};
 
@@ -54,8 +55,7 @@ const FORMS: [&str; 28] = [
 /// Rows of all countries.
 const EVERYWHERE: [u8; 2] = [0; 2];
 
-static BUILT_IN: LazyLock<Arc<Carriers>> =
-    LazyLock::new(|| Arc::new(Carriers { own: None, networks: Vec::new() }));
+static BUILT_IN: LazyLock<Arc<Carriers>> = LazyLock::new(|| Arc::new(Carriers::of(None)));
 static OURS: LazyLock<Table> = LazyLock::new(|| Table::read(TABLE).unwrap_or_default());
 static REGISTRY: LazyLock<Table> = LazyLock::new(registry);
 
@@ -64,7 +64,8 @@ static REGISTRY: LazyLock<Table> = LazyLock::new(registry);
 pub struct Carriers {
     /// The user's rows.
     own: Option<Table>,
-    /// What they make of the registry's names, by position there.
+    /// What the registry's names are called here where that is another name, by position there;
+    /// empty for no carrier.
     networks: Vec<Option<Box<str>>>,
 }
 
@@ -80,16 +81,20 @@ impl Carriers {
     /// # Errors
     /// The line that is no row, and why.
     pub fn with(text: &str) -> Result<Self, String> {
-        let own = Table::read(text)?;
-        let renamed = |operator: &Operator| {
-            let country = operator.country.unwrap_or("");
-            own.find(&Folded::new(operator.name)?, country).map(Into::into)
-        };
-        let networks = operators::all().iter().map(renamed).collect();
-        Ok(Self { own: Some(own), networks })
+        Table::read(text).map(|own| Self::of(Some(own)))
     }
 
-    /// The name of a network.
+    fn of(own: Option<Table>) -> Self {
+        let mut carriers = Self { own, networks: Vec::new() };
+        let renamed = |operator: &Operator| {
+            let name = carriers.canonical(operator.name, operator.country).unwrap_or("");
+            Some(name).filter(|name| *name != operator.name).map(Into::into)
+        };
+        carriers.networks = operators::all().iter().map(renamed).collect();
+        carriers
+    }
+
+    /// The name of a network; empty where it is no carrier's.
     pub(crate) fn of_network(&self, operator: &Operator) -> &str {
         let renamed = self.networks.get(operator.at).and_then(Option::as_deref);
         renamed.unwrap_or(operator.name)
@@ -219,23 +224,29 @@ fn country_key(country: &str) -> Option<[u8; 2]> {
     }
 }
 
-/// The registry's names and companies in each country; a company of two names has none.
+/// The registry's names in each country, then its companies that are no such name; a company of two
+/// names has its own.
 fn registry() -> Table {
-    let mut table = Table::default();
-    let mut put = |operator: &Operator, name: &str, is_company: bool| {
-        let country = operator.country.and_then(country_key);
-        let key = Folded::new(name).filter(|key| !key.bytes().is_empty());
-        let Some((country, key)) = country.zip(key) else { return };
-        let known = table.whole.entry((country, key.bytes().into()));
-        let known = known.or_insert_with(|| operator.name.into());
-        if is_company && **known != *operator.name {
-            *known = name.trim().into();
-        }
+    let (mut table, mut companies) = (Table::default(), HashMap::<Name, Box<str>>::new());
+    let key = |operator: &Operator, name: &str| {
+        let country = operator.country.and_then(country_key)?;
+        let key = Folded::new(name).filter(|key| !key.bytes().is_empty())?;
+        Some((country, key.bytes().into()))
     };
-    operators::all().iter().for_each(|operator| put(operator, operator.name, false));
-    let names: Vec<_> =
-        operators::all().iter().filter(|operator| !operator.company.is_empty()).collect();
-    names.iter().for_each(|operator| put(operator, operator.company, true));
+    for operator in operators::all() {
+        if let Some(key) = key(operator, operator.name) {
+            table.whole.entry(key).or_insert_with(|| operator.name.into());
+        }
+        if let Some(key) = key(operator, operator.company) {
+            let known = companies.entry(key).or_insert_with(|| operator.name.into());
+            if **known != *operator.name {
+                *known = operator.company.trim().into();
+            }
+        }
+    }
+    for (company, name) in companies {
+        table.whole.entry(company).or_insert(name);
+    }
     table
 }
 
@@ -332,6 +343,7 @@ mod tests {
         // From the registry: its brands, and the companies behind them.
         assert_eq!(canonical("COSMOTE", "GR").as_deref(), Some("Cosmote"));
         assert_eq!(canonical("A1 Hrvatska d.o.o.", "HR").as_deref(), Some("A1 HR"));
+        assert_eq!(canonical("Proximus", "BE").as_deref(), Some("Proximus"), "no company's name");
     }
 
     #[test]
@@ -394,6 +406,38 @@ mod tests {
         let network = |mcc, mnc| operators::find(mcc, mnc).unwrap();
         assert_eq!(carriers.of_network(&network("310", "260")), "Magenta");
         assert_eq!(carriers.of_network(&network("310", "410")), "AT&T");
+        assert_eq!(carriers.of_network(&network("310", "590")), "Verizon", "ours");
+    }
+
+    #[test]
+    fn a_carriers_networks_have_the_name_that_its_texts_have() {
+        let carriers = Carriers::built_in();
+        for operator in operators::all() {
+            let of_text = carriers.canonical(operator.name, operator.country);
+            assert_eq!(carriers.of_network(operator), of_text.unwrap_or(""), "{operator:?}");
+        }
+        for (mcc, mnc, carrier) in [
+            ("302", "220", "Telus"),
+            ("302", "221", "Telus"),
+            ("302", "520", "Videotron"),
+            ("310", "590", "Verizon"),
+            ("312", "240", "T-Mobile"),
+            ("313", "030", "AT&T"),
+            ("235", "94", "3"),
+            ("206", "09", "Proximus"),
+        ] {
+            let network = operators::find(mcc, mnc).unwrap();
+            assert_eq!(carriers.of_network(&network), carrier, "{mcc}-{mnc}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_is_for_internal_use_or_nobodys_names_no_carrier() {
+        for (mcc, mnc) in [("999", "99"), ("999", "999"), ("901", "02")] {
+            let network = operators::find(mcc, mnc).unwrap();
+            assert_eq!(Carriers::built_in().of_network(&network), "", "{mcc}-{mnc}");
+        }
+        assert_eq!(canonical("Internal use", ""), None);
     }
 
     #[test]

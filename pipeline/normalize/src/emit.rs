@@ -330,7 +330,7 @@ impl<'e> Emitter<'e> {
         }
         let regional: &'e Regional = self.regional;
         match operator {
-            Some(operator) => Carrier::Network(regional.carriers.of_network(operator)),
+            Some(operator) => Carrier::named(regional.carriers.of_network(operator)),
             None => network_code(draft).unwrap_or(Carrier::Unknown),
         }
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! name told ─► its one spelling   else MCC and MNC ─► the registry's name, else `219-10`
 //! ```
-//! Invariant: codes stay digits with their leading zeros; zeros alone are no network.
+//! Invariant: codes stay digits with their leading zeros; zeros alone are no network, and a network
+//! for internal use is no carrier.
 
 use std::sync::Arc;
 
@@ -30,7 +31,12 @@ impl From<Option<Arc<str>>> for Carrier<'_> {
     }
 }
 
-impl Carrier<'_> {
+impl<'a> Carrier<'a> {
+    /// A network's, which may have no name.
+    pub(crate) const fn named(network: &'a str) -> Self {
+        if network.is_empty() { Self::Unknown } else { Self::Network(network) }
+    }
+
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Unknown => None,

@@ -276,6 +276,35 @@ fn vonages_and_sinchs_operator_codes_name_the_network() {
 }
 
 #[test]
+fn a_network_for_internal_use_has_codes_and_no_carrier() {
+    let receipt = |code: &str| {
+        let receipt =
+            format!("messageId=0B&msisdn=447700900143&status=delivered&network-code={code}");
+        let line = one(Source::Vonage, receipt);
+        ["mcc", "mnc", "carrier", "country"].map(|column| line[column].clone())
+    };
+    let codes = |mnc: &str| [json!("999"), json!(mnc), Value::Null, json!("GB")];
+    assert_eq!(receipt("99999"), codes("99"));
+    assert_eq!(receipt("999999"), codes("999"));
+}
+
+#[test]
+fn a_network_of_several_brands_has_its_carriers_one_name() {
+    let receipt = |code: &str| {
+        let receipt =
+            format!("messageId=0B&msisdn=14165550143&status=delivered&network-code={code}");
+        one(Source::Vonage, receipt)["carrier"].clone()
+    };
+    for code in ["302220", "302221"] {
+        assert_eq!(receipt(code), "Telus", "{code}");
+    }
+    let text = "Telus Mobility, Koodo Mobile, Public Mobile";
+    let named = json!({"type": "recipient_delivery_report_sms", "batch_id": "b",
+        "recipient": "14165550143", "status": "Delivered", "operator": text});
+    assert_eq!(one(Source::Sinch, named)["carrier"], "Telus");
+}
+
+#[test]
 fn infobips_network_is_split_as_long_as_it_is_text_or_number() {
     let line = |network: Value| {
         let report = json!({"messageId": "m", "mccMnc": network,
