@@ -16,14 +16,15 @@
 //! | cancelled | canceled, final |
 //! | webhook_delivered, received | inbound: ignored |
 //!
-//! Traps: one webhook fans out over `to[]` and `cc[]`, so its event id holds the recipient, and
-//! where there are several so does the key (one alone is known by the message id, as in detail
-//! records); the cost is the whole message's and stands once; the same event reaches a second
-//! endpoint with another `meta`, so `data.id` alone tells it; `message.read` is a read whatever the
-//! status says; a cost may be null up to the end, and in older records lies in `cost.cost`; detail
-//! records have other words, numbers in `cld` and `cli`, and a cost without the carrier's fee where
-//! it is rate × parts; RCS has no parts and may end without a cost; carriers are company names and
-//! have no MCC but in detail records; code 40300 means three things on three of Telnyx's pages.
+//! Traps: one webhook fans out over `to[]` and `cc[]` (either may be empty), so its event id holds
+//! the recipient, and where there are several so does the key (one alone is known by the message
+//! id, as in detail records); the cost is the whole message's and stands once; the same event
+//! reaches a second endpoint with another `meta`, so `data.id` alone tells it; `message.read` is a
+//! read whatever the status says; a cost may be null up to the end, and in older records lies in
+//! `cost.cost`; detail records have other words, numbers in `cld` and `cli`, and a cost without the
+//! carrier's fee where it is rate × parts; RCS has no parts and may end without a cost; carriers
+//! are company names and have no MCC but in detail records and usage; code 40300 means three things
+//! on three of Telnyx's pages.
 //!
 //! A carrier's fee told beside the cost is a charge of its own, which the cost holds. Usage reports
 //! are totals over many messages: see [`usage`]; both come as CSV too: see [`tables`]. Inbound

@@ -34,9 +34,13 @@ pub(super) fn emit(
     path: std::fmt::Arguments<'_>,
     out: &mut Emitter<'_>,
 ) {
-    let Some(targets) = message.to.as_ref().filter(|targets| targets.len() > 0) else {
+    // Of a group message `to` may be empty, or not told, and all of them in `cc`.
+    let nobody = Elements::default();
+    let targets = message.to.as_ref().unwrap_or(&nobody);
+    let n_recipients = targets.len() + message.cc.as_ref().map_or(0, Elements::len);
+    if n_recipients == 0 {
         return emit_without_recipients(item, path, out);
-    };
+    }
     let Some(id) = message.id.text() else {
         return out.dead_at(DeadReason::MissingId, format!("{path}/id"));
     };
@@ -49,7 +53,7 @@ pub(super) fn emit(
         event_id: if is_event { item.own.id.text().unwrap_or("") } else { "" },
         time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
         submit,
-        has_many: targets.len() + message.cc.as_ref().map_or(0, Elements::len) > 1,
+        has_many: n_recipients > 1,
     };
     let mut price = Cost { whole: out.price(&message.cost), fee: None };
     price.fee = out.price(&message.carrier_fee).filter(|_| price.whole.is_some());

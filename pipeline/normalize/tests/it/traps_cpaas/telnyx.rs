@@ -151,3 +151,36 @@ fn whom_telnyx_lists_in_cc_is_a_recipient_too() {
         assert_eq!(told.len(), 3, "{column} tells them apart");
     }
 }
+
+#[test]
+fn whom_telnyx_lists_in_cc_alone_has_an_event_each() {
+    let cc = |numbers: &[&str]| {
+        let each = numbers
+            .iter()
+            .map(|number| format!(r#"{{"phone_number":"{number}","status":"delivered"}}"#));
+        each.collect::<Vec<_>>().join(",")
+    };
+    let two = cc(&["+447700900143", "+447700900144"]);
+    let cost = r#""cost":{"amount":"0.0100","currency":"USD"}"#;
+    let group = |to: &str| telnyx("message.finalized", &format!(r#"{to}"cc":[{two}],{cost}"#));
+    let told = json!([
+        {"status": "delivered", "recipient_prefix": "+44770090", "price": "0.010000000",
+         "element": 0},
+        {"status": "delivered", "recipient_prefix": "+44770090", "price": null, "element": 1}]);
+    let one = cc(&["+447700900143"]);
+    let traps = [
+        ("to is empty", group(r#""to":[],"#), told.clone()),
+        ("to is not told", group(""), told.clone()),
+        ("to is null", group(r#""to":null,"#), told),
+    ];
+    hold(Source::Telnyx, &traps);
+    let events = lines(&run(Some(Source::Telnyx), &[group(r#""to":[],"#)]));
+    assert_ne!(events[0]["message_key"], events[1]["message_key"]);
+    let alone = telnyx("message.finalized", &format!(r#""to":[],"cc":[{one}]"#));
+    let to = telnyx("message.finalized", &format!(r#""to":[{one}]"#));
+    compare(Source::Telnyx, &[("one alone is one, wherever listed", alone, to, SAME_EVENT)]);
+    for nobody in [r#""to":[],"cc":[]"#, r#""to":[]"#, r#""cc":[]"#] {
+        let dead = run(Some(Source::Telnyx), &[telnyx("message.finalized", nobody)]).dead;
+        assert_eq!((dead.len(), dead[0].detail.as_str()), (1, "/data/payload/to"), "{nobody}");
+    }
+}
