@@ -49,7 +49,12 @@ impl<'a> Carrier<'a> {
 
 /// MCC and MNC: what the event says where it names no carrier.
 pub(crate) fn network_code(draft: &Draft<'_>) -> Option<Carrier<'static>> {
-    let (mcc, mnc) = (draft.mcc?.as_bytes(), draft.mnc?.as_bytes());
+    code(draft.mcc?, draft.mnc?)
+}
+
+/// `219-10`: what a network without a name is known as.
+pub(crate) fn code(mcc: &str, mnc: &str) -> Option<Carrier<'static>> {
+    let (mcc, mnc) = (mcc.as_bytes(), mnc.as_bytes());
     let (mut code, end) = (*b"000-000", 4 + mnc.len());
     code.get_mut(..3)?.copy_from_slice(mcc.get(..3)?);
     code.get_mut(4..end)?.copy_from_slice(mnc);

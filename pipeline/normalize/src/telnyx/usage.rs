@@ -8,11 +8,14 @@
 //! and no figure, the currency too, so a row is known by all of them, in whatever order, and by its
 //! span; of digits only codes and ids tell rows apart, as other numbers may grow; a total that
 //! tells no time is a dead letter, as the same one of another month would take its place; a report
-//! that is not `COMPLETE` is not final; spans have offsets.
+//! that is not `COMPLETE` is not final; spans have offsets; a row by `date_time` is of one hour,
+//! in UTC where it tells no zone; v2 has all of Telnyx's products, and what is no message's
+//! (`sip-trunking`, `verify-2fa`) is of kind `other`; a network by its codes is a carrier and a
+//! country where the row names none.
 
 use std::borrow::Cow;
 
-use model::time::{DAY_US, parse_rfc3339};
+use model::time::{DAY_US, HOUR_US, parse_rfc3339};
 use model::vocabulary::{ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
@@ -21,14 +24,17 @@ use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::network::{self, Carrier, network_digits};
 use crate::normalizer::Scratch;
-use crate::words;
+use crate::operators;
+use crate::words::{self, Folded};
 
 /// What rows of a report share.
 #[derive(Debug, Default)]
 pub(super) struct Report<'a> {
     rows: Elements<&'a str>,
     has_rows: bool,
+    record_type: Scalar<'a>,
     start: Scalar<'a>,
     end: Scalar<'a>,
     status: Scalar<'a>,
@@ -46,6 +52,12 @@ pub(super) struct Row<'a> {
     channel: Scalar<'a>,
     product: Scalar<'a>,
     country: Scalar<'a>,
+    /// The country by its code, whatever `country` is.
+    iso: Scalar<'a>,
+    carrier: Scalar<'a>,
+    mcc: Scalar<'a>,
+    mnc: Scalar<'a>,
+    hour: Scalar<'a>,
     date: Scalar<'a>,
     start: Scalar<'a>,
     end: Scalar<'a>,
@@ -115,6 +127,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
                 report.rows.hold(row, cursor)
             });
         }
+        "record_type" => &mut report.record_type,
         "start_date" => &mut report.start,
         "end_date" => &mut report.end,
         "status" => &mut report.status,
@@ -175,7 +188,7 @@ impl<'a> Row<'a> {
         };
         if let Some(text) = told
             && !is_figure(key)
-            && !(is_span(key) && span_time(text).is_some())
+            && !is_span(key, text)
         {
             identity::put(identity, key, text.as_bytes());
         }
@@ -188,6 +201,11 @@ impl<'a> Row<'a> {
             "message_type" => &mut self.channel,
             "product" => &mut self.product,
             "country_code" | "country" => &mut self.country,
+            "country_iso" => &mut self.iso,
+            "normalized_carrier" => &mut self.carrier,
+            "mcc" => &mut self.mcc,
+            "mnc" => &mut self.mnc,
+            "date_time" => &mut self.hour,
             "date" => &mut self.date,
             "start_date" | "start_time" => &mut self.start,
             "end_date" | "end_time" => &mut self.end,
@@ -197,8 +215,18 @@ impl<'a> Row<'a> {
     }
 }
 
-const fn is_span(name: &str) -> bool {
-    matches!(name.as_bytes(), b"date" | b"start_date" | b"start_time" | b"end_date" | b"end_time")
+/// Whether a field is a time of the row's span, however it is spelled.
+fn is_span(name: &str, text: &str) -> bool {
+    match name {
+        "date_time" => hour_time(text).is_some(),
+        "date" | "start_date" | "start_time" | "end_date" | "end_time" => span_time(text).is_some(),
+        _ => false,
+    }
+}
+
+/// Beginning of an hour, in UTC where no zone is told.
+fn hour_time(text: &str) -> Option<i64> {
+    date::parse_zoned_or_local(text)
 }
 
 fn span_time(text: &str) -> Option<i64> {
@@ -233,14 +261,9 @@ pub(super) fn emit(
     if !row.cost.is_present() {
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/cost"));
     }
-    let begins = [&row.date, &row.start, &report.start].into_iter().find(|time| time.is_present());
-    let Some(begins) = begins else {
+    let Some([start, end]) = period(report, row, out) else {
         return out.dead_at(DeadReason::UnknownVariant, format!("/{place}/date"));
     };
-    let start = out.time(begins, span_time);
-    let ends = [&row.end, &report.end].into_iter().find(|time| time.is_present());
-    let of_day = row.date.text().and_then(date::parse_day).map(|day| day + DAY_US);
-    let end = ends.and_then(|time| out.time(time, span_time)).or(of_day);
     let bytes = [start, end].map(|time| time.unwrap_or(i64::MIN).to_be_bytes());
     let mut parts = identity::sorted(identity);
     parts.extend(bytes.iter().map(<[u8; 8]>::as_slice));
@@ -248,7 +271,12 @@ pub(super) fn emit(
     let quantity = out.figure(if is_parts { &row.parts } else { &row.count });
     let channel = words::channel(out.text(&row.channel).unwrap_or(""));
     let figures = Figures { quantity, unit_price: None, amount: out.figure(&row.cost) };
-    let kind = if is_parts { ChargeKind::Segment } else { ChargeKind::Message };
+    let kind = match is_parts {
+        true => ChargeKind::Segment,
+        false if is_of_messages(report, row) => ChargeKind::Message,
+        false => ChargeKind::Other,
+    };
+    let (network, of_network) = network(row, out);
     let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
     charge.is_final =
         report.status.text().is_some_and(|word| word.eq_ignore_ascii_case("complete"));
@@ -257,7 +285,9 @@ pub(super) fn emit(
     charge.currency = out.text(&row.currency);
     charge.sku = out.text(&row.product);
     charge.channel = channel;
-    charge.country = out.text(&row.country);
+    let told = [out.text(&row.iso), out.text(&row.country)];
+    charge.country = told.into_iter().flatten().find(|code| code.len() == 2).or(of_network);
+    charge.carrier = out.text(&row.carrier).or_else(|| network.name());
     out.charge(&charge);
     if let Some(fee) = out.figure(&row.carrier_fee) {
         charge.kind = ChargeKind::CarrierFee;
@@ -265,4 +295,52 @@ pub(super) fn emit(
         charge.figures = Figures { quantity, unit_price: None, amount: Some(fee) };
         out.charge_too(&charge);
     }
+}
+
+/// What a row is of: its hour, its day, its own span, that of its report; `None` where it tells
+/// none.
+fn period(report: &Report<'_>, row: &Row<'_>, out: &mut Emitter<'_>) -> Option<[Option<i64>; 2]> {
+    if let Some(start) = out.time(&row.hour, hour_time) {
+        return Some([Some(start), Some(start.saturating_add(HOUR_US))]);
+    }
+    let begins = [&row.date, &row.start, &report.start].into_iter().find(|time| time.is_present());
+    let Some(begins) = begins else {
+        return row.hour.is_present().then_some([None, None]);
+    };
+    let start = out.time(begins, span_time);
+    let ends = [&row.end, &report.end].into_iter().find(|time| time.is_present());
+    let of_day = row.date.text().and_then(date::parse_day).map(|day| day + DAY_US);
+    Some([start, ends.and_then(|time| out.time(time, span_time)).or(of_day)])
+}
+
+/// Whether a row without parts is of messages: so are those of a report of messages, and a row that
+/// tells no product or a kind of message.
+fn is_of_messages(report: &Report<'_>, row: &Row<'_>) -> bool {
+    // An older report by direction has that for a product.
+    const PRODUCTS: [&str; 8] =
+        ["messag", "sms", "mms", "rcs", "whatsapp", "viber", "inbound", "outbound"];
+    if report.has_rows {
+        // `cdr_usage_report`: of calls.
+        return report.record_type.text().is_none_or(|kind| !kind.starts_with("cdr"));
+    }
+    let product = row.product.text().map(Folded::new);
+    let is_named = |product: Folded| PRODUCTS.iter().any(|word| product.as_str().contains(word));
+    row.channel.is_present() || product.is_none_or(is_named)
+}
+
+/// The network of a row's codes, and its country.
+fn network(row: &Row<'_>, out: &mut Emitter<'_>) -> (Carrier<'static>, Option<&'static str>) {
+    let mcc = out.text(&row.mcc).and_then(|code| network_digits(code, 3));
+    let mnc = out.text(&row.mnc).and_then(|code| network_digits(code, 3));
+    let operator = mcc.zip(mnc).and_then(|(mcc, mnc)| match row.mnc {
+        // A number has lost its zeros.
+        Scalar::Number(_) => operators::find_number(mcc, mnc),
+        _ => operators::find(mcc, mnc),
+    });
+    let country = operator.and_then(|operator| operator.country);
+    let carrier = match operator {
+        Some(operator) => Some(Carrier::Network(operator.name)),
+        None => mcc.zip(mnc).and_then(|(mcc, mnc)| network::code(mcc, mnc)),
+    };
+    (carrier.unwrap_or_default(), country.or_else(|| operators::country(mcc?)))
 }

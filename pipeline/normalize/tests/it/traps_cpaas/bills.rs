@@ -185,6 +185,126 @@ fn in_telnyxs_usage_the_currency_tells_two_charges_apart() {
     }
 }
 
+/// An answer of Telnyx's usage reports, v2, of one row.
+fn usage(row: &Value) -> Case {
+    let fields = json!({"direction": "outbound", "product": "messaging", "currency": "USD",
+        "cost": 1.5, "date": "2026-04-01"});
+    let mut all = fields.as_object().unwrap().clone();
+    all.extend(row.as_object().unwrap().clone());
+    all.retain(|_, value| !value.is_null());
+    body(json!({"data": [all], "meta": {"total_pages": 1}}).to_string())
+}
+
+#[test]
+fn telnyxs_usage_by_hour_is_of_hours() {
+    let answer = r#"{"data":[{"date_time":"2026-04-01T00:00:00Z","direction":"outbound",
+        "product":"messaging","cost":132.4653,"parts":33952.0,"count":18088},
+        {"date_time":"2026-04-01T01:00:00Z","direction":"outbound","product":"messaging",
+        "cost":99.5,"parts":25000.0,"count":13000}],"meta":{"total_pages":1}}"#;
+    let table = "date_time,direction,product,cost,parts,count\n\
+        2026-04-01 00:00:00,outbound,messaging,132.4653,33952.0,18088\n\
+        2026-04-01 01:00:00,outbound,messaging,99.5,25000.0,13000\n";
+    let hours = json!([{"period_start": "2026-04-01T00:00:00.000000Z",
+            "period_end": "2026-04-01T01:00:00.000000Z", "grain": "period", "kind": "segment",
+            "amount": "132.465300000", "quantity": "33952.000000000"},
+        {"period_start": "2026-04-01T01:00:00.000000Z",
+            "period_end": "2026-04-01T02:00:00.000000Z", "amount": "99.500000000"}]);
+    let told = [("JSON", body(answer), hours.clone()), ("a table", body(table), hours)];
+    charge(Source::Telnyx, &told);
+    let [first, second] = ids(Source::Telnyx, &told[0].1).try_into().unwrap();
+    assert_ne!(first, second, "each hour is a charge");
+    assert_eq!(ids(Source::Telnyx, &told[1].1), [first.clone(), second]);
+    for hour in ["2026-04-01T00:00:00", "2026-04-01 00:00:00", "2026-03-31T19:00:00-05:00"] {
+        let spelled = body(answer.replacen("2026-04-01T00:00:00Z", hour, 1));
+        assert_eq!(ids(Source::Telnyx, &spelled)[0], first, "{hour}");
+    }
+    let both = usage(&json!({"date_time": "2026-04-01T05:00:00Z"}));
+    let traps = traps! {
+        "beside its day a row is of its hour":
+            both.clone()
+            => {"period_start": "2026-04-01T05:00:00.000000Z",
+                "period_end": "2026-04-01T06:00:00.000000Z"},
+        "an hour that nobody reads leaves it its day":
+            usage(&json!({"date_time": "noon"}))
+            => {"period_start": "2026-04-01T00:00:00.000000Z",
+                "period_end": "2026-04-02T00:00:00.000000Z"},
+        "or no time":
+            usage(&json!({"date_time": "noon", "date": null}))
+            => {"period_start": null, "period_end": null},
+    };
+    charge(Source::Telnyx, &traps);
+    assert_ne!(ids(Source::Telnyx, &both), ids(Source::Telnyx, &usage(&json!({}))));
+}
+
+#[test]
+fn telnyxs_usage_tells_carriers_and_countries() {
+    let of = |network: Value| usage(&network);
+    let traps = traps! {
+        "a carrier by its name":
+            of(json!({"normalized_carrier": "T-MOBILE USA, INC.", "country_iso": "us"}))
+            => {"carrier": "T-Mobile", "country": "US"},
+        "a network by its codes, text or numbers":
+            of(json!({"mcc": "310", "mnc": "004"})) => {"carrier": "Verizon", "country": "US"},
+        "which have lost their zeros":
+            of(json!({"mcc": 310, "mnc": 4})) => {"carrier": "Verizon", "country": "US"},
+        "the name stands before the codes":
+            of(json!({"normalized_carrier": "Example Mobile", "mcc": "310", "mnc": "004"}))
+            => {"carrier": "Example Mobile", "country": "US"},
+        "a network that nobody knows is its codes":
+            of(json!({"mcc": "310", "mnc": "999"})) => {"carrier": "310-999", "country": "US"},
+        "an MCC alone is a country":
+            of(json!({"mcc": "234"})) => {"carrier": null, "country": "GB"},
+        "zeros are no network":
+            of(json!({"mcc": "0", "mnc": 0})) => {"carrier": null, "country": null},
+        "a country's code stands before its name, and before the network's":
+            of(json!({"country": "Germany", "country_iso": "DE", "mcc": "310", "mnc": "004"}))
+            => {"country": "DE"},
+        "a network that is for internal use is no carrier":
+            of(json!({"mcc": "999", "mnc": "99"})) => {"carrier": null, "country": null},
+    };
+    charge(Source::Telnyx, &traps);
+}
+
+#[test]
+fn telnyxs_usage_of_other_products_is_no_messages() {
+    let of = |product: &str| usage(&json!({"product": product, "count": 40}));
+    for (product, kind, unit) in [
+        ("messaging", "message", "message"),
+        ("SMS", "message", "message"),
+        ("mms", "message", "message"),
+        ("rcs", "message", "message"),
+        ("whatsapp", "message", "message"),
+        ("sip-trunking", "other", "charge"),
+        ("verify-2fa", "other", "charge"),
+        ("call-control", "other", "charge"),
+    ] {
+        let told = json!({"kind": kind, "unit": unit, "sku": product, "amount": "1.500000000",
+            "quantity": "40.000000000"});
+        charge(Source::Telnyx, &[(product, of(product), told)]);
+    }
+    let report = |kind: &str| {
+        let row = json!({"cost": "1", "product": "all"});
+        let report = json!({"record_type": kind, "start_date": "2026-11-01",
+            "end_date": "2026-11-02", "result": [row]});
+        body(json!({ "data": report }).to_string())
+    };
+    let traps = traps! {
+        "without a product it is of messages":
+            usage(&json!({"product": null, "report_url": "https://example.com/r"}))
+            => {"kind": "message"},
+        "what has parts is, whatever the product":
+            usage(&json!({"product": "example", "parts": 3})) => {"kind": "segment"},
+        "what tells a kind of message, too":
+            usage(&json!({"product": "example", "message_type": "MMS"}))
+            => {"kind": "message", "channel": "mms"},
+        "a report of messages is of messages, whatever it calls their product":
+            report("mdr_usage_report") => {"kind": "message"},
+        "one of calls is not":
+            report("cdr_usage_report") => {"kind": "other"},
+    };
+    charge(Source::Telnyx, &traps);
+}
+
 #[test]
 fn what_twilio_takes_for_a_message_that_failed_is_a_fee_a_message_and_in_no_price() {
     let record = |category: &str| {
