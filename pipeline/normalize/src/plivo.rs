@@ -17,8 +17,9 @@
 //! `PartInfo` are reserved and ignored, though parts of older long messages share a parent: each
 //! is a message; a record is read again when its state or price changes, so both are part of its
 //! event id. No field tells the currency: Plivo's prices are in US dollars. Every event tells the
-//! price, but a message that failed is free (one that was undelivered is not): so the price of one
-//! that is queued is an estimate, and a failed one's charge is nothing.
+//! price, but a message that failed is free, so is one that was rejected (one that was undelivered
+//! is not): so the price of one that is queued is an estimate, and a failed one's charge is
+//! nothing.
 //!
 //! Channel: `Type`, else SMS. Inbound messages are ignored, and what a send was answered with.
 
@@ -252,11 +253,11 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
 }
 
 /// Emits an event and what its price means: of a message that waits an estimate, of one that failed
-/// nothing.
+/// or was rejected nothing.
 fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
     out.event(draft);
-    let is_failed = draft.status == Status::Failed;
-    if !is_failed && draft.status != Status::Queued {
+    let is_free = matches!(draft.status, Status::Failed | Status::Rejected);
+    if !is_free && draft.status != Status::Queued {
         return;
     }
     if let Some(price) = draft.price.filter(|price| price.0 != 0) {
@@ -273,7 +274,7 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
         out.charge_too(&estimate);
     }
     // A record may tell it by itself.
-    if is_failed && draft.price.is_none_or(|price| price.0 != 0) {
+    if is_free && draft.price.is_none_or(|price| price.0 != 0) {
         let mut nothing = ChargeDraft::beside(draft, ChargeKind::Message, Some(0));
         nothing.currency = Some(CURRENCY);
         out.charge_too(&nothing);

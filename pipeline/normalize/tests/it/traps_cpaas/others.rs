@@ -3,8 +3,8 @@
 use model::vocabulary::Source;
 use serde_json::json;
 
-use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, compare, get, hold, words};
-use crate::fixtures::{Case, run};
+use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, charge, compare, get, hold, words};
+use crate::fixtures::{Case, charges, run};
 
 pub(super) fn plivo(rest: &str) -> Case {
     body(format!("MessageUUID=u7&ParentMessageUUID=u0&PartInfo=1+of+2&To=447700900143&{rest}"))
@@ -68,6 +68,36 @@ fn plivos_traps_hold() {
             plivo("Status=sent&Sequence=2"), plivo("Status=sent&Sequence=3") => NEW_EVENT,
     };
     compare(Source::Plivo, &pairs);
+}
+
+#[test]
+fn what_plivo_failed_or_rejected_is_free_and_what_it_did_not_deliver_is_not() {
+    let priced = |word: &str, price: &str| {
+        plivo(&format!("Status={word}&Units=1&TotalRate=0.0110{price}&ErrorCode=50"))
+    };
+    let amount = "&TotalAmount=0.0110";
+    let told = |basis: &str, amount: &str| json!({"basis": basis, "amount": amount});
+    let estimate = told("estimated", "0.011000000");
+    let free = json!([estimate, told("vendor", "0.000000000")]);
+    let traps = [
+        ("queued is an estimate", priced("queued", amount), json!([estimate])),
+        ("failed is nothing", priced("failed", amount), free.clone()),
+        ("so is rejected", priced("rejected", amount), free.clone()),
+        ("in any case, and by the rate alone", priced("REJECTED", ""), free),
+        (
+            "rejected without a price",
+            plivo("Status=rejected"),
+            json!([told("vendor", "0.000000000")]),
+        ),
+        ("undelivered is charged its price", priced("undelivered", amount), json!([])),
+        ("sent, too", priced("sent", amount), json!([])),
+    ];
+    charge(Source::Plivo, &traps);
+    let ids = |word: &str| {
+        let lines = charges(&run(Some(Source::Plivo), &[priced(word, amount)]));
+        lines.into_iter().map(|line| line["charge_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("rejected"), [ids("queued"), ids("queued")].concat(), "of one charge");
 }
 
 #[test]
