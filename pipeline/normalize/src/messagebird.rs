@@ -13,7 +13,8 @@
 //! message object holds one element a recipient, who is a JSON number there; all of them share one
 //! id, so the recipient is part of the key; `sent` may stand beside the reason "successfully
 //! delivered", and the status decides; `0.000` is a price that is not known yet, and a later one
-//! is a new event; short-code inbound names its fields differently (`mid`, `message`).
+//! is a new event; short-code inbound names its fields differently (`mid`, `shortcode`, `message`)
+//! and may have no text.
 //!
 //! Channel: MMS where `mediaUrls` are told, else SMS. The price is the whole message's.
 
@@ -54,6 +55,9 @@ struct Report<'a> {
     currency: Scalar<'a>,
     has_body: bool,
     has_media: bool,
+    /// `mid` beside a `shortcode`: what a short code got.
+    has_mid: bool,
+    has_shortcode: bool,
     /// Fields whose value was no object where one belongs.
     unreadable: u64,
     is_damaged: bool,
@@ -114,7 +118,9 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) {
         match std::str::from_utf8(name).unwrap_or("") {
             "body" | "message" => report.has_body = true,
             "mediaUrls" => report.has_media = true,
+            "shortcode" => report.has_shortcode = true,
             name => {
+                report.has_mid |= name == "mid";
                 let Some(slot) = slot(&mut report, name) else {
                     out.drift.other("", name);
                     continue;
@@ -217,7 +223,9 @@ fn report_field<'a>(
         "price" => return price(cursor, report),
         "body" | "message" => report.has_body = true,
         "mediaUrls" => report.has_media = !cursor.is_null(),
+        "shortcode" => report.has_shortcode = !cursor.is_null(),
         _ => {
+            report.has_mid |= key == "mid";
             let Some(slot) = slot(report, key) else { return cursor.other() };
             *slot = cursor.scalar()?;
             return Ok(());
@@ -283,6 +291,7 @@ fn single(report: &Report<'_>, spot: Spot, out: &mut Emitter<'_>) {
     }
     let is_inbound = match report.direction.text() {
         Some(direction) => is_inbound(direction),
+        None if report.has_mid && report.has_shortcode => true,
         None => report.originator.is_present() && (report.has_body || report.has_media),
     };
     match (report.id.text(), report.status.text()) {
@@ -397,7 +406,6 @@ pub(crate) const CATALOGUE: Module = Module {
         "receive_datetime",
         "recipientCountry",
         "recipientCountryPrefix",
-        "shortcode",
         "subject",
         "totalCount",
         "totalDeliveredCount",

@@ -1,6 +1,6 @@
 //! Plivo, MessageBird, Bird, Bandwidth, Gupshup, Kaleyra.
 
-use model::vocabulary::Source;
+use model::vocabulary::{DeadReason, Source};
 use serde_json::json;
 
 use super::{NEW_EVENT, NEW_MESSAGE, SAME_EVENT, body, charge, compare, get, hold, words};
@@ -141,11 +141,20 @@ fn messagebirds_traps_hold() {
                 &receive_datetime=20261120120000",
             )
             => [],
+        "it may have no text":
+            get("mid=991&shortcode=1008&originator=447700900143&receive_datetime=20261120120000")
+            => [],
+        "nor has it one as JSON":
+            body(r#"{"mid":991,"shortcode":1008,"originator":447700900143}"#) => [],
         "a minimal report has no time":
             report("status=sent").header("received-at", "2026-11-20T12:00:00Z")
             => {"event_time": "2026-11-20T12:00:00.000000Z", "event_time_source": "header"},
     };
     hold(Source::Messagebird, &traps);
+    for report in ["id=m7&recipient=447700900143", "id=m7&shortcode=1008", "mid=991"] {
+        let dead = run(Some(Source::Messagebird), &[get(report)]).dead;
+        assert_eq!(dead[0].reason, DeadReason::MissingStatus, "{report}");
+    }
 }
 
 pub(super) fn bird(kind: &str, data: &str) -> Case {
