@@ -6,7 +6,7 @@
 //! | SMS `eventType`, in a query `status` | canonical |
 //! |---|---|
 //! | DELIVERED, SUCCESS | delivered, final |
-//! | FAILED, FAILURE | failed, final; `cause` and `errCode` tell why |
+//! | FAILED, FAILURE, FAIL | failed, final; `cause` and `errCode` tell why |
 //! | UNKNOWN | unknown, final |
 //!
 //! | WhatsApp `payload.type` | canonical |
@@ -292,7 +292,7 @@ fn emit_sms(sms: &Sms<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     };
     let outcome = match Folded::new(word).as_str() {
         "delivered" | "success" => Outcome::settled(Status::Delivered),
-        "failed" | "failure" => Outcome::settled(Status::Failed),
+        "failed" | "failure" | "fail" => Outcome::settled(Status::Failed),
         "unknown" => Outcome::settled(Status::Unknown),
         _ => unknown(out),
     };

@@ -319,6 +319,14 @@ fn gupshups_traps_hold() {
     };
     let table = [("DELIVERED", "delivered", true), ("FAILED", "failed", true)];
     words(Source::Gupshup, |word| sms(word, ""), &table);
+    let table = [
+        ("SUCCESS", "delivered", true),
+        ("FAILURE", "failed", true),
+        ("FAIL", "failed", true),
+        ("Fail", "failed", true),
+        ("UNKNOWN", "unknown", true),
+    ];
+    words(Source::Gupshup, |word| get(&format!("externalId=7-1&status={word}")), &table);
     let event = |word: &str, payload: &str| {
         body(format!(
             r#"{{"app":"a","timestamp":1795176003993,"version":2,"type":"message-event","payload":
