@@ -185,6 +185,23 @@ fn billable_parts_are_read_from_every_vendors_field() {
     }
 }
 
+/// Its error says that there was none, so the status's name tells why.
+#[test]
+fn a_destination_that_infobip_rejects_is_nobodys_number() {
+    let error = r#","error":{"groupId":0,"groupName":"OK","id":0,"name":"NO_ERROR"}"#;
+    for (id, name, class) in [
+        (8, "REJECTED_PREFIX_MISSING", "unknown_recipient"),
+        (14, "REJECTED_DESTINATION_BLOCKLISTED", "blocked"),
+        (18, "REJECTED_DESTINATION_NOT_REGISTERED", "configuration"),
+        (52, "REJECTED_DESTINATION", "unknown_recipient"),
+    ] {
+        let status = format!(r#"{{"groupId":5,"groupName":"REJECTED","id":{id},"name":"{name}"}}"#);
+        let found = only(Source::Infobip, &infobip(&status, error));
+        let told = (&found["status"], &found["error_code"], &found["error_class"]);
+        assert_eq!(told, (&json!("rejected"), &Value::Null, &json!(class)), "{name}");
+    }
+}
+
 /// A vendor's words are the same in any case, also those that are ignored.
 #[test]
 fn words_that_are_ignored_and_gupshups_are_read_in_any_case() {
