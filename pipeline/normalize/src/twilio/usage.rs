@@ -80,6 +80,7 @@ fn category(name: &str, unit: &str) -> Category {
     let channel = match name {
         name if name.contains("whatsapp") => Channel::Whatsapp,
         name if name.contains("rcs") => Channel::Rcs,
+        name if name.starts_with("channels-messenger") => Channel::Messenger,
         name if name.starts_with("sms") => Channel::Sms,
         name if name.starts_with("mms") => Channel::Mms,
         _ => Channel::Unknown,
@@ -160,10 +161,26 @@ mod tests {
             ("a2p-10dlc-registrationfees-monthly", "", ChargeKind::Campaign, true),
             ("a2p-registration-fees", "usd", ChargeKind::Campaign, true),
             ("channels-whatsapp-outbound", "messages", ChargeKind::Message, true),
+            ("channels-messenger-outbound", "messages", ChargeKind::Message, true),
             ("totalprice", "usd", ChargeKind::Other, true),
         ] {
             let found = category(name, unit);
             assert_eq!((found.kind, found.is_total), (kind, is_total), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_category_names_its_channel() {
+        for (name, channel) in [
+            ("sms-outbound-longcode", Channel::Sms),
+            ("mms-outbound", Channel::Mms),
+            ("channels-whatsapp-outbound", Channel::Whatsapp),
+            ("channels-messenger-outbound", Channel::Messenger),
+            ("channels-messenger-inbound", Channel::Messenger),
+            ("channels", Channel::Unknown),
+            ("totalprice", Channel::Unknown),
+        ] {
+            assert_eq!(category(name, "messages").channel, channel, "{name}");
         }
     }
 }
