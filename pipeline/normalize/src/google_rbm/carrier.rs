@@ -4,11 +4,11 @@
 //! A row of a billing report is one billing event: a charge of no message that it names, with units
 //! and no price (the carrier's rate card has it). Traps: a file is one record with its heading
 //! (`--whole`); a conversation may take the place of a single message up to two days later under an
-//! id of its own; rows hold no number. A row of an activity log is what happened inside a billing
-//! event: it says no status and charges nothing, and holds the user's number, so it is counted and
-//! ignored.
+//! id of its own; rows hold no number; `duration` is in seconds, 0 for a message. A row of an
+//! activity log is what happened inside a billing event: it says no status and charges nothing, and
+//! holds the user's number, so it is counted and ignored.
 
-use model::time::{parse_local, parse_rfc3339};
+use model::time::{DAY_US, SECOND_US, parse_local, parse_rfc3339};
 use model::vocabulary::{Channel, ChargeKind, DeadReason};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
@@ -22,6 +22,8 @@ use crate::words::Folded;
 const ID_COLUMN: &str = "billing_event_id";
 /// One that only a log has.
 const LOG_COLUMN: &str = "activity_id";
+/// Longest duration that is believed: a conversation lasts a day, unless the carrier has agreed.
+const DURATION_US_MAX: i64 = 31 * DAY_US;
 
 #[derive(Debug, Default)]
 struct Row<'a> {
@@ -30,6 +32,7 @@ struct Row<'a> {
     agent: Scalar<'a>,
     party: Scalar<'a>,
     start: Scalar<'a>,
+    duration: Scalar<'a>,
 }
 
 /// Whether a text's first line is the heading of one of the files.
@@ -59,6 +62,12 @@ fn instant(text: &str) -> Option<i64> {
     parse_rfc3339(text).or_else(|| parse_local(text))
 }
 
+/// Seconds, not more than a month's.
+fn duration(text: &str) -> Option<i64> {
+    let duration_us = text.parse::<i64>().ok()?.checked_mul(SECOND_US)?;
+    (0..=DURATION_US_MAX).contains(&duration_us).then_some(duration_us)
+}
+
 fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let mut row = Row::default();
     for (name, value) in fields.fields() {
@@ -68,6 +77,7 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
             "agent_id" => &mut row.agent,
             "billing_party" => &mut row.party,
             "start_time" => &mut row.start,
+            "duration" => &mut row.duration,
             _ => {
                 if place.at == Some(0) {
                     out.drift.other("", name);
@@ -93,7 +103,9 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let mut charge = ChargeDraft::new(Subject::Item(&parts), kind, Figures::one(None));
     charge.time_us = start;
     charge.is_local_time = row.start.text().and_then(parse_local).is_some();
-    charge.period_us = [start, None];
+    let duration = out.time(&row.duration, duration).filter(|duration| *duration > 0);
+    let end = start.zip(duration).map(|(start, duration)| start.saturating_add(duration));
+    charge.period_us = [start, end];
     charge.sku = Some(word);
     charge.account = out.text(&row.party).or_else(|| row.agent.text());
     charge.channel = Channel::Rcs;

@@ -209,6 +209,27 @@ fn traps_of_google_rbm_a_row_is_of_its_own_time_whenever_its_file_was_made() {
     assert_eq!(pacific["line_id"], local["line_id"], "another configuration is no new line");
 }
 
+/// No id holds the period: rows of one event that tell another duration are one line.
+#[test]
+fn traps_of_google_rbm_a_billing_event_lasts_as_many_seconds_as_its_duration_tells() {
+    let told = |duration: &str| {
+        let bill = format!(
+            "billing_event_id\ttype\tstart_time\tduration\n\
+            b-1\ta2p_conversation\t2026-11-20 12:00:00 UTC\t{duration}\n"
+        );
+        charges(&read(Source::GoogleRbm, Case::value(bill)).0).remove(0)
+    };
+    let (none, day) = (told(""), told("86400"));
+    assert_eq!(day["period_start"], "2026-11-20T12:00:00.000000Z");
+    assert_eq!(day["period_end"], "2026-11-21T12:00:00.000000Z");
+    for column in ["line_id", "charge_id", "period_start"] {
+        assert_eq!(none[column], day[column], "{column}");
+    }
+    for duration in ["", "0", "-60", "2678401", "9223372036854775807", "a day"] {
+        assert_eq!(told(duration)["period_end"], Value::Null, "{duration}");
+    }
+}
+
 #[test]
 fn traps_of_google_rbm_what_vendors_call_a_billing_event_is_its_kind() {
     for (word, kind) in [
