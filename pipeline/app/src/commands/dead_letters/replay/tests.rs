@@ -48,6 +48,7 @@ impl World {
 
     fn replay(&self) -> Outcome<()> {
         run(&ReplayArgs {
+            as_source: None,
             place: LettersPlace { data: None, store: None, config: Some(self.config.clone()) },
             filter: LetterFilter { source: None, reason: None, topic: None, since: None },
             from_kafka: false,
