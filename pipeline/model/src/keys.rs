@@ -85,7 +85,9 @@ impl HashKey {
     /// Takes the parts with which many hashes begin.
     #[must_use]
     pub fn begin(&self, parts: &[&[u8]]) -> BegunHash {
-        BegunHash(Sip::new((self.0, self.1)).parts(parts))
+        let mut sip = Sip::new((self.0, self.1));
+        parts.iter().for_each(|part| sip.part(part));
+        BegunHash(sip)
     }
 }
 
@@ -97,7 +99,11 @@ impl BegunHash {
     /// The hash of these parts behind the first ones.
     #[must_use]
     pub fn hash(&self, parts: &[&[u8]]) -> Id16 {
-        Id16(self.0.parts(parts).finish())
+        let mut sip = self.0;
+        for part in parts {
+            sip.part(part);
+        }
+        Id16(sip.finish())
     }
 }
 

@@ -245,9 +245,11 @@ impl Emitter<'_> {
             Subject::Beside(_) => self.last_event.country,
             _ => number.and_then(Number::region),
         });
-        let carrier = match draft.subject {
-            Subject::Beside(_) => self.last_event.carrier.clone(),
-            _ => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
+        let is_beside = matches!(draft.subject, Subject::Beside(_));
+        // Taken and given back: a copy counts twice, over all threads.
+        let carrier = match is_beside {
+            true => std::mem::take(&mut self.last_event.carrier),
+            false => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
         };
         let hidden_id = self.charge_hidden_id(draft);
         let account = draft.account.or(self.origin.account);
@@ -291,8 +293,11 @@ impl Emitter<'_> {
         if draft.currency.is_none() && figures.is_priced() {
             line.currency = self.configured_currency(account);
         }
-        let is_searched = matches!(draft.subject, Subject::Beside(_)) && self.last_event.is_clean;
+        let is_searched = is_beside && self.last_event.is_clean;
         self.push_line(&line, recipient.as_ref(), is_searched);
+        if is_beside {
+            self.last_event.carrier = carrier;
+        }
     }
 
     /// What stands for its message's id, where that holds a number.

@@ -5,37 +5,36 @@ use model::vocabulary::{Channel, TrafficClass};
 /// Longest word that any table holds.
 const WORD_BYTES_MAX: usize = 40;
 
-/// A word in lower case: most are told so, others are made on the stack.
+/// A word in lower case: most are told so, others are made on the stack, in their place.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Folded<'w> {
-    Told(&'w str),
-    Made([u8; WORD_BYTES_MAX], usize),
+pub(crate) struct Folded<'w> {
+    told: &'w str,
+    made: [u8; WORD_BYTES_MAX],
+    is_made: bool,
 }
 
 impl<'w> Folded<'w> {
     /// Folds ASCII; a longer word than any table holds becomes the empty one.
+    #[inline]
     pub(crate) fn new(word: &'w str) -> Self {
-        if word.len() > WORD_BYTES_MAX {
-            return Self::Told("");
+        let told = if word.len() > WORD_BYTES_MAX { "" } else { word };
+        let mut folded = Self { told, made: [0; WORD_BYTES_MAX], is_made: false };
+        if told.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            for (to, byte) in folded.made.iter_mut().zip(told.bytes()) {
+                *to = byte.to_ascii_lowercase();
+            }
+            folded.is_made = true;
         }
-        if !word.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Self::Told(word);
-        }
-        let mut bytes = [0; WORD_BYTES_MAX];
-        if let Some(room) = bytes.get_mut(..word.len()) {
-            room.copy_from_slice(word.as_bytes());
-            room.make_ascii_lowercase();
-        }
-        Self::Made(bytes, word.len())
+        folded
     }
 
+    #[inline]
     pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Told(word) => word,
-            Self::Made(bytes, len) => {
-                std::str::from_utf8(bytes.get(..*len).unwrap_or(&[])).unwrap_or("")
-            }
+        if !self.is_made {
+            return self.told;
         }
+        let made = self.made.get(..self.told.len()).unwrap_or(&[]);
+        std::str::from_utf8(made).unwrap_or("")
     }
 }
 
