@@ -1,6 +1,6 @@
 //! Tables of values with a comma (RFC 4180) or a tab between. Behind a comma a quoted field may
-//! hold separators, line ends and doubled quotes; one that is not closed before a separator or an end
-//! is damaged, and costs itself. Behind a tab quotes are characters as others are
+//! hold separators, line ends and doubled quotes; one that is not closed before a separator or an
+//! end is damaged, and costs itself. Behind a tab quotes are characters as others are
 //! (an agent may be called `"Promo" shop`), but for a cell that is quoted from end to end, as
 //! spreadsheets write it: its quotes are taken off. Empty lines are none.
 

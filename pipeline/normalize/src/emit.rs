@@ -197,7 +197,8 @@ impl<'e> Emitter<'e> {
         parts.filter(|parts| *parts > 0)
     }
 
-    /// A price of one part; none where it is told of how many and cannot be read: any would be made up.
+    /// A price of one part; none where it is told of how many and cannot be read: it would be made
+    /// up.
     pub(crate) fn price_of_part(
         &mut self,
         price: &Scalar<'_>,

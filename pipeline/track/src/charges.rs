@@ -9,8 +9,8 @@
 //! - The price of an event holds the carrier's fee (DESIGN.md). The fee that the same event tells
 //!   (a line of its time) is taken out of the message's charge, and what is left is the price that
 //!   counts or is zero: vendors zero one of the two in a later event. A fee that is told beside no
-//!   price is taken out of the one that stands, and so is one that is told beside no more than that:
-//!   the whole again, without its parts. Where the fee is the larger, it was not in it.
+//!   price is taken out of the one that stands, and so is one that is told beside no more than
+//!   that: the whole again, without its parts. Where the fee is the larger, it was not in it.
 //! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
 //!   event tells that the message was delivered or read. An estimate of zero in no currency (of a
 //!   message that failed on one device) stands until then; what arrived is not free by it.

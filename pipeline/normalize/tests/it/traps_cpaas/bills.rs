@@ -59,11 +59,11 @@ fn infobips_categories_hold() {
 fn asked(columns: &[&str], rows: &Value, finals: [bool; 2]) -> Case {
     let columns: Vec<Value> = columns.iter().map(|name| json!({ "columnName": name })).collect();
     let month = |name: &str, is_final| json!({"month": name, "volumeFinalized": is_final});
+    let months = [month("2026-11", finals[0]), month("2026-12", finals[1])];
     let result = json!({"requestId": "R", "status": "SUCCESS", "response": {
         "requestedPeriod": {"sentSince": "2026-11-01T00:00:00.000+0000",
             "sentUntil": "2027-01-01T00:00:00.000+0000"},
-        "columns": columns, "rows": rows},
-        "metadata": {"billingPeriods": [month("2026-11", finals[0]), month("2026-12", finals[1])]}});
+        "columns": columns, "rows": rows}, "metadata": {"billingPeriods": months}});
     body(result.to_string())
 }
 
