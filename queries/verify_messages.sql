@@ -107,7 +107,6 @@ gathered AS (
         FIRST_VALUE(clock ORDER BY event_time, place)
             FILTER (WHERE tells_vendor_time AND below_delivered) AS vendor_start_clock,
         MIN(ingest_time) FILTER (WHERE below_delivered) AS ingest_start,
-        MIN(event_time) FILTER (WHERE below_delivered) AS below_first,
         -- A read stands in for a missing delivered in counts, not in latency.
         MIN(event_time) FILTER (WHERE status = 'delivered') AS delivered_time,
         FIRST_VALUE(clock ORDER BY event_time, event_id) FILTER (WHERE status = 'delivered')
@@ -128,12 +127,7 @@ timed AS (
             WHEN submitted IS NOT NULL THEN TRUE
             WHEN vendor_first IS NOT NULL THEN COALESCE(vendor_start = vendor_first, FALSE)
             ELSE COALESCE(ingest_start = ingest_first, FALSE)
-        END AS has_start,
-        -- A local time puts the delivery before every event below it: its zone is wrong.
-        COALESCE(
-            submitted IS NULL AND delivered_clock = 'vendor_local' AND delivered_time < below_first,
-            FALSE
-        ) AS is_behind,
+        END AS has_latency,
         -- Both ends by the vendor's own clock: not the broker's, and of a local time both ends.
         CASE
             WHEN delivered_clock = 'vendor'
@@ -154,9 +148,7 @@ timed AS (
 measured AS (
     SELECT
         *,
-        has_start OR is_behind AS has_latency,
-        CAST(delivered_time AS BIGINT)
-        - CAST(CASE WHEN is_behind THEN below_first ELSE cohort_time END AS BIGINT) AS latency_us,
+        CAST(delivered_time AS BIGINT) - CAST(cohort_time AS BIGINT) AS latency_us,
         -- By watermark, never by the clock.
         NOT is_final AND cohort_time + INTERVAL '72 hours' <= $watermark AS by_horizon
     FROM timed
@@ -181,8 +173,8 @@ SELECT
         AS outcome_time,
     is_final OR by_horizon AS is_final,
     CASE WHEN is_final THEN 'event' WHEN by_horizon THEN 'horizon' END AS closed_by,
-    CASE WHEN has_start AND by_vendor_clock THEN floor_ms END AS latency_ms,
-    CASE WHEN has_latency AND (is_behind OR NOT by_vendor_clock) THEN floor_ms END AS latency_broker_ms,
+    CASE WHEN has_latency AND by_vendor_clock THEN floor_ms END AS latency_ms,
+    CASE WHEN has_latency AND NOT by_vendor_clock THEN floor_ms END AS latency_broker_ms,
     error_class,
     error_code,
     events,

@@ -97,33 +97,6 @@ def test_a_receipts_own_times_give_a_latency_whatever_their_zone(tmp_path: Path)
     sendtally.call("verify", "--data", data).expect(0)
 
 
-def test_a_delivery_in_a_local_time_before_what_came_before_it_is_a_negative_latency(
-        tmp_path: Path) -> None:
-    """No zone is configured and the carrier's clock is five or six hours behind: that is told."""
-    def told(source: str, second: int, value: str) -> str:
-        headers = {"source": source, "received-at": f"2026-11-20T12:00:0{second}Z"}
-        return json.dumps({"headers": headers, "value": value}) + "\n"
-    twilio = "MessageSid=SM1&To=%2B12025550143&MessageStatus="
-    vonage = "messageId=V1&msisdn=12025550143&status="
-    file, data = tmp_path / "callbacks.jsonl", tmp_path / "data"
-    file.write_text(
-        told("twilio", 1, twilio + "sent")
-        + told("twilio", 9, twilio + "delivered&RawDlrDoneDate=2611200600")
-        + told("vonage", 1, vonage + "accepted&message-timestamp=2026-11-20+12:00:00")
-        + told("vonage", 9, vonage + "delivered&scts=2611200700"))
-    sendtally.call("load", "--records", "--data", data, file).expect(0)
-    query = "SELECT source, latency_ms, latency_broker_ms FROM messages ORDER BY source"
-    found = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
-    assert found == [
-        {"source": "twilio", "latency_ms": None, "latency_broker_ms": -21_601_000},
-        {"source": "vonage", "latency_ms": None, "latency_broker_ms": -18_000_000}], found
-    query = ("SELECT SUM(latency_negative) AS negative FROM slo_windows WHERE window_s = 86400"
-             " AND source IN ('twilio', 'vonage')")
-    found = sendtally.call("sql", query, "--data", data, "--format", "json").expect(0).rows()
-    assert found == [{"negative": 2}], found
-    sendtally.call("verify", "--data", data).expect(0)
-
-
 def test_files_are_read_by_a_configurations_keys_accounts_and_carriers(tmp_path: Path) -> None:
     """And by the flags where it says nothing."""
     receipt = {"messageId": "0A", "msisdn": "447700900143", "status": "delivered",

@@ -12,7 +12,6 @@ WITH folded AS (
         min(submit_us) AS submit_us,
         min(time_us) FILTER (clock IN ('vendor', 'vendor_local')) AS vendor_us,
         min(time_us) AS any_us,
-        min(time_us) FILTER (status NOT IN ('delivered', 'read')) AS below_us,
         min(time_us) FILTER (status = 'delivered') AS delivered_us,
         arg_min(clock, time_us) FILTER (status = 'delivered') AS delivered_clock,
         min(time_us) FILTER (status = 'read') AS read_us,
@@ -36,10 +35,7 @@ placed AS (
         *,
         coalesce(submit_us, vendor_us, any_us) AS cohort_us,
         CASE WHEN submit_us IS NOT NULL THEN 'submit' WHEN vendor_us IS NOT NULL THEN 'vendor'
-             ELSE 'ingest' END AS cohort_from,
-        -- By its local time it was delivered before anything else was heard of it.
-        coalesce(submit_us IS NULL AND delivered_clock = 'vendor_local'
-            AND delivered_us < below_us, false) AS is_behind
+             ELSE 'ingest' END AS cohort_from
     FROM folded
 ),
 
@@ -61,7 +57,6 @@ measured AS (
         NOT p.any_final AND p.cohort_us + 259200000000 <= watermark_us() AS by_horizon,
         CASE
             WHEN p.delivered_us IS NULL THEN 'none'
-            WHEN p.is_behind THEN 'negative'
             WHEN p.cohort_from <> 'submit' AND s.start_clock IS NULL THEN 'none'
             WHEN p.delivered_us < p.cohort_us THEN 'negative'
             WHEN p.delivered_clock = 'vendor'
@@ -70,8 +65,7 @@ measured AS (
         END AS latency_kind,
         coalesce(p.delivered_clock = 'vendor'
             AND (p.cohort_from = 'submit' OR s.start_clock = 'vendor'), false) AS by_vendor,
-        floor((p.delivered_us - CASE WHEN p.is_behind THEN p.below_us ELSE p.cohort_us END) / 1000)
-            ::BIGINT AS elapsed_ms
+        floor((p.delivered_us - p.cohort_us) / 1000)::BIGINT AS elapsed_ms
     FROM placed AS p
     LEFT JOIN started AS s USING (source, message_id)
 )

@@ -7,7 +7,6 @@
 //! Lines of bills are among a message's events: they tell what it costs ([`crate::charges`]) and
 //! nothing of its delivery. A message of which only lines are known has charges and no outcome.
 
-use model::time::MILLI_US;
 use model::vocabulary::{Basis, Channel, ErrorClass, Status, TrafficClass};
 
 use crate::charges::{self, Charges, LINES_MAX};
@@ -250,7 +249,8 @@ fn earliest(events: &[Event], status: Status) -> Option<&Event> {
 /// vendor's word.
 fn latency(events: &[Event], cohort_us: i64, from: CohortFrom) -> Latency {
     let Some(delivered) = earliest(events, Status::Delivered) else { return Latency::None };
-    let below = |event: &&Event| !event.status.is_delivered();
+    let below = |event: &&Event| !event.status.is_delivered() && event.time_us == cohort_us;
+    let is_local = |event: &Event| event.flags & FLAG_VENDOR_LOCAL != 0;
     let mut vendor_clock = match is_local(delivered) {
         true => delivered.submit_us == cohort_us,
         false => delivered.flags & FLAG_VENDOR_CLOCK != 0,
@@ -258,30 +258,14 @@ fn latency(events: &[Event], cohort_us: i64, from: CohortFrom) -> Latency {
     if from != CohortFrom::Submit {
         let wanted = from == CohortFrom::VendorEvent;
         let mut starts = events.iter().filter(below);
-        let is_start =
-            |event: &&Event| event.time_us == cohort_us && event.tells_vendor_time() == wanted;
-        let Some(start) = starts.find(is_start) else {
-            return behind(delivered, events.iter().filter(below));
+        let Some(start) = starts.find(|event| event.tells_vendor_time() == wanted) else {
+            return Latency::None;
         };
         let both_local = is_local(delivered) && is_local(start);
         vendor_clock = both_local || (vendor_clock && start.flags & FLAG_VENDOR_CLOCK != 0);
     }
-    let latency_ms = (delivered.time_us - cohort_us).div_euclid(MILLI_US);
+    let latency_ms = (delivered.time_us - cohort_us).div_euclid(model::time::MILLI_US);
     if vendor_clock { Latency::Vendor(latency_ms) } else { Latency::Broker(latency_ms) }
-}
-
-const fn is_local(event: &Event) -> bool {
-    event.flags & FLAG_VENDOR_LOCAL != 0
-}
-
-/// Of a delivery whose local time is before that of every event below it: the zone that is assumed
-/// is wrong, and that is told.
-fn behind<'e>(delivered: &Event, below: impl Iterator<Item = &'e Event>) -> Latency {
-    let first = below.map(|event| event.time_us).min();
-    match first.filter(|first| is_local(delivered) && delivered.time_us < *first) {
-        Some(first) => Latency::Broker((delivered.time_us - first).div_euclid(MILLI_US)),
-        None => Latency::None,
-    }
 }
 
 /// Each dimension is the first ordered event's that gives one.
