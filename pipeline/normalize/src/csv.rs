@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::Syntax;
+use crate::json::{Scalar, Syntax};
 use crate::normalizer::SUBSTITUTE;
 
 /// Fields that a row is read for: reports have about forty columns. Of commas alone a row would
@@ -61,11 +61,17 @@ pub(crate) struct Row<'r, 'a> {
 }
 
 impl<'a> Row<'_, 'a> {
-    /// Names and values; the values are given away. One that was no text is empty.
-    pub(crate) fn fields(&mut self) -> impl Iterator<Item = (&str, Cow<'a, str>)> {
-        let is_text = |value: &str| !value.contains(SUBSTITUTE);
-        let values = self.values.drain(..);
-        let values = values.map(move |value| if is_text(&value) { value } else { "".into() });
+    /// Whether a value was damaged, or is no text.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.values.iter().any(|value| value.contains(SUBSTITUTE))
+    }
+
+    /// Names and values; the values are given away. A damaged one cannot be read.
+    pub(crate) fn fields(&mut self) -> impl Iterator<Item = (&str, Scalar<'a>)> {
+        let values = self.values.drain(..).map(|value| match value.contains(SUBSTITUTE) {
+            true => Scalar::Nested,
+            false => Scalar::Text(value),
+        });
         self.names.iter().map(AsRef::as_ref).zip(values)
     }
 }
@@ -192,7 +198,10 @@ mod tests {
         let mut seen = Vec::new();
         let rows = each_row("a\tb\n1\t2\n3\n\"4\"\"4\"\t5\n", TAB, |at, row| {
             let fields = row.map(|mut row| {
-                row.fields().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+                let told = |(name, value): (&str, Scalar<'_>)| {
+                    format!("{name}={}", value.text().unwrap_or(""))
+                };
+                row.fields().map(told).collect::<Vec<_>>()
             });
             seen.push((at, fields));
         });

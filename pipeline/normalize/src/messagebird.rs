@@ -270,6 +270,10 @@ fn emit(message: &Message<'_>, list: Option<(&'static str, usize)>, out: &mut Em
             continue;
         }
         match (own.id.text(), report.status.text()) {
+            // All of them share one id: it would be taken for another's.
+            _ if report.recipient.is_unreadable() => {
+                out.dead_at(DeadReason::MissingId, format!("{spot}/recipient"));
+            }
             (None, _) => {
                 let own = Spot { list, recipient: None };
                 out.dead_at(DeadReason::MissingId, format!("{own}/id"));

@@ -384,7 +384,8 @@ fn event(
     draft.traffic_class = words::meta_category(category.unwrap_or(""));
     out.event(&draft);
     // That one of a group got nothing says nothing of what the message costs.
-    let is_partial = !participant.is_empty() && is_failure(draft.status);
+    let is_of_one = participants.into_iter().any(Scalar::is_present);
+    let is_partial = is_of_one && is_failure(draft.status);
     if !is_partial {
         report.pricing.charge_beside(&draft, report.conversation.text(), out);
     }

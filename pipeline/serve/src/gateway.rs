@@ -5,9 +5,10 @@
 //! OPTIONS    the same                  abuse protection of CloudEvents
 //! GET        /healthz /readyz /metrics
 //!
-//! address ─► rate ─► places ─► body ─► handshake? ─► signature ─► Kafka ─► 200
+//! address ─► rate* ─► places ─► body ─► handshake? ─► signature ─► Kafka ─► 200
 //!   404      429      503    408, 413    200, 403       401         503
 //! ```
+//! - *) Where signatures are required the rate is behind them: forged webhooks take nothing of it.
 //! - What is in the record is DESIGN.md's "A Kafka record": the body verbatim, and headers.
 //! - An answer that is no success promises nothing: the record may be in Kafka all the same, and
 //!   the vendor's next attempt is a duplicate that the pipeline drops.

@@ -88,7 +88,7 @@ fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Syn
                     continue;
                 }
             };
-            *slot = Scalar::Text(value);
+            *slot = value;
         }
         emit(&row, place, out);
     })?;

@@ -85,7 +85,7 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
                 continue;
             }
         };
-        *slot = Scalar::Text(value);
+        *slot = value;
     }
     let (id, word) = match (row.id.text(), row.kind.text()) {
         (Some(id), Some(word)) => (id, word),

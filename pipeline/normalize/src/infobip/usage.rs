@@ -5,9 +5,9 @@
 //! and period, so two answers may hold the same money, and none of it can be added up. Traps: rows
 //! are lists by position, in any order of columns; a row is known by its dimensions (`N/A` fills
 //! those that have no value) and its `UNIT_PRICE`, of which `TOTAL_PER_UNIT` is the total; a credit
-//! is negative in any of them; a column that is not known here tells rows apart all the same where
-//! it is text, as two that are taken for one lose money, but another name of what stands beside it
-//! does not; a row of a `DAY` or a `MONTH` is of that part of the period; operators' fees are a
+//! is negative in any of them; a column that is not known here, or a value that cannot be read,
+//! tells rows apart all the same, as two that are taken for one lose money (figures do not: they
+//! grow); a row of a `DAY` or a `MONTH` is of that part of the period; operators' fees are a
 //! category of their own (`SMS_OPERATOR_FEE`), SMS are counted in message parts, what is billed by
 //! the conversation or the session is none of messages; the period is half open and its times have
 //! offsets without a colon; totals are rounded by the vendor and stand as they are; a volume that
@@ -26,7 +26,7 @@ use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::network::split_network;
+use crate::network::{self, Carrier, split_network};
 use crate::operators;
 use crate::words::{self, Folded};
 
@@ -196,6 +196,11 @@ impl<'a> Row<'a> {
         told(&self.category).map(str::to_owned).or_else(name)
     }
 
+    /// The month of these, as it is spelled.
+    fn own_month(&self) -> Option<&str> {
+        told(&self.day).or_else(|| told(&self.month))?.get(.."yyyy-MM".len())
+    }
+
     /// Its own day or month, from its begin to the next one's.
     fn own_period(&self) -> Option<[i64; 2]> {
         if let Some(day) = told(&self.day).and_then(begin) {
@@ -223,30 +228,27 @@ const DIMENSIONS: &[&str] = &[
     "ACCOUNT_KEY",
     "ACCOUNT_NAME",
     "APPLICATION_ID",
+    "CAMPAIGN_ID",
+    "CAMPAIGN_REFERENCE",
     "CATEGORY_CODE",
     "COUNTRY_CODE",
     "COUNTRY_ISO",
     "COUNTRY_NAME",
+    "COUNTRY_PREFIX",
     "CURRENCY",
+    "DIRECTION",
     "ENTITY_ID",
     "NETWORK_NAME",
+    "NORM_NET_CODE",
     "OPERATOR_NAME",
-    "SENDER_TYPE",
-    "TRAFFIC_TYPE",
-    PRICE,
-    "UNIT_TYPE",
-];
-
-/// Other documented columns of text.
-const DOCUMENTED: &[&str] = &[
-    "CAMPAIGN_ID",
-    "CAMPAIGN_REFERENCE",
-    "COUNTRY_PREFIX",
-    "DIRECTION",
     "SENDER",
+    "SENDER_TYPE",
     "SUBCATEGORY_CODE",
     "SUBCATEGORY_NAME",
     "TEMPLATE_ID",
+    "TRAFFIC_TYPE",
+    PRICE,
+    "UNIT_TYPE",
     "USER_NAME",
 ];
 
@@ -260,11 +262,7 @@ pub(super) fn emit(
     identity: &mut Vec<u8>,
     out: &mut Emitter<'_>,
 ) -> std::result::Result<(), Dead> {
-    let is_known = |name: &str| {
-        Row::default().slot(name).is_some()
-            || DIMENSIONS.contains(&name)
-            || DOCUMENTED.contains(&name)
-    };
+    let is_known = |name: &str| Row::default().slot(name).is_some() || DIMENSIONS.contains(&name);
     for name in result.columns.iter().filter_map(Scalar::text).filter(|name| !is_known(name)) {
         out.drift.other("columns", name);
     }
@@ -299,11 +297,18 @@ fn read_row<'a>(
     let read = Cursor::new(text).array(|cursor| {
         let name = result.columns.get(at).and_then(Scalar::text).unwrap_or("");
         at += 1;
+        let spelled = cursor.unwatched(cursor.at()).raw()?;
         let value = cursor.scalar()?;
-        let is_text = matches!(&value, Scalar::Text(text) if !text.is_empty());
-        let is_period = PERIODS.contains(&name) && value.text().and_then(begin).is_some();
-        if DIMENSIONS.contains(&name) || (is_text && !is_period && !FIGURES.contains(&name)) {
-            let told = value.text().unwrap_or("");
+        // A value that cannot be read tells its row from others by its bytes.
+        let is_unread = value == Scalar::Nested;
+        let is_text = is_unread || matches!(&value, Scalar::Text(text) if !text.is_empty());
+        let is_dimension = match name {
+            _ if FIGURES.contains(&name) => false,
+            _ if PERIODS.contains(&name) => value.text().and_then(begin).is_none(),
+            _ => is_text || DIMENSIONS.contains(&name),
+        };
+        if is_dimension {
+            let told = if is_unread { spelled } else { value.text().unwrap_or("") };
             // A price is the same however it is spelled.
             let price = Some(told).filter(|_| name == PRICE).and_then(money::parse_sum);
             match price {
@@ -342,7 +347,7 @@ fn charge(
         amount: out.figure(&row.total),
     };
     let mut charge = ChargeDraft::new(Subject::Period(&parts), kind, figures);
-    charge.is_final = is_final(result, period_us[0].filter(|_| own.is_some()));
+    charge.is_final = is_final(result, row.own_month().filter(|_| own.is_some()));
     charge.basis = if charge.is_final { Basis::Invoice } else { Basis::Vendor };
     charge.unit = unit;
     charge.currency = out.text(&row.currency);
@@ -353,26 +358,28 @@ fn charge(
         sku.push_str(traffic);
     }
     charge.sku = Some(&sku);
-    charge.account = out.text(&row.account).or_else(|| row.account_name.text());
+    charge.account = out.text(&row.account).filter(|account| *account != FILLER);
+    charge.account = charge.account.or_else(|| told(&row.account_name));
     charge.channel = channel;
-    let by_name = || row.country_name.text().and_then(countries::named);
-    charge.country = out.text(&row.country).filter(|code| *code != FILLER).or_else(by_name);
-    let network = told(&row.network_code).and_then(split_network);
-    let operator = network.and_then(|(mcc, mnc)| operators::find(mcc, mnc));
-    let regional = out.regional;
-    let by_code = || operator.as_ref().map(|operator| regional.carriers.of_network(operator));
-    charge.carrier = out.text(&row.network).filter(|name| *name != FILLER).or_else(by_code);
+    let codes = told(&row.network_code).and_then(split_network);
+    let operator = codes.and_then(|(mcc, mnc)| operators::find(mcc, mnc));
+    let network = match &operator {
+        Some(operator) => Carrier::Network(out.regional.carriers.of_network(operator)),
+        None => codes.and_then(|(mcc, mnc)| network::code(mcc, mnc)).unwrap_or_default(),
+    };
+    let by_name = || told(&row.country_name).and_then(countries::named);
+    let by_network = || operator.and_then(|operator| operator.country);
+    charge.country = out.text(&row.country).filter(|code| *code != FILLER);
+    charge.country = charge.country.or_else(by_name).or_else(by_network);
+    charge.carrier = out.text(&row.network).filter(|name| *name != FILLER);
+    charge.carrier = charge.carrier.or_else(|| network.name());
     charge.traffic_class = words::meta_category(Folded::new(traffic.unwrap_or("")).as_str());
     out.charge(&charge);
 }
 
 /// Whether the volume grows no more: of the month of a row that tells when it is of, else of all.
-fn is_final(result: &Result<'_>, start_us: Option<i64>) -> bool {
-    let own = start_us.map(|start| {
-        let (year, month, _) = time::civil_from_days(start.div_euclid(DAY_US));
-        format!("{year:04}-{month:02}")
-    });
-    let is_own = |month: &&Month<'_>| own.is_none() || month.name.text() == own.as_deref();
+fn is_final(result: &Result<'_>, own: Option<&str>) -> bool {
+    let is_own = |month: &&Month<'_>| own.is_none() || month.name.text() == own;
     let mut months = result.months.iter().filter(is_own).peekable();
     months.peek().is_some() && months.all(|month| month.is_final)
 }

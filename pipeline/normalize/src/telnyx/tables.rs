@@ -58,7 +58,7 @@ fn detail_records(text: &str, out: &mut Emitter<'_>) -> Result<usize, Dead> {
                 _ => item.own.slot(name),
             };
             match slot {
-                Some(slot) if !value.is_empty() => *slot = Scalar::Text(value),
+                Some(slot) if value != Scalar::Text("".into()) => *slot = value,
                 None if at == 0 => out.drift.other("", name),
                 Some(_) | None => {}
             }
@@ -74,11 +74,17 @@ fn totals(text: &str, identity: &mut Vec<u8>, out: &mut Emitter<'_>) -> Result<u
         let Some(mut row) = row else {
             return out.dead_at(DeadReason::UnknownVariant, format!("/{at}"));
         };
+        if row.is_damaged() {
+            // Whatever it is of, another row's total may take its place.
+            return out.dead_at(DeadReason::UnknownVariant, format!("/{at}"));
+        }
         identity.clear();
         let mut total = usage::Row::default();
         for (name, value) in row.fields() {
-            if !value.is_empty() && value != "false" {
-                total.put(name, usage::cell(value), identity);
+            if let Scalar::Text(text) = value
+                && !matches!(text.as_ref(), "" | "false")
+            {
+                total.put(name, usage::cell(text), identity);
             }
         }
         usage::emit(&report, &total, (at, identity), out);

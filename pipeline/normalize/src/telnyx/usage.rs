@@ -105,8 +105,9 @@ fn list<'a>(cursor: &mut Cursor<'a>, reports: &mut Elements<Report<'a>>) -> Resu
         let text = cursor.raw()?;
         let mut report = Report::default();
         let read = |cursor: &mut Cursor<'a>, key: &str| field(cursor, key, &mut report);
-        Cursor::new(text).object_or_skip(read)?;
-        if !report.has_rows {
+        // What is no object is no report, and as a row a dead letter.
+        let is_report = Cursor::new(text).object_or_skip(read) == Ok(true) && report.has_rows;
+        if !is_report {
             return rows.rows.hold(text, cursor);
         }
         cursor.hold(report.rows.room(), 0)?;
@@ -172,7 +173,13 @@ fn row_field<'a>(
     row: &mut Row<'a>,
     identity: &mut Vec<u8>,
 ) -> Result<(), Syntax> {
-    row.put(key, cursor.scalar()?, identity);
+    let spelled = cursor.unwatched(cursor.at()).raw()?;
+    let value = cursor.scalar()?;
+    // A damaged value tells a row from others all the same.
+    if value == Scalar::Nested && !spelled.starts_with(['[', '{']) && !is_figure(key) {
+        identity::put(identity, key, spelled.as_bytes());
+    }
+    row.put(key, value, identity);
     Ok(())
 }
 
@@ -329,7 +336,7 @@ fn is_of_messages(report: &Report<'_>, row: &Row<'_>) -> bool {
 }
 
 /// The network of a row's codes, and its country.
-fn network(row: &Row<'_>, out: &mut Emitter<'_>) -> (Carrier<'static>, Option<&'static str>) {
+fn network<'e>(row: &Row<'_>, out: &mut Emitter<'e>) -> (Carrier<'e>, Option<&'static str>) {
     let mcc = out.text(&row.mcc).and_then(|code| network_digits(code, 3));
     let mnc = out.text(&row.mnc).and_then(|code| network_digits(code, 3));
     let operator = mcc.zip(mnc).and_then(|(mcc, mnc)| match row.mnc {
@@ -339,7 +346,7 @@ fn network(row: &Row<'_>, out: &mut Emitter<'_>) -> (Carrier<'static>, Option<&'
     });
     let country = operator.and_then(|operator| operator.country);
     let carrier = match operator {
-        Some(operator) => Some(Carrier::Network(operator.name)),
+        Some(operator) => Some(Carrier::Network(out.regional.carriers.of_network(&operator))),
         None => mcc.zip(mnc).and_then(|(mcc, mnc)| network::code(mcc, mnc)),
     };
     (carrier.unwrap_or_default(), country.or_else(|| operators::country(mcc?)))

@@ -62,7 +62,7 @@ pub(super) fn read_csv(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         let mut item = Item::default();
         for (name, value) in row.fields() {
             if let Some(slot) = item.slot(name) {
-                *slot = Scalar::Text(value);
+                *slot = value;
             } else if at == 0 {
                 out.drift.other("", name);
             }

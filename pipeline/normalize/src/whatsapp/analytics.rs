@@ -40,6 +40,14 @@ struct Answer<'a> {
     points: Elements<&'a str>,
 }
 
+impl Point<'_> {
+    /// Whether what tells it from others can be read: else one total takes another's place.
+    fn is_known(&self) -> bool {
+        let dims = [&self.country, &self.phone, &self.tier, &self.kind, &self.category];
+        dims.into_iter().chain([&self.direction]).all(|dim| !dim.is_unreadable())
+    }
+}
+
 /// Reads an answer whose outermost object has one of the two fields, or is what stands in them.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let mut cursor = Cursor::watched(text, out.drift);
@@ -59,7 +67,7 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
         out.ignored("empty");
     }
     for (at, text) in answer.points.iter().enumerate() {
-        match point(&mut Cursor::new(text))? {
+        match point(&mut Cursor::new(text)).ok().flatten().filter(Point::is_known) {
             None => out.dead_at(DeadReason::UnknownVariant, format!("/data_points/{at}")),
             Some(point) if !point.start.is_present() => {
                 out.dead_at(DeadReason::MissingId, format!("/data_points/{at}/start"));

@@ -210,8 +210,11 @@ fn sns_tells_a_parts_price_in_each_of_its_rows() {
         assert_eq!((&row["kind"], &row["quantity"]), (&json!("segment"), &json!("2.000000000")));
         assert_eq!(row["amount"], "0.011840000", "of both parts");
     }
-    let uncounted = bill(Source::AwsSns, csv.replace(",1,2\n", ",1,x\n"));
-    assert_eq!(uncounted[0]["amount"], json!(null), "of how many is not known");
+    for damaged in ["x", "\"2"] {
+        let csv = csv.replace(",1,2\n", &format!(",1,{damaged}\n"));
+        let uncounted = bill(Source::AwsSns, csv);
+        assert_eq!(uncounted[0]["amount"], json!(null), "of how many is not known");
+    }
     assert_ne!(rows[0]["line_id"], rows[1]["line_id"], "each part's row is a fact");
     assert_eq!(rows[0]["charge_id"], rows[1]["charge_id"]);
 }

@@ -203,6 +203,18 @@ fn bytes_that_are_no_text_cost_the_field_of_json_that_holds_them() {
 }
 
 #[test]
+fn of_recipients_that_share_an_id_a_damaged_one_is_nobody_else() {
+    let value = r#"{"id":"m","recipients":{"items":[
+        {"recipient":0447700900143,"status":"delivered"},
+        {"recipient":0447700900144,"status":"delivery_failed"},
+        {"recipient":447700900145,"status":"delivered"}]}}"#;
+    let read = run(Some(Source::Messagebird), &[Case::value(value)]);
+    let dead: Vec<&str> = read.dead.iter().map(|dead| dead.detail.as_str()).collect();
+    assert_eq!(dead, ["/recipients/items/0/recipient", "/recipients/items/1/recipient"]);
+    assert_eq!(lines(&read).len(), 1);
+}
+
+#[test]
 fn an_invalidation_read_again_days_later_is_the_same_event() {
     let answer = r#"{"status":410,"headers":{"apns-id":"ad"},
         "body":{"reason":"Unregistered","timestamp":1795176000000}}"#;

@@ -174,7 +174,9 @@ impl Replay<'_> {
             for record in chunk {
                 match self.opened(&record.letter, &mut found)? {
                     Ok(opened) if self.as_source.is_some() => {
-                        self.record(record, &opened.without_header("source"))?;
+                        // What was verified was another source's.
+                        let bare = opened.without_header("source").without_header("verified");
+                        self.record(record, &bare)?;
                     }
                     Ok(opened) => self.record(record, &opened)?,
                     Err(what) => self.leave(what, record, &record.then.open),

@@ -85,6 +85,13 @@ fn rows_of_infobips_usage_are_told_apart_by_any_column_that_is_text() {
         let whole = asked(&["CATEGORY_CODE", "UNIT_PRICE"], &json!([["SMS", 0.01]]), [true; 2]);
         assert!(!told.contains(&ids(Source::Infobip, &whole)[0]), "{column}: the total stays");
     }
+    let columns = ["CATEGORY_CODE", "COUNTRY_NAME", "NORM_NET_CODE", "TOTAL_PER_UNIT"];
+    let rows =
+        json!([["SMS", "?1", 310998, 1], ["SMS", "?2", 310998, 7], ["SMS", "?2", 310999, 9]]);
+    let mut damaged = asked(&columns, &rows, [true; 2]);
+    damaged.value.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xe9);
+    let told = ids(Source::Infobip, &damaged);
+    assert!(told[0] != told[1] && told[1] != told[2], "damaged, or told as a number");
     let columns = ["CATEGORY_CODE", "A_FIGURE_OF_TOMORROW", "QUANTITY"];
     let rows = json!([["SMS", 1, 300], ["SMS", 2, 400]]);
     let told = ids(Source::Infobip, &asked(&columns, &rows, [true; 2]));
@@ -123,19 +130,26 @@ fn a_row_of_infobips_usage_is_of_its_own_day_or_month_and_as_final_as_that() {
 
 #[test]
 fn infobips_usage_names_what_has_no_code_and_leaves_out_what_has_no_value() {
-    let columns =
-        ["CATEGORY_NAME", "TRAFFIC_TYPE", "NETWORK_NAME", "NORM_NET_CODE", "COUNTRY_CODE"];
+    let columns = [
+        "CATEGORY_NAME",
+        "TRAFFIC_TYPE",
+        "NETWORK_NAME",
+        "NORM_NET_CODE",
+        "COUNTRY_CODE",
+        "ACCOUNT_KEY",
+        "ACCOUNT_NAME",
+    ];
     let rows = json!([
-        ["SMS operator fee", "N/A", "N/A", "23410", "N/A"],
-        ["Email", "N/A", "N/A", "N/A", "GB"],
+        ["SMS operator fee", "N/A", "N/A", "23410", "N/A", "N/A", "shop"],
+        ["Email", "N/A", "N/A", 310999, "GB", "N/A", "N/A"],
     ]);
     let traps = traps! {
         "a category by name, a network by its code; N/A is no value":
             asked(&columns, &rows, [true; 2])
             => [{"kind": "carrier_fee", "channel": "sms", "sku": "SMS_operator_fee",
-                 "carrier": "O2 (UK)", "country": null},
-                {"kind": "message", "channel": "email", "sku": "Email", "carrier": null,
-                 "country": "GB"}],
+                 "carrier": "O2 (UK)", "country": "GB", "account": "shop"},
+                {"kind": "message", "channel": "email", "sku": "Email", "carrier": "310-999",
+                 "country": "GB", "account": null}],
     };
     charge(Source::Infobip, &traps);
 }
@@ -326,4 +340,39 @@ fn what_twilio_takes_for_a_message_that_failed_is_a_fee_a_message_and_in_no_pric
             => {"kind": "carrier_fee", "grain": "period", "amount": "0.040000000"},
     };
     charge(Source::Twilio, &traps);
+}
+
+#[test]
+fn a_damaged_row_of_a_bill_takes_no_other_rows_place() {
+    let usage = |carrier: &[u8], cost: &str| {
+        let head = br#"{"date":"2026-11-01","product":"messaging","normalized_carrier":"#;
+        [head, carrier, br#","parts":1,"cost":"#, cost.as_bytes(), b"}"].concat()
+    };
+    let rows = [
+        usage(b"\"a\xe9\"", "7.5"),
+        usage(b"\"b\n\"", "9.5"),
+        b"NaN".to_vec(),
+        Vec::new(),
+        b"7".to_vec(),
+    ];
+    let list = [br#"{"data":["#, rows.join(&b","[..]).as_slice(), b"]}"].concat();
+    let normalized = run(Some(Source::Telnyx), &[Case::value(list)]);
+    let told: Vec<Value> = charges(&normalized).iter().map(|l| l["charge_id"].clone()).collect();
+    assert!(told.len() == 2 && told[0] != told[1], "{told:?}");
+    assert_eq!(normalized.dead.len(), 3, "what is no row costs itself");
+    let csv = "date,product,normalized_carrier,currency,cost\n\
+        2026-11-01,messaging,\"Foo,USD,7.5\n2026-11-01,messaging,\"Bar,USD,9.5\n";
+    let normalized = run(Some(Source::Telnyx), &[Case::value(csv)]);
+    assert_eq!((charges(&normalized).len(), normalized.dead.len()), (0, 2));
+    let point = |phone: &str, cost: &str| {
+        format!(r#"{{"start":1772359200,"end":1772445600,"phone_number":{phone},"cost":{cost}}}"#)
+    };
+    let points =
+        [point("\"1\"", "1.5"), "NaN".to_owned(), point("\"\n\"", "3.5"), point("\"2\"", "2.5")];
+    let answer = format!(
+        r#"{{"id":"1","pricing_analytics":{{"data":[{{"data_points":[{}]}}]}}}}"#,
+        points.join(",")
+    );
+    let normalized = run(Some(Source::Whatsapp), &[Case::value(answer)]);
+    assert_eq!((charges(&normalized).len(), normalized.dead.len()), (2, 2));
 }
