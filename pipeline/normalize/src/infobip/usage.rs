@@ -295,8 +295,11 @@ fn read_row<'a>(
     identity.clear();
     let mut at = 0;
     let read = Cursor::new(text).array(|cursor| {
-        let name = result.columns.get(at).and_then(Scalar::text).unwrap_or("");
+        let column = result.columns.get(at);
         at += 1;
+        // More values than columns: no row, whatever they are.
+        let Some(column) = column else { return cursor.skip() };
+        let name = column.text().unwrap_or("");
         let spelled = cursor.unwatched(cursor.at()).raw()?;
         let value = cursor.scalar()?;
         // A value that cannot be read tells its row from others by its bytes.

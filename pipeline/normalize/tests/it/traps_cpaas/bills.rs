@@ -92,6 +92,8 @@ fn rows_of_infobips_usage_are_told_apart_by_any_column_that_is_text() {
     damaged.value.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xe9);
     let told = ids(Source::Infobip, &damaged);
     assert!(told[0] != told[1] && told[1] != told[2], "damaged, or told as a number");
+    let longer = asked(&["CATEGORY_CODE", "UNIT_PRICE"], &json!([["SMS", 0.01, 1]]), [true; 2]);
+    assert_eq!(run(Some(Source::Infobip), &[longer]).dead.len(), 1, "more values than columns");
     let columns = ["CATEGORY_CODE", "A_FIGURE_OF_TOMORROW", "QUANTITY"];
     let rows = json!([["SMS", 1, 300], ["SMS", 2, 400]]);
     let told = ids(Source::Infobip, &asked(&columns, &rows, [true; 2]));
