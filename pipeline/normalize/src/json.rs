@@ -435,10 +435,12 @@ impl<'a> Cursor<'a> {
     /// document has none, and is no JSON.
     #[cold]
     fn damaged(&mut self) -> Read<Scalar<'a>> {
-        let rest = self.text.get(self.at..).unwrap_or("");
+        let (before, rest) = self.text.split_at_checked(self.at).unwrap_or((self.text, ""));
         let is_end = |byte: u8| byte <= b' ' || b",:{}[]\"".contains(&byte);
         let length = rest.bytes().position(is_end).unwrap_or(rest.len());
-        let is_empty = length == 0 && !rest.starts_with([',', '}']);
+        // Nothing at all is a member's value only: of a list each comma would be an element.
+        let is_member = || before.trim_ascii_end().ends_with(':') && rest.starts_with([',', '}']);
+        let is_empty = length == 0 && !is_member();
         if is_empty || !self.is_inside || !ends_value(rest.as_bytes().get(length)) {
             return self.fail();
         }

@@ -60,7 +60,9 @@ fn a_value_that_is_none_costs_itself_where_its_end_is_plain() {
             assert!(accepts(&text) && accepts(&format!("[{text},{text}]")), "{text}");
         }
     }
-    for text in ["NaN", " 1.2.3 ", "x", "{\"a\":x:1}", "[{]", "[1,,]", "[1 2]", "{\"a\"}"] {
+    for text in
+        ["NaN", " 1.2.3 ", "x", "{\"a\":x:1}", "[{]", "[1,,]", "[1,,2]", "[,1]", "[1 2]", "{\"a\"}"]
+    {
         assert!(!accepts(text), "{text}");
     }
 }
