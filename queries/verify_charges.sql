@@ -9,10 +9,10 @@
 -- basis counts, then what is not zero, then the latest; message and segment are units of one price.
 -- The price of an event holds the carrier's fee, so the fee that is told with it (a line of its time)
 -- is taken out of it, and what is left counts or is zero; a fee told beside no price, or beside no
--- larger one, is taken out of the one that stands. An estimate that repeats an event's price stands for it; one without an amount
--- is the vendor's word once the message arrived, and so is one of zero in no currency, which then
--- tells no amount either. A line that is no message's stands where the vendor
--- calls it final, else by its basis, else where it is the latest.
+-- larger one, is taken out of the one that stands. An estimate that repeats an event's price stands
+-- for it; one without an amount is the vendor's word once the message arrived, and so is one of zero
+-- in no currency, which then tells no amount either. A line that is no message's stands where the
+-- vendor calls it final, else by its basis, else where it is the latest.
 --
 -- Before format 4 the price of a message and that of its segments were two charges. What was
 -- committed so stands until an event or a line revises the message.

@@ -82,7 +82,7 @@ fn take_present<'a>(slot: &mut Scalar<'a>, value: Scalar<'_>) {
         *slot = match value {
             Scalar::Text(text) => Scalar::Text(text.into_owned().into()),
             Scalar::Number(digits) => Scalar::Text(digits.to_owned().into()),
-            _ => Scalar::Nested,
+            _ => Scalar::Unreadable,
         };
     }
 }

@@ -180,7 +180,7 @@ fn scalar<'a>(cursor: &mut Cursor<'a>) -> Result<Scalar<'a>, Syntax> {
     if cursor.kind() != Kind::Object {
         return cursor.scalar();
     }
-    let mut value = Scalar::Nested;
+    let mut value = Scalar::Unreadable;
     cursor.object(|cursor, _| {
         value = cursor.scalar()?;
         Ok(())

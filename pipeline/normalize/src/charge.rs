@@ -246,7 +246,7 @@ impl Emitter<'_> {
             _ => number.and_then(Number::region),
         });
         let is_beside = matches!(draft.subject, Subject::Beside(_));
-        // Taken and given back: a copy counts twice, over all threads.
+        // Taken and given back, as a copy counts references for all threads.
         let carrier = match is_beside {
             true => std::mem::take(&mut self.last_event.carrier),
             false => draft.carrier.and_then(|name| self.carrier(name, country)).into(),

@@ -24,7 +24,7 @@ use crate::drift::Drift;
 use crate::fanout::Room;
 use crate::ids::SourceIds;
 use crate::json::Scalar;
-use crate::network::{Carrier, derived_country, network_code};
+use crate::network::{self, Carrier, derived_country};
 use crate::normalizer::Tally;
 use crate::operators::{self, Operator};
 use crate::phone::Number;
@@ -204,10 +204,11 @@ impl<'e> Emitter<'e> {
         price: &Scalar<'_>,
         parts: &Scalar<'_>,
     ) -> Option<Nanos> {
-        let is_readable = |parts: &str| parts.parse::<u16>().is_ok();
-        let is_told = !parts.is_present() || parts.text().is_none_or(is_readable);
-        let is_told = is_told && !parts.is_unreadable();
-        self.price(price).filter(|_| is_told)
+        let can_be_counted = match parts.text() {
+            Some(parts) => parts.parse::<u16>().is_ok(),
+            None => !parts.is_unreadable(),
+        };
+        self.price(price).filter(|_| can_be_counted)
     }
 
     /// A status that no table knows: the event is `unknown` and not final, its word is kept.
@@ -330,10 +331,7 @@ impl<'e> Emitter<'e> {
             return Carrier::Told(told);
         }
         let regional: &'e Regional = self.regional;
-        match operator {
-            Some(operator) => Carrier::named(regional.carriers.of_network(operator)),
-            None => network_code(draft).unwrap_or(Carrier::Unknown),
-        }
+        network::of_codes(operator, draft.mcc.zip(draft.mnc), &regional.carriers)
     }
 
     /// The one name of a carrier that is told.

@@ -72,7 +72,7 @@ impl Form {
     /// Names and values as fields, like those of a JSON object.
     pub(crate) fn scalars(&self) -> impl Iterator<Item = (&[u8], Scalar<'_>)> {
         self.pairs().map(|(name, value)| {
-            (name, value.map_or(Scalar::Nested, |text| Scalar::Text(text.into())))
+            (name, value.map_or(Scalar::Unreadable, |text| Scalar::Text(text.into())))
         })
     }
 }
@@ -105,6 +105,6 @@ mod tests {
         form.read("To=%ff&Sid=a");
         assert_eq!(form.pairs().map(|(_, value)| value).collect::<Vec<_>>(), [None, Some("a")]);
         let fields: Vec<_> = form.scalars().map(|(_, field)| field).collect();
-        assert_eq!(fields, [Scalar::Nested, Scalar::Text("a".into())]);
+        assert_eq!(fields, [Scalar::Unreadable, Scalar::Text("a".into())]);
     }
 }

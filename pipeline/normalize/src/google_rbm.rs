@@ -126,7 +126,7 @@ fn event_of<'a>(text: &'a str, drift: &'a Drift) -> Result<Event<'a>, Dead> {
                 let segments = &mut event.segments;
                 let is_null = cursor.is_null();
                 if !only(cursor, "segmentCount", segments)? && !is_null {
-                    event.segments = Scalar::Nested;
+                    event.segments = Scalar::Unreadable;
                 }
                 return Ok(());
             }

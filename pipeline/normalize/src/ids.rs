@@ -24,12 +24,14 @@ impl SourceIds {
         source: Source,
         keyring: &Keyring,
     ) -> &'k Self {
-        let ids = kept.take().filter(|kept| kept.source == source).unwrap_or_else(|| {
+        if kept.as_ref().is_some_and(|kept| kept.source != source) {
+            *kept = None;
+        }
+        kept.get_or_insert_with(|| {
             let word = source.as_str().as_bytes();
             let key = keyring.message;
             Self { source, message: key.begin(&[word]), event: key.begin(&[word, b"event"]) }
-        });
-        kept.insert(ids)
+        })
     }
 
     pub(crate) fn message_key(&self, draft: &Draft<'_>) -> Id16 {

@@ -46,7 +46,7 @@ pub(crate) enum Scalar<'a> {
     /// `true` or `false`.
     Bool(bool),
     /// An object or array where a scalar was expected, or a damaged value.
-    Nested,
+    Unreadable,
 }
 
 impl Scalar<'_> {
@@ -61,7 +61,7 @@ impl Scalar<'_> {
 
     /// There is a value, and it is no text.
     pub(crate) const fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Bool(_) | Self::Nested)
+        matches!(self, Self::Bool(_) | Self::Unreadable)
     }
 
     /// There is a value other than null.
@@ -303,7 +303,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads a scalar; an object or array is skipped and gives [`Scalar::Nested`].
+    /// Reads a scalar; an object or array is skipped and gives [`Scalar::Unreadable`].
     #[inline]
     pub(crate) fn scalar(&mut self) -> Read<Scalar<'a>> {
         self.space();
@@ -312,12 +312,12 @@ impl<'a> Cursor<'a> {
                 Some(text) => Ok(Scalar::Text(Cow::Borrowed(text))),
                 None => Ok(match self.escaped_string()? {
                     (_, Some(text)) => Scalar::Text(Cow::Owned(text)),
-                    _ => Scalar::Nested,
+                    _ => Scalar::Unreadable,
                 }),
             },
             b'{' | b'[' => {
                 self.skip()?;
-                Ok(Scalar::Nested)
+                Ok(Scalar::Unreadable)
             }
             b'n' if self.word(b"null") => Ok(Scalar::Null),
             b't' if self.word(b"true") => Ok(Scalar::Bool(true)),
@@ -327,6 +327,14 @@ impl<'a> Cursor<'a> {
                 None => self.damaged(),
             },
         }
+    }
+
+    /// Reads a scalar, and gives it as it is spelled, too.
+    pub(crate) fn spelled_scalar(&mut self) -> Read<(&'a str, Scalar<'a>)> {
+        self.space();
+        let start = self.at;
+        let value = self.scalar()?;
+        Ok((self.text.get(start..self.at).unwrap_or(""), value))
     }
 
     /// Reads the next value by `read`, counting none of its fields; `None` where it cannot be read
@@ -445,7 +453,7 @@ impl<'a> Cursor<'a> {
             return self.fail();
         }
         self.at += length;
-        Ok(Scalar::Nested)
+        Ok(Scalar::Unreadable)
     }
 
     fn digits(&mut self) -> usize {

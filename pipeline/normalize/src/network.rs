@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use crate::carriers::Carriers;
 use crate::draft::Draft;
 use crate::operators::{self, Operator};
 use crate::phone::Number;
@@ -33,7 +34,7 @@ impl From<Option<Arc<str>>> for Carrier<'_> {
 
 impl<'a> Carrier<'a> {
     /// A network's, which may have no name.
-    pub(crate) const fn named(network: &'a str) -> Self {
+    const fn named(network: &'a str) -> Self {
         if network.is_empty() { Self::Unknown } else { Self::Network(network) }
     }
 
@@ -47,13 +48,20 @@ impl<'a> Carrier<'a> {
     }
 }
 
-/// MCC and MNC: what the event says where it names no carrier.
-pub(crate) fn network_code(draft: &Draft<'_>) -> Option<Carrier<'static>> {
-    code(draft.mcc?, draft.mnc?)
+/// Who carries a message by its network: the name that the registry's one has here, else its codes.
+pub(crate) fn of_codes<'a>(
+    operator: Option<&Operator>,
+    codes: Option<(&str, &str)>,
+    carriers: &'a Carriers,
+) -> Carrier<'a> {
+    match operator {
+        Some(operator) => Carrier::named(carriers.of_network(operator)),
+        None => codes.and_then(|(mcc, mnc)| code(mcc, mnc)).unwrap_or_default(),
+    }
 }
 
 /// `219-10`: what a network without a name is known as.
-pub(crate) fn code(mcc: &str, mnc: &str) -> Option<Carrier<'static>> {
+fn code(mcc: &str, mnc: &str) -> Option<Carrier<'static>> {
     let (mcc, mnc) = (mcc.as_bytes(), mnc.as_bytes());
     let (mut code, end) = (*b"000-000", 4 + mnc.len());
     code.get_mut(..3)?.copy_from_slice(mcc.get(..3)?);

@@ -442,10 +442,11 @@ fn read_bytes(
     let value = match simdutf8::compat::from_utf8(value) {
         Ok(text) => text,
         Err(_) if is_loose_text(source, value) => {
-            // Fields of JSON count themselves, as far as they are read.
-            let broken = value.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
-            emitter.counters.unreadable_fields +=
-                if is_json(value) { 0 } else { broken.count() as u64 };
+            // Fields of JSON and of tables count themselves, as far as they are read.
+            if source == Source::Smpp && !is_json(value) {
+                let broken = value.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty());
+                emitter.counters.unreadable_fields += broken.count() as u64;
+            }
             loose = with_substitutes(value);
             &loose
         }

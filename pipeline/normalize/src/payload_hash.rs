@@ -1,8 +1,8 @@
 //! SHA-256 of records' values, two at a time.
 //!
 //! A block of SHA-256 is one chain of dependent instructions, and a core that looks ahead has room
-//! for most of a second one: blocks of two values by turns cost a fifth less than one value after
-//! the other (`cargo bench -p benches`).
+//! for most of a second one: blocks of two values by turns cost less than one value after the
+//! other.
 //!
 //! ```text
 //! first   [b0][b1]    [b2][b3 … tail]

@@ -105,7 +105,8 @@ impl<'f> Callback<'f> {
                 b"ChannelPrefix" => &mut callback.prefix,
                 b"NumMedia" => &mut callback.media,
                 b"NumSegments" => {
-                    callback.segments = value.map_or(Scalar::Nested, |v| Scalar::Text(v.into()));
+                    callback.segments =
+                        value.map_or(Scalar::Unreadable, |v| Scalar::Text(v.into()));
                     continue;
                 }
                 b"Body" => {

@@ -26,7 +26,7 @@ use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::network::{self, Carrier, split_network};
+use crate::network::{self, split_network};
 use crate::operators;
 use crate::words::{self, Folded};
 
@@ -300,10 +300,9 @@ fn read_row<'a>(
         // More values than columns: no row, whatever they are.
         let Some(column) = column else { return cursor.skip() };
         let name = column.text().unwrap_or("");
-        let spelled = cursor.unwatched(cursor.at()).raw()?;
-        let value = cursor.scalar()?;
+        let (spelled, value) = cursor.spelled_scalar()?;
         // A value that cannot be read tells its row from others by its bytes.
-        let is_unread = value == Scalar::Nested;
+        let is_unread = value == Scalar::Unreadable;
         let is_text = is_unread || matches!(&value, Scalar::Text(text) if !text.is_empty());
         let is_dimension = match name {
             _ if FIGURES.contains(&name) => false,
@@ -366,10 +365,7 @@ fn charge(
     charge.channel = channel;
     let codes = told(&row.network_code).and_then(split_network);
     let operator = codes.and_then(|(mcc, mnc)| operators::find(mcc, mnc));
-    let network = match &operator {
-        Some(operator) => Carrier::Network(out.regional.carriers.of_network(operator)),
-        None => codes.and_then(|(mcc, mnc)| network::code(mcc, mnc)).unwrap_or_default(),
-    };
+    let network = network::of_codes(operator.as_ref(), codes, &out.regional.carriers);
     let by_name = || told(&row.country_name).and_then(countries::named);
     let by_network = || operator.and_then(|operator| operator.country);
     charge.country = out.text(&row.country).filter(|code| *code != FILLER);

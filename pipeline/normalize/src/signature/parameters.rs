@@ -153,7 +153,7 @@ fn vonage_pairs(signed: &Signed<'_>) -> Result<Vec<(String, String)>, Reason> {
                 Scalar::Number(digits) => digits.to_owned(),
                 Scalar::Bool(truth) => truth.to_string(),
                 Scalar::Null | Scalar::Missing => String::new(),
-                Scalar::Nested => {
+                Scalar::Unreadable => {
                     is_flat = false;
                     String::new()
                 }

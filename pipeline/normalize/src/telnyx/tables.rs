@@ -58,9 +58,10 @@ fn detail_records(text: &str, out: &mut Emitter<'_>) -> Result<usize, Dead> {
                 _ => item.own.slot(name),
             };
             match slot {
-                Some(slot) if value != Scalar::Text("".into()) => *slot = value,
+                Some(_) if matches!(&value, Scalar::Text(text) if text.is_empty()) => {}
+                Some(slot) => *slot = value,
                 None if at == 0 => out.drift.other("", name),
-                Some(_) | None => {}
+                None => {}
             }
         }
         super::emit_record(&item, format_args!("{place}"), out);

@@ -173,10 +173,9 @@ fn row_field<'a>(
     row: &mut Row<'a>,
     identity: &mut Vec<u8>,
 ) -> Result<(), Syntax> {
-    let spelled = cursor.unwatched(cursor.at()).raw()?;
-    let value = cursor.scalar()?;
+    let (spelled, value) = cursor.spelled_scalar()?;
     // A damaged value tells a row from others all the same.
-    if value == Scalar::Nested && !spelled.starts_with(['[', '{']) && !is_figure(key) {
+    if value == Scalar::Unreadable && !spelled.starts_with(['[', '{']) && !is_figure(key) {
         identity::put(identity, key, spelled.as_bytes());
     }
     row.put(key, value, identity);
@@ -345,9 +344,6 @@ fn network<'e>(row: &Row<'_>, out: &mut Emitter<'e>) -> (Carrier<'e>, Option<&'s
         _ => operators::find(mcc, mnc),
     });
     let country = operator.and_then(|operator| operator.country);
-    let carrier = match operator {
-        Some(operator) => Some(Carrier::Network(out.regional.carriers.of_network(&operator))),
-        None => mcc.zip(mnc).and_then(|(mcc, mnc)| network::code(mcc, mnc)),
-    };
-    (carrier.unwrap_or_default(), country.or_else(|| operators::country(mcc?)))
+    let carrier = network::of_codes(operator.as_ref(), mcc.zip(mnc), &out.regional.carriers);
+    (carrier, country.or_else(|| operators::country(mcc?)))
 }

@@ -86,7 +86,7 @@ impl<'a> Report<'a> {
             }
             "errors" => {
                 if !cursor.is_null() {
-                    self.code = Scalar::Nested;
+                    self.code = Scalar::Unreadable;
                 }
                 return cursor.skip();
             }
@@ -118,7 +118,7 @@ pub(super) fn inner<'a>(
         cursor.other()
     })?;
     if !is_object && !is_null {
-        *slot = Scalar::Nested;
+        *slot = Scalar::Unreadable;
     }
     Ok(())
 }

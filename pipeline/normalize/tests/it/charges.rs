@@ -430,10 +430,12 @@ fn one_of_a_group_that_got_nothing_does_not_make_its_message_free() {
         ("recipient_participant_id", "447700900144"),
         ("participant_recipient_id", "447700900144"),
         ("recipient_participant_user_id", "US.7700900144x"),
+        // Told, and with a raw line break no text of JSON.
+        ("recipient_participant_id", "DAMAGED"),
     ] {
         for code in [131_026, 131_049, 132_000, 132_016] {
             let failed = status("failed", json!({field: id, "errors": [{"code": code}]}));
-            let told = bill(Source::Whatsapp, failed);
+            let told = bill(Source::Whatsapp, failed.replace("DAMAGED", "4477\n"));
             assert!(told.is_empty(), "{field} {code}: {told:?}");
         }
     }
