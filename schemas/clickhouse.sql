@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS `sendtally`.`events`
     `country` LowCardinality(Nullable(String)) COMMENT 'ISO 3166 code: the event''s own, else the number''s region (regions.csv), else the network''s or the MCC''s.',
     `mcc` Nullable(String) COMMENT 'Mobile country code of the recipient''s network, digits with leading zeros.' CODEC(ZSTD(1)),
     `mnc` Nullable(String) COMMENT 'Its mobile network code, digits with leading zeros.' CODEC(ZSTD(1)),
-    `carrier` LowCardinality(Nullable(String)) COMMENT 'Carrier as the event tells it: its name made one (carriers.csv), else that of its network (operators.csv), else MCC-MNC; never guessed from a prefix.',
+    `carrier` LowCardinality(Nullable(String)) COMMENT 'Carrier as the event tells it, else the name of its network (operators.csv), either made one (carriers.csv); else MCC-MNC; never guessed from a prefix.',
     `sender` LowCardinality(Nullable(String)) COMMENT 'Sender id, number, agent or app.',
     `traffic_class` LowCardinality(String) COMMENT 'otp, transactional, alert, marketing, conversation, unknown.',
     `campaign` LowCardinality(Nullable(String)) COMMENT 'Campaign reference.',

@@ -226,9 +226,10 @@ def first_replayed(data: Path) -> str:
 
 
 def test_a_file_that_was_loaded_as_of_a_wrong_source_is_read_as_of_the_right_one(tmp_path: Path) -> None:
-    """By the command line, by a header, and none of it twice."""
+    """By the command line, by a header, and none of it twice; what was verified was another source's."""
     data, file = tmp_path / "data", tmp_path / "a.jsonl"
-    file.write_text(line([element("a-0")], source="infobib") + line([element("b-0")]))
+    verified = line([element("b-0")], verified="true")
+    file.write_text(line([element("a-0")], source="infobib") + verified)
     load_as = ["load", "--records", "--source", "bird", file, "--data", data]
     keys = {"SENDTALLY_DEAD_LETTER_KEY": KEY, "SENDTALLY_KEY": sendtally.SECRET}
     sendtally.call(*load_as, **keys).expect(0, "2 dead letters")
@@ -240,8 +241,9 @@ def test_a_file_that_was_loaded_as_of_a_wrong_source_is_read_as_of_the_right_one
     assert (told["replayed"], told["events"], told["still_dead"]) == (2, 2, 0), told
     told = summary(letters(*again, SENDTALLY_KEY=sendtally.SECRET).expect(0, "nothing to do"))
     assert told["already_replayed"] == 2, told
-    assert rows(data, "SELECT source, message_id FROM events ORDER BY message_id") == [
-        {"source": "infobip", "message_id": "a-0"}, {"source": "infobip", "message_id": "b-0"}]
+    query = "SELECT source, message_id, verified FROM events ORDER BY message_id"
+    assert rows(data, query) == [{"source": "infobip", "message_id": "a-0", "verified": None},
+                                 {"source": "infobip", "message_id": "b-0", "verified": None}]
     sendtally.call("verify", "--data", data).expect(0)
 
 

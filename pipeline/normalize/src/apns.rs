@@ -22,7 +22,7 @@ use crate::catalogue::{Module, events};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
-use crate::normalizer::Record;
+use crate::record::Record;
 
 /// The flat line of a sender's log.
 #[derive(Debug, Default)]

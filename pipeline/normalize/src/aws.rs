@@ -28,7 +28,7 @@ use crate::emit::Emitter;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
-use crate::normalizer::VALUE_BYTES_MAX;
+use crate::record::VALUE_BYTES_MAX;
 use crate::unpack;
 
 pub(crate) use self::envelope::ENVELOPE_FIELDS;

@@ -40,7 +40,7 @@ use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::network::network_digits;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 
 #[derive(Debug, Default)]
 struct Event<'a> {

@@ -28,7 +28,7 @@ use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::network::split_network;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 
 /// Thousandths of a cent in a dollar.
 const MILLICENTS: i128 = 100_000;

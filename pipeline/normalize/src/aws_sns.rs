@@ -34,8 +34,8 @@ use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::network::network_digits;
-use crate::normalizer::{Record, Scratch};
 use crate::operators;
+use crate::record::{Record, Scratch};
 
 /// Longest dwell time.
 const DWELL_MAX_US: i64 = 35 * DAY_US;

@@ -34,7 +34,7 @@ use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::mask;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
 

@@ -41,7 +41,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 /// Of the three variants, whichever it is.

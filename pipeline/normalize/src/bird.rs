@@ -37,7 +37,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::network::split_network;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
 

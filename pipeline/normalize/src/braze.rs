@@ -36,7 +36,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 use crate::{twilio, whatsapp};
 

@@ -27,7 +27,7 @@ use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
-use crate::normalizer::Record;
+use crate::record::Record;
 use crate::words::{self, Folded};
 
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Scalar, Syntax};
-use crate::normalizer::SUBSTITUTE;
+use crate::record::SUBSTITUTE;
 
 /// Fields that a row is read for: reports have about forty columns. Of commas alone a row would
 /// take twenty times its bytes.

@@ -30,7 +30,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::normalizer::Record;
+use crate::record::Record;
 use crate::words;
 
 #[derive(Debug, Default)]

@@ -32,7 +32,7 @@ use crate::draft::{Dead, Draft, Outcome};
 use crate::drift::Drift;
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 
 const ANY_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

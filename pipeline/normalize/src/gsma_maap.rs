@@ -38,8 +38,8 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::form::Form;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::normalizer::{Record, Scratch};
 use crate::phone::{self, Number};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 /// Longest error code that a description begins with.

@@ -39,7 +39,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::meta_pricing::Pricing;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::whatsapp;
 use crate::words::{self, Folded};
 

@@ -41,7 +41,7 @@ use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
 use crate::mask;
 use crate::network::split_network;
-use crate::normalizer::Record;
+use crate::record::Record;
 use crate::words::{self, Folded};
 
 /// One report.

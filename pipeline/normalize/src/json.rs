@@ -7,13 +7,14 @@
 //! recursion. Speed: strings are scanned sixteen bytes at a time; `benches/` compares it with
 //! `sonic-rs`.
 
+mod numbers;
 mod strings;
 
 use std::borrow::Cow;
 
 use crate::drift::Drift;
 
-use strings::{plain_length, plain_prefix, unescape};
+use numbers::ends_value;
 
 /// Deepest nesting that is read; no documented payload passes 12.
 pub(crate) const DEPTH_MAX: usize = 64;
@@ -455,112 +456,6 @@ impl<'a> Cursor<'a> {
         self.at += length;
         Ok(Scalar::Unreadable)
     }
-
-    fn digits(&mut self) -> usize {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += digits;
-        digits
-    }
-
-    /// Passes a number, and gives it as it is spelled; stays where none is.
-    fn number(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        if self.pass_number().is_none() || !ends_value(self.text.as_bytes().get(self.at)) {
-            self.at = start;
-            return None;
-        }
-        self.text.get(start..self.at)
-    }
-
-    fn pass_number(&mut self) -> Option<()> {
-        if self.byte() == b'-' {
-            self.at += 1;
-        }
-        let zero = self.byte() == b'0';
-        let whole = self.digits();
-        if whole == 0 || (zero && whole > 1) {
-            return None;
-        }
-        if self.byte() == b'.' {
-            self.at += 1;
-            if self.digits() == 0 {
-                return None;
-            }
-        }
-        if matches!(self.byte(), b'e' | b'E') {
-            self.at += 1;
-            if matches!(self.byte(), b'+' | b'-') {
-                self.at += 1;
-            }
-            if self.digits() == 0 {
-                return None;
-            }
-        }
-        Some(())
-    }
-
-    /// Passes a string.
-    #[inline]
-    fn string_end(&mut self) -> Read<()> {
-        let rest = self.text.as_bytes().get(self.at..).and_then(|rest| rest.strip_prefix(b"\""));
-        match rest.and_then(plain_length) {
-            Some(length) => {
-                self.at += length + 2;
-                Ok(())
-            }
-            None => self.escaped_string_end(),
-        }
-    }
-
-    /// Passes a string that holds no escapes, and gives it.
-    #[inline]
-    fn plain_string(&mut self) -> Option<&'a str> {
-        let rest = self.text.get(self.at..)?.strip_prefix('"')?;
-        let text = rest.get(..plain_length(rest.as_bytes())?)?;
-        self.at += text.len() + 2;
-        Some(text)
-    }
-
-    /// Passes a string with escapes, and gives it as it is spelled and as it reads, where it does.
-    #[cold]
-    fn escaped_string(&mut self) -> Read<(&'a str, Option<String>)> {
-        let start = self.at;
-        self.escaped_string_end()?;
-        let spelled = self.text.get(start + 1..self.at - 1).unwrap_or("");
-        Ok((spelled, unescape(spelled)))
-    }
-
-    #[cold]
-    fn escaped_string_end(&mut self) -> Read<()> {
-        if self.byte() != b'"' {
-            return self.fail();
-        }
-        self.at += 1;
-        loop {
-            self.at += plain_prefix(self.text.as_bytes().get(self.at..).unwrap_or(&[]));
-            match self.byte() {
-                b'"' => break,
-                b'\\' => {
-                    self.at += 2;
-                    if self.at > self.text.len() {
-                        self.at = self.text.len();
-                        return self.fail();
-                    }
-                }
-                _ if self.at < self.text.len() => self.at += 1,
-                _ => return self.fail(),
-            }
-        }
-        self.at += 1;
-        Ok(())
-    }
-}
-
-/// Whether a value may end before this byte, or the text's end.
-#[inline]
-fn ends_value(byte: Option<&u8>) -> bool {
-    byte.is_none_or(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::catalogue::{Module, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::Folded;
 
 #[derive(Debug, Default)]

@@ -72,6 +72,8 @@ mod listed;
 
 mod payload_hash;
 
+mod record;
+
 mod normalizer;
 
 pub mod signature;

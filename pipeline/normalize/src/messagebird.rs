@@ -29,7 +29,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
 use crate::network::{network_digits, split_network};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 /// A report, a recipient of a message object, or what a message says of all its recipients.

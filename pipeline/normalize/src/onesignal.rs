@@ -39,7 +39,7 @@ use crate::fcm;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::List;
 use crate::mask;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::twilio;
 use crate::words::{self, Folded};
 

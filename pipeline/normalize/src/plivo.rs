@@ -34,7 +34,7 @@ use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
 use crate::network::network_digits;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 /// Of its prices.

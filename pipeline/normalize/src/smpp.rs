@@ -47,8 +47,8 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
 use crate::network::split_network;
-use crate::normalizer::{Record, Scratch};
 use crate::phone::{Number, PERSONAL_DIGITS_MIN};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 use receipt::{IdBuffer, Receipt, decode_hex, id_number, is_hex};

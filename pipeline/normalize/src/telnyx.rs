@@ -45,7 +45,7 @@ use crate::draft::{Dead, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
 /// An event with its payload, a message record or a detail record.

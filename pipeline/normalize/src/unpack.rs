@@ -9,7 +9,7 @@ use model::vocabulary::DeadReason;
 use crate::draft::Dead;
 use crate::gzip::{self, Unpack};
 use crate::json::{Cursor, Kind};
-use crate::normalizer::VALUE_BYTES_MAX;
+use crate::record::VALUE_BYTES_MAX;
 
 /// What gzip begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -31,7 +31,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::mask;
-use crate::normalizer::{Record, Scratch};
+use crate::record::{Record, Scratch};
 
 /// Shortest last segment of an endpoint that is taken for its secret.
 const SECRET_MIN: usize = 12;

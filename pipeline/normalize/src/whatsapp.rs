@@ -36,7 +36,7 @@ use crate::gupshup;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::mask;
 use crate::meta_pricing::is_failure;
-use crate::normalizer::Record;
+use crate::record::Record;
 use crate::words;
 
 use report::{Report, Subject, inner};

@@ -19,7 +19,7 @@ use model::record::{RawBatch, RawRecord};
 use crate::form::Form;
 use crate::gzip;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::normalizer::VALUE_BYTES_MAX;
+use crate::record::VALUE_BYTES_MAX;
 use crate::text::write_string;
 
 /// Most layers around a text that is unpacked.

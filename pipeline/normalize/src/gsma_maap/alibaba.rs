@@ -20,8 +20,8 @@ use crate::date;
 use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
-use crate::normalizer::Scratch;
 use crate::phone;
+use crate::record::Scratch;
 use crate::words;
 
 /// China has one time zone.

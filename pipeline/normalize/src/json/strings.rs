@@ -2,9 +2,69 @@
 
 use wide::u8x16;
 
+use super::{Cursor, Read};
+
+impl<'a> Cursor<'a> {
+    /// Passes a string.
+    #[inline]
+    pub(super) fn string_end(&mut self) -> Read<()> {
+        let rest = self.text.as_bytes().get(self.at..).and_then(|rest| rest.strip_prefix(b"\""));
+        match rest.and_then(plain_length) {
+            Some(length) => {
+                self.at += length + 2;
+                Ok(())
+            }
+            None => self.escaped_string_end(),
+        }
+    }
+
+    /// Passes a string that holds no escapes, and gives it.
+    #[inline]
+    pub(super) fn plain_string(&mut self) -> Option<&'a str> {
+        let rest = self.text.get(self.at..)?.strip_prefix('"')?;
+        let text = rest.get(..plain_length(rest.as_bytes())?)?;
+        self.at += text.len() + 2;
+        Some(text)
+    }
+
+    /// Passes a string with escapes, and gives it as it is spelled and as it reads, where it does.
+    #[cold]
+    pub(super) fn escaped_string(&mut self) -> Read<(&'a str, Option<String>)> {
+        let start = self.at;
+        self.escaped_string_end()?;
+        let spelled = self.text.get(start + 1..self.at - 1).unwrap_or("");
+        Ok((spelled, unescape(spelled)))
+    }
+
+    #[cold]
+    fn escaped_string_end(&mut self) -> Read<()> {
+        if self.byte() != b'"' {
+            return self.fail();
+        }
+        self.at += 1;
+        loop {
+            self.at += plain_prefix(self.text.as_bytes().get(self.at..).unwrap_or(&[]));
+            match self.byte() {
+                b'"' => break,
+                b'\\' => {
+                    self.at += 2;
+                    if self.at > self.text.len() {
+                        self.at = self.text.len();
+                        return self.fail();
+                    }
+                }
+                _ if self.at < self.text.len() => self.at += 1,
+                _ => return self.fail(),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+}
+
 /// Bytes before the quote that ends a string; `None` where it has escapes or no end.
 #[inline]
-pub(super) fn plain_length(bytes: &[u8]) -> Option<usize> {
+fn plain_length(bytes: &[u8]) -> Option<usize> {
     let length = plain_prefix(bytes);
     (bytes.get(length) == Some(&b'"')).then_some(length)
 }
@@ -34,7 +94,7 @@ fn stops(chunk: &[u8; 16]) -> u32 {
 
 /// The text that escapes spell; nothing where one of them or a raw control character is none. A
 /// lone surrogate becomes U+FFFD: the text stays readable.
-pub(super) fn unescape(inner: &str) -> Option<String> {
+fn unescape(inner: &str) -> Option<String> {
     if inner.bytes().any(|byte| byte < b' ') {
         return None;
     }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::strings::plain_prefix;
 use super::*;
 
 fn accepts(text: &str) -> bool {

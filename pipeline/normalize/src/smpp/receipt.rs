@@ -1,6 +1,6 @@
 //! The receipt's text and the spellings of its id.
 
-use crate::normalizer::SUBSTITUTE;
+use crate::record::SUBSTITUTE;
 
 /// What stands between the labels of a receipt's text; `None` where nothing does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

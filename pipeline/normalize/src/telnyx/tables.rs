@@ -16,7 +16,7 @@ use crate::csv;
 use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
 use crate::json::Scalar;
-use crate::normalizer::Scratch;
+use crate::record::Scratch;
 
 use super::usage::{self, Report};
 use super::{DeadReason, Item};

@@ -25,8 +25,8 @@ use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::network::{self, Carrier, network_digits};
-use crate::normalizer::Scratch;
 use crate::operators;
+use crate::record::Scratch;
 use crate::words::{self, Folded};
 
 /// What rows of a report share.

@@ -9,7 +9,7 @@ use crate::draft::{Dead, Draft, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
-use crate::normalizer::Record;
+use crate::record::Record;
 use crate::words;
 
 use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outcome, usage};
