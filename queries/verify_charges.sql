@@ -200,6 +200,14 @@ named AS (
     GROUP BY message_key, charge
 ),
 
+-- Nor who names no currency: callbacks tell none, and a report that of the same price.
+currencies AS (
+    SELECT message_key, charge, FIRST_VALUE(currency ORDER BY place) AS currency
+    FROM placed
+    WHERE currency IS NOT NULL AND NOT by_old_rule
+    GROUP BY message_key, charge
+),
+
 fees_apart AS (
     SELECT
         placed.message_key,
@@ -265,7 +273,7 @@ of_messages AS (
             THEN placed.price - fees.fee
             ELSE placed.own_price
         END AS unit_price,
-        placed.currency,
+        COALESCE(placed.currency, currencies.currency) AS currency,
         named.sku,
         COALESCE(known.cohort_time, billed.cohort_time) AS charge_time,
         COALESCE(CAST(known.source AS VARCHAR), billed.source) AS source,
@@ -280,9 +288,11 @@ of_messages AS (
         placed.by_old_rule
     FROM placed
     LEFT ANTI JOIN partial ON placed.message_key = partial.message_key
+    LEFT JOIN currencies
+        ON placed.message_key = currencies.message_key AND placed.charge = currencies.charge
     LEFT JOIN fees_apart AS fees
         ON placed.message_key = fees.message_key
-        AND placed.currency IS NOT DISTINCT FROM fees.currency
+        AND COALESCE(placed.currency, currencies.currency) IS NOT DISTINCT FROM fees.currency
     LEFT JOIN named ON placed.message_key = named.message_key AND placed.charge = named.charge
     LEFT JOIN again_messages AS known ON placed.message_key = known.message_key
     LEFT JOIN only_billed AS billed ON placed.message_key = billed.message_key

@@ -179,21 +179,39 @@ def test_a_whole_cost_that_telnyx_tells_again_without_its_fee_is_not_charged_twi
     sendtally.call("verify", "--data", data).expect(0)
 
 
-def test_birds_components_count_as_of_their_event_whatever_came_last(data: Path, tmp_path: Path) -> None:
-    def event(word: str, second: int, whole: str, own: str, fee: str | None) -> dict[str, object]:
-        cost = {"amount": whole, "currency_code": "EUR", "transaction_amount": own, "passthrough_amount": fee}
-        return {"type": f"sms.{word}", "timestamp": f"2026-11-20T12:00:0{second}Z",
-                "data": {"sms_id": "s1", "workspace_id": "w", "to": "+12025550143", "from": "EXAMPLE", "cost": cost}}
+def birds(word: str, second: int, whole: str | None, own: str | None, fee: str | None) -> dict[str, object]:
+    """An event with what is known of the price at its time."""
+    cost = {"amount": whole, "currency_code": "EUR", "transaction_amount": own, "passthrough_amount": fee}
+    return {"type": f"sms.{word}", "timestamp": f"2026-11-20T12:00:0{second}Z",
+            "data": {"sms_id": "s1", "workspace_id": "w", "to": "+12025550143", "from": "EXAMPLE", "cost": cost}}
 
-    told(data, tmp_path / "1.json", "bird", event("accepted", 1, "0.00790", "0.00790", None))
-    told(data, tmp_path / "2.json", "bird", event("delivered", 4, "0.00990", "0.00790", "0.00200"))
-    late = [event("sent", 2, "0.00700", "0.00700", None), event("sent", 3, "0.00870", "0.00720", "0.00150")]
+
+@pytest.mark.parametrize("told_of, own", [
+    ([("0.01000", "0.01000", None), ("0.00300", None, "0.00300")], "0.01"),
+    ([("0.00300", None, "0.00300"), ("0.01000", "0.01000", None)], "0.01"),
+    ([(None, "0.01000", None), ("0.00300", "0.00000", "0.00300")], "0.01"),
+    ([("0.01300", "0.01000", "0.00300"), ("0.01400", "0.01400", None)], "0.014"),
+    ([("0.01300", "0.01000", "0.00300"), ("0.00900", "0.00900", None)], "0.009"),
+])
+def test_a_component_that_bird_prices_alone_is_no_part_of_the_other(
+        data: Path, tmp_path: Path, told_of: list[tuple[str | None, str | None, str | None]], own: str) -> None:
+    for at, cost in enumerate(told_of, 1):
+        told(data, tmp_path / f"{at}.json", "bird", birds("sent", at, *cost))
+    found = {row["kind"]: Decimal(str(row["amount"])) for row in rows(data, "SELECT kind, amount FROM charges")}
+    assert found == {"message": Decimal(own), "carrier_fee": Decimal("0.003")}
+    sendtally.call("verify", "--data", data).expect(0)
+
+
+def test_birds_components_count_as_of_their_event_whatever_came_last(data: Path, tmp_path: Path) -> None:
+    told(data, tmp_path / "1.json", "bird", birds("accepted", 1, "0.00790", "0.00790", None))
+    told(data, tmp_path / "2.json", "bird", birds("delivered", 4, "0.00990", "0.00790", "0.00200"))
+    late = [birds("sent", 2, "0.00700", "0.00700", None), birds("sent", 3, "0.00870", "0.00720", "0.00150")]
     told(data, tmp_path / "3.json", "bird", late)
     found = {row["kind"]: Decimal(str(row["amount"]))
              for row in rows(data, "SELECT kind, amount FROM charges WHERE source = 'bird'")}
     assert found == {"message": Decimal("0.0079"), "carrier_fee": Decimal("0.002")}
     # A component that is not priced does not take the price away, nor does it count as zero.
-    told(data, tmp_path / "4.json", "bird", event("delivered", 5, "0.00800", "0.00800", None))
+    told(data, tmp_path / "4.json", "bird", birds("delivered", 5, "0.00800", "0.00800", None))
     found = {row["kind"]: Decimal(str(row["amount"]))
              for row in rows(data, "SELECT kind, amount FROM charges WHERE source = 'bird'")}
     assert found == {"message": Decimal("0.008"), "carrier_fee": Decimal("0.002")}

@@ -39,7 +39,6 @@ use crate::charge::{ChargeDraft, Subject};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
-use crate::network::network_digits;
 use crate::record::{Record, Scratch};
 
 #[derive(Debug, Default)]
@@ -159,8 +158,8 @@ fn emit(event: &Event<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut E
     draft.recipient = out.text(&event.destination);
     draft.sender = out.text(&event.origination);
     draft.country = out.text(&event.country);
-    draft.mcc = out.text(&event.mcc).and_then(|code| network_digits(code, 3));
-    draft.mnc = out.text(&event.mnc).and_then(|code| network_digits(code, 3));
+    draft.mcc = out.network_code(&event.mcc);
+    draft.mnc = out.network_code(&event.mnc);
     draft.traffic_class = match out.text(&event.message_type) {
         Some("TRANSACTIONAL") => TrafficClass::Transactional,
         Some("PROMOTIONAL") => TrafficClass::Marketing,

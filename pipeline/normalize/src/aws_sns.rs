@@ -20,7 +20,8 @@
 //! numbers, so an MNC has lost its leading zeros (it gets them back where only one network can be
 //! meant) and 0 is unknown; logs of successes may be a sample; the documented sample is no JSON;
 //! the log event's id, where an envelope holds it, is the event's. The usage report (CSV, a row a
-//! part): see [`usage`]. `priceInUSD` is the price of the whole message. Logs of other protocols
+//! part): see [`usage`]. A publication to a topic reaches several numbers under one id, so a
+//! message is known by both. Responses are found by what they hold. `priceInUSD` is the price of the whole message. Logs of other protocols
 //! are ignored.
 
 mod usage;
@@ -33,7 +34,6 @@ use crate::catalogue::{Module, charges, events, ignored};
 use crate::draft::{Dead, Draft, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Scalar, Syntax};
-use crate::network::network_digits;
 use crate::operators;
 use crate::record::{Record, Scratch};
 
@@ -188,8 +188,10 @@ fn emit(log: &Log<'_>, item: &Unwrapped<'_>, told: (&str, &str), out: &mut Emitt
     let dwelt = until_ack.or_else(|| out.time(&log.dwell, dwell));
     draft.event_time_us = published.map(|published| published + dwelt.unwrap_or(0));
     draft.recipient = out.text(&log.destination);
-    draft.mcc = out.text(&log.mcc).and_then(|code| network_digits(code, 3));
-    let number = out.text(&log.mnc).and_then(|code| network_digits(code, 3));
+    // Of a topic with several subscribers one publication reaches each; reports tell no plus sign.
+    draft.key_part = draft.recipient.unwrap_or("").trim_start_matches('+');
+    draft.mcc = out.network_code(&log.mcc);
+    let number = out.network_code(&log.mnc);
     let operator = draft.mcc.zip(number).and_then(|(mcc, mnc)| operators::find_number(mcc, mnc));
     draft.mnc = operator.map(|operator| operator.mnc).or(number);
     draft.carrier = out.text(&log.carrier);
@@ -218,7 +220,8 @@ fn reading(
         }
         "SUCCESS" => (Outcome::open(Status::Sent), None),
         "FAILURE" => {
-            let known = FAILURES.iter().find(|(text, ..)| is(text));
+            let response = response.to_ascii_lowercase();
+            let known = FAILURES.iter().find(|(words, ..)| response.contains(words));
             let (status, class) =
                 known.map_or((Status::Failed, None), |(_, status, class)| (*status, Some(*class)));
             (Outcome::settled(status), class)
@@ -227,26 +230,21 @@ fn reading(
     }
 }
 
-/// Responses to a failed delivery; lists of blocked numbers had another name until 2021.
+/// What responses to a failed delivery hold, in lower case, the first that does; lists of blocked
+/// numbers had another name until 2021.
 const FAILURES: &[(&str, Status, ErrorClass)] = &[
-    ("Blocked as spam by phone carrier", Status::Rejected, ErrorClass::Spam),
-    ("Phone carrier has blocked this message", Status::Rejected, ErrorClass::Blocked),
-    ("Destination is blacklisted", Status::Rejected, ErrorClass::Blocked),
-    ("Destination is on a blocked list", Status::Rejected, ErrorClass::Blocked),
-    ("Phone is blacklisted", Status::Rejected, ErrorClass::Blocked),
-    ("Phone is on a blocked list", Status::Rejected, ErrorClass::Blocked),
-    ("Phone number is opted out", Status::Rejected, ErrorClass::OptedOut),
-    ("Message body is invalid", Status::Rejected, ErrorClass::InvalidRequest),
-    ("Invalid phone number", Status::Rejected, ErrorClass::UnknownRecipient),
-    ("This delivery would exceed max price", Status::Rejected, ErrorClass::Configuration),
-    (
-        "Phone carrier is currently unreachable/unavailable",
-        Status::Undelivered,
-        ErrorClass::Unreachable,
-    ),
-    ("Phone is currently unreachable/unavailable", Status::Undelivered, ErrorClass::Unreachable),
-    ("Phone has blocked SMS", Status::Undelivered, ErrorClass::Blocked),
-    ("Unknown error attempting to reach phone", Status::Failed, ErrorClass::Unknown),
+    ("blocked as spam", Status::Rejected, ErrorClass::Spam),
+    ("phone carrier has blocked", Status::Rejected, ErrorClass::Blocked),
+    ("is blacklisted", Status::Rejected, ErrorClass::Blocked),
+    ("is on a blocked list", Status::Rejected, ErrorClass::Blocked),
+    ("opted out", Status::Rejected, ErrorClass::OptedOut),
+    ("message body is invalid", Status::Rejected, ErrorClass::InvalidRequest),
+    ("invalid phone number", Status::Rejected, ErrorClass::UnknownRecipient),
+    ("exceed max price", Status::Rejected, ErrorClass::Configuration),
+    ("unreachable", Status::Undelivered, ErrorClass::Unreachable),
+    ("unavailable", Status::Undelivered, ErrorClass::Unreachable),
+    ("phone has blocked sms", Status::Undelivered, ErrorClass::Blocked),
+    ("unknown error", Status::Failed, ErrorClass::Unknown),
 ];
 
 /// What is read here, for the catalogue.

@@ -33,6 +33,8 @@
 
 mod errors;
 
+use std::borrow::Cow;
+
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, Status};
 
@@ -41,6 +43,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::mask;
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -68,6 +71,8 @@ struct Item<'a> {
     tag: Scalar<'a>,
     campaign: Scalar<'a>,
     recipients: usize,
+    /// Before the list of them, which was read once.
+    group: Option<Cursor<'a>>,
     has_media: bool,
     is_damaged: bool,
 }
@@ -150,6 +155,7 @@ fn message_field<'a>(
 ) -> Result<(), Syntax> {
     let slot = match key {
         "to" if cursor.kind() == Kind::Array => {
+            item.group = Some(*cursor);
             return cursor.array(|cursor| {
                 item.recipients += 1;
                 cursor.skip()
@@ -248,10 +254,31 @@ fn event(item: &Item<'_>, (id, word): (&str, &str), out: &mut Emitter<'_>) {
     draft.recipient = to;
     draft.sender = out.text(&item.from);
     draft.carrier = out.text(&item.carrier);
-    draft.logical_id = out.text(&item.tag);
+    let tag = out.text(&item.tag).map(|tag| without_group(tag, item, draft.channel, out));
+    draft.logical_id = tag.as_deref();
     draft.campaign = out.text(&item.campaign);
     draft.segments = if is_international { Some(1) } else { out.segments(&item.segments) };
     out.event(&draft);
+}
+
+/// What the sender writes to a message, without the numbers of the group that it goes to.
+fn without_group<'t>(
+    tag: &'t str,
+    item: &Item<'_>,
+    channel: Channel,
+    out: &mut Emitter<'_>,
+) -> Cow<'t, str> {
+    let Some(mut group) = item.group.filter(|_| item.recipients > 1) else {
+        return Cow::Borrowed(tag);
+    };
+    let numbers = |hand_on: &mut dyn FnMut(&str)| {
+        let read = group.array(|cursor| {
+            hand_on(cursor.scalar()?.text().unwrap_or(""));
+            Ok(())
+        });
+        debug_assert!(read.is_ok(), "the list was read before");
+    };
+    mask::without_numbers(tag, channel, numbers, out)
 }
 
 fn channel(item: &Item<'_>, out: &mut Emitter<'_>) -> Channel {

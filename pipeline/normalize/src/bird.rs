@@ -21,13 +21,14 @@
 //! Money: `cost.amount` is the whole message's, net of tax; its `passthrough_amount` is the
 //! carrier's fee and a charge of its own, which the price holds. Without it the components are
 //! added; a null one is not priced, which is not zero: each counts as of the latest event that
-//! prices it. An event repeats what is known at its time and webhooks come in any order: a later
+//! prices it: where only the other one is priced, the fee beside it is an estimate of zero, so that
+//! no other event's is taken out of that price. An event repeats what is known at its time and webhooks come in any order: a later
 //! price is a new event, and the one that is latest by the event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;
 use model::vocabulary::{
-    Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass,
+    Basis, Channel, ChargeKind, DeadReason, ErrorClass, PriceUnit, Status, TrafficClass,
 };
 
 use crate::catalogue::{Module, events, ignored};
@@ -337,10 +338,26 @@ fn event(item: &Item<'_>, channel: Channel, (id, word): (&str, &str), out: &mut 
     draft.price_unit = PriceUnit::Message;
     draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
     out.event(&draft);
-    // What is passed through is the carrier's, and part of the price.
-    if let Some(fee) = out.price(&item.passthrough).filter(|_| draft.price.is_some()) {
-        out.charge_too(&ChargeDraft::beside(&draft, ChargeKind::CarrierFee, Some(fee.0)));
+    fee(item, &draft, out);
+}
+
+/// What is passed through is the carrier's, and part of the price. Where only the other component
+/// is priced, the price holds none of it: an estimate of zero says so, until one is told.
+fn fee(item: &Item<'_>, draft: &Draft<'_>, out: &mut Emitter<'_>) {
+    if draft.price.is_none() {
+        return;
     }
+    let (fee, basis) = match &item.passthrough {
+        Scalar::Missing | Scalar::Null if item.transaction.text().is_none() => return,
+        Scalar::Missing | Scalar::Null => (Nanos(0), Basis::Estimated),
+        told => match out.price(told) {
+            Some(fee) => (fee, Basis::Vendor),
+            None => return,
+        },
+    };
+    let mut charge = ChargeDraft::beside(draft, ChargeKind::CarrierFee, Some(fee.0));
+    charge.basis = basis;
+    out.charge_too(&charge);
 }
 
 /// The event's time; of a resource the time at which it came to its status.

@@ -36,6 +36,7 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
+use crate::mask;
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 use crate::{twilio, whatsapp};
@@ -263,7 +264,10 @@ fn row(event: &Event<'_>, draft: Draft<'_>, scratch: &mut Scratch, out: &mut Emi
     let device = out.text(&event.device).filter(|_| is_push);
     scratch.bytes.clear();
     let area = if is_push { "push" } else { channel.as_str() };
-    for part in [area, "\0", user.unwrap_or(""), "\0", device.unwrap_or("")] {
+    // Without any id of a user the address tells one from another.
+    let address = [&event.email, &event.phone, &event.whatsapp_user];
+    let person = user.or_else(|| address.into_iter().find_map(Scalar::text));
+    for part in [area, "\0", person.unwrap_or(""), "\0", device.unwrap_or("")] {
         scratch.bytes.extend_from_slice(part.as_bytes());
     }
     draft.key_part = std::str::from_utf8(&scratch.bytes).unwrap_or("");
@@ -285,7 +289,9 @@ fn row(event: &Event<'_>, draft: Draft<'_>, scratch: &mut Scratch, out: &mut Emi
     if draft.recipient.is_none() && (is_push || channel == Channel::InApp) {
         draft.recipient = event.external_user.text().or(user);
     }
-    out.event(&draft);
+    let others = [&event.user, &event.external_user, &event.device].map(Scalar::text);
+    let others = others.map(|id| id.filter(|id| Some(*id) != draft.recipient));
+    mask::event_without_ids(&draft, &others, out);
 }
 
 /// Unix seconds, whole as documented, or with a fraction as other writers of Avro spell them.

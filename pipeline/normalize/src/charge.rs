@@ -11,7 +11,7 @@
 use model::charge::{ChargeLine, charge_id};
 use model::keys::Id16;
 use model::money::{self, MAX, ONE};
-use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TrafficClass};
+use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TimeSource, TrafficClass};
 
 use crate::draft::Draft;
 use crate::emit::{Emitter, upper_case};
@@ -41,6 +41,9 @@ pub(crate) enum Subject<'a> {
     Beside(&'a str),
     /// What these parts identify within source and account.
     Item(&'a [&'a [u8]]),
+    /// What this name and id are within the source: one, whatever account and kind are told with
+    /// it.
+    Unique(&'static str, &'a str),
     /// The same; a total over messages.
     Period(&'a [&'a [u8]]),
 }
@@ -49,7 +52,7 @@ impl<'a> Subject<'a> {
     const fn message_id(self) -> Option<&'a str> {
         match self {
             Self::Message { id, .. } | Self::Beside(id) => Some(id),
-            Self::Item(_) | Self::Period(_) => None,
+            Self::Item(_) | Self::Unique(..) | Self::Period(_) => None,
         }
     }
 }
@@ -256,8 +259,13 @@ impl Emitter<'_> {
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
         let instant = |local_us| zone.map_or(local_us, |zone| zone.instant(local_us));
-        let told = (draft.time_us.map(instant), draft.is_local_time, None);
-        let (event_time_us, event_time_source) = self.told_time(told);
+        let (event_time_us, event_time_source) =
+            self.charge_time(draft, draft.time_us.map(instant));
+        // Counted with its event.
+        let currency = match is_beside {
+            true => draft.currency.and_then(|told| upper_case(told.trim(), &mut upper)),
+            false => self.told_currency(draft.currency, &mut upper),
+        };
         let mut line = ChargeLine {
             line_id: Id16::default(),
             charge_id: id,
@@ -272,7 +280,7 @@ impl Emitter<'_> {
             unit: self.unit(draft, &mut unit),
             unit_price: figures.unit_price,
             amount: figures.amount,
-            currency: draft.currency.and_then(|currency| upper_case(currency, &mut upper)),
+            currency,
             event_time_us,
             event_time_source,
             ingest_time_us: self.origin.ingest_time_us,
@@ -290,7 +298,7 @@ impl Emitter<'_> {
             element,
         };
         line.line_id = self.line_id(draft, &line);
-        if draft.currency.is_none() && figures.is_priced() {
+        if currency.is_none() && figures.is_priced() {
             line.currency = self.configured_currency(account);
         }
         let is_searched = is_beside && self.last_event.is_clean;
@@ -300,10 +308,25 @@ impl Emitter<'_> {
         }
     }
 
+    /// When a line was told, and which time that is.
+    fn charge_time(
+        &mut self,
+        draft: &ChargeDraft<'_>,
+        time_us: Option<i64>,
+    ) -> (Option<i64>, Option<TimeSource>) {
+        let n_replaced = self.counters.replaced_event_times;
+        let told = self.told_time((time_us, draft.is_local_time, None));
+        if matches!(draft.subject, Subject::Beside(_)) {
+            // Counted with its event.
+            self.counters.replaced_event_times = n_replaced;
+        }
+        told
+    }
+
     /// What stands for its message's id, where that holds a number.
     fn charge_hidden_id(&self, draft: &ChargeDraft<'_>) -> Option<HiddenId> {
         match draft.subject {
-            Subject::Message { id, .. } => self.hidden_id(id, draft.channel),
+            Subject::Message { id, .. } => self.hidden_id(id),
             Subject::Beside(_) if self.last_event.hidden_id.is_some() => self.last_event.hidden_id,
             _ => None,
         }
@@ -327,7 +350,10 @@ impl Emitter<'_> {
 
     /// Its message, what it is about, and the row of `charges` that it speaks of.
     fn charge_subject(&self, draft: &ChargeDraft<'_>) -> (Option<Id16>, Grain, Id16) {
-        let (grain, parts) = match draft.subject {
+        let account = draft.account.or(self.origin.account).unwrap_or("").as_bytes();
+        let kind = draft.kind.as_str().as_bytes();
+        let unique;
+        let (grain, [account, kind], parts) = match draft.subject {
             Subject::Message { id, key_part } => {
                 let key = self.ids.key_of(id, key_part);
                 return (Some(key), Grain::Message, charge_id(key, draft.kind));
@@ -336,17 +362,15 @@ impl Emitter<'_> {
                 let key = self.last_event.message_key;
                 return (Some(key), Grain::Message, charge_id(key, draft.kind));
             }
-            Subject::Item(parts) => (Grain::Item, parts),
-            Subject::Period(parts) => (Grain::Period, parts),
+            Subject::Item(parts) => (Grain::Item, [account, kind], parts),
+            Subject::Unique(name, id) => {
+                unique = [name.as_bytes(), id.as_bytes()];
+                (Grain::Item, [&[] as &[u8]; 2], unique.as_slice())
+            }
+            Subject::Period(parts) => (Grain::Period, [account, kind], parts),
         };
-        let account = draft.account.or(self.origin.account).unwrap_or("");
-        let head: [&[u8]; 5] = [
-            self.origin.source.as_str().as_bytes(),
-            b"charge",
-            account.as_bytes(),
-            grain.as_str().as_bytes(),
-            draft.kind.as_str().as_bytes(),
-        ];
+        let source = self.origin.source.as_str().as_bytes();
+        let head: [&[u8]; 5] = [source, b"charge", account, grain.as_str().as_bytes(), kind];
         let all: Vec<&[u8]> = head.into_iter().chain(parts.iter().copied()).collect();
         (None, grain, self.keyring.message.hash(&all))
     }

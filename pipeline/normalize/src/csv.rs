@@ -72,7 +72,7 @@ impl<'a> Row<'_, 'a> {
             true => Scalar::Unreadable,
             false => Scalar::Text(value),
         });
-        self.names.iter().map(AsRef::as_ref).zip(values)
+        self.names.iter().map(|name| name.trim()).zip(values)
     }
 }
 

@@ -219,7 +219,7 @@ impl<'e> Emitter<'e> {
 
     /// A price, made positive.
     pub(crate) fn price(&mut self, field: &Scalar<'_>) -> Option<Nanos> {
-        let text = self.text(field)?;
+        let text = self.text(field)?.trim();
         let Some(parsed) = money::parse(text) else {
             self.counters.unreadable_fields += 1;
             return None;
@@ -243,7 +243,7 @@ impl<'e> Emitter<'e> {
         let derived = if told.is_none() { derived_country(draft, number, operator) } else { None };
         let country = told.or(derived);
         let carrier = self.carrier_of(draft, country, operator.as_ref());
-        let hidden_id = self.hidden_id(draft.message_id, draft.channel);
+        let hidden_id = self.hidden_id(draft.message_id);
         let row = EventRow {
             event_id: self.ids.event_id(draft, message_key),
             source: self.origin.source,
@@ -303,15 +303,24 @@ impl<'e> Emitter<'e> {
         }
     }
 
-    fn currency<'b>(&self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>
+    fn currency<'b>(&mut self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>
     where
         'e: 'b,
     {
-        match (draft.currency, draft.price) {
-            (Some(told), _) => upper_case(told, buffer),
-            (None, Some(_)) => self.configured_currency(draft.account),
-            (None, None) => None,
-        }
+        let told = self.told_currency(draft.currency, buffer);
+        told.or_else(|| draft.price.and_then(|_| self.configured_currency(draft.account)))
+    }
+
+    /// A currency in upper case; what is none is counted.
+    pub(crate) fn told_currency<'b>(
+        &mut self,
+        told: Option<&'b str>,
+        buffer: &'b mut [u8; 3],
+    ) -> Option<&'b str> {
+        let told = told.map(str::trim).filter(|told| !told.is_empty())?;
+        let currency = upper_case(told, buffer);
+        self.counters.unreadable_fields += u64::from(currency.is_none());
+        currency
     }
 
     /// Currency of a price that is told without one.
@@ -340,8 +349,8 @@ impl<'e> Emitter<'e> {
     }
 
     /// What stands for a message's id, where WhatsApp gave it and it holds a number.
-    pub(crate) fn hidden_id(&self, id: &str, channel: Channel) -> Option<HiddenId> {
-        let is_whatsapps = self.origin.source == Source::Whatsapp || is_whatsapp_id(id, channel);
+    pub(crate) fn hidden_id(&self, id: &str) -> Option<HiddenId> {
+        let is_whatsapps = self.origin.source == Source::Whatsapp || is_whatsapp_id(id);
         is_whatsapps.then(|| hidden_id(id, self.keyring)).flatten()
     }
 

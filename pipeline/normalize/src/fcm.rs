@@ -222,19 +222,31 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Syntax> {
             failure.http = cursor.scalar()?;
             Ok(())
         }
-        "details" if cursor.kind() == Kind::Array => cursor.array(|cursor| {
-            cursor.object_or_skip(|cursor, key| match key {
-                "errorCode" => {
-                    failure.code = cursor.scalar()?;
-                    Ok(())
-                }
-                _ => cursor.other(),
-            })?;
-            Ok(())
-        }),
+        "details" if cursor.kind() == Kind::Array => {
+            cursor.array(|cursor| detail(cursor, &mut failure))
+        }
         _ => cursor.other(),
     })?;
     Ok(failure)
+}
+
+/// Of the details FCM's own has the word that decides.
+fn detail<'a>(cursor: &mut Cursor<'a>, failure: &mut Failure<'a>) -> Result<(), Syntax> {
+    let (mut kind, mut code) = (Scalar::Missing, Scalar::Missing);
+    cursor.object_or_skip(|cursor, key| {
+        let slot = match key {
+            "@type" => &mut kind,
+            "errorCode" => &mut code,
+            _ => return cursor.other(),
+        };
+        *slot = cursor.scalar()?;
+        Ok(())
+    })?;
+    let is_fcms = kind.text().is_none_or(|kind| kind.ends_with("FcmError"));
+    if is_fcms && code.is_present() {
+        failure.code = code;
+    }
+    Ok(())
 }
 
 fn element(text: &str, place: Place<'_>, out: &mut Emitter<'_>) -> Result<(), Dead> {

@@ -3,6 +3,7 @@
 //! The decoded text lies in one reused buffer, so a field costs no allocation. Of a repeated name
 //! the first value stands.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::json::Scalar;
@@ -75,6 +76,20 @@ impl Form {
             (name, value.map_or(Scalar::Unreadable, |text| Scalar::Text(text.into())))
         })
     }
+}
+
+/// An address with its `%xx` decoded; as it is where they spell no text.
+pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
+    let Some((plain, rest)) = text.split_once('%') else { return Cow::Borrowed(text) };
+    let mut bytes = plain.as_bytes().to_vec();
+    for part in rest.split('%') {
+        match part.as_bytes().split_at_checked(2).and_then(|(pair, _)| hex_byte(pair)) {
+            Some(byte) => bytes.push(byte),
+            None => return Cow::Borrowed(text),
+        }
+        bytes.extend_from_slice(part.as_bytes().get(2..).unwrap_or(&[]));
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 fn hex_byte(pair: &[u8]) -> Option<u8> {

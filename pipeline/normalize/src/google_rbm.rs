@@ -23,6 +23,8 @@ mod carrier;
 
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{Engine as _, alphabet};
+use std::borrow::Cow;
+
 use model::time::parse_rfc3339;
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status, TrafficClass};
 
@@ -285,20 +287,24 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
     let status = answer.http_status();
     // An answer without its status line still has the code in its body.
     let told = if status.is_present() { status } else { number.clone() };
-    if let None | Some(200) = told.whole() {
-        let body = event_of(&text, out.drift).unwrap_or_default();
-        let Some(name) = body.name.text() else {
-            return Err(Dead::new(DeadReason::MissingStatus, "/body/name"));
-        };
-        if name.contains("/agentEvents/") {
-            return ignore("agent_event", out);
-        }
-        let beside = (named(b"agentId"), answer.date_us(out));
-        return accepted(&body, name, "/body", beside, out);
-    }
     let ids = [member(request, "messageId"), member(request, "message_id")];
     let id = ids.iter().find_map(Scalar::text).or_else(|| named(b"messageId"));
     let id = id.filter(|id| !id.is_empty());
+    if let None | Some(200..=299) = told.whole() {
+        let body = event_of(&text, out.drift).unwrap_or_default();
+        let beside = (named(b"agentId"), answer.date_us(out));
+        // A record that has no body still has what was asked for.
+        let asked = || match (told.is_present(), named(b"phone"), id) {
+            (true, Some(phone), Some(id)) => Some(format!("phones/{phone}/agentMessages/{id}")),
+            _ => None,
+        };
+        let name = body.name.text().map(Cow::Borrowed).or_else(|| asked().map(Cow::Owned));
+        return match name {
+            Some(name) if name.contains("/agentEvents/") => ignore("agent_event", out),
+            Some(name) => accepted(&body, &name, "/body", beside, out),
+            None => Err(Dead::new(DeadReason::MissingStatus, "/body/name")),
+        };
+    }
     let id = id.ok_or_else(|| Dead::new(DeadReason::MissingId, "/request/messageId"))?;
     let status = told.whole().unwrap_or(0);
     let mut draft = Draft::new(id, Channel::Rcs, Outcome::settled(Status::Failed));

@@ -36,7 +36,7 @@ use crate::catalogue::{Module, events, ignored};
 use crate::date;
 use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
-use crate::form::Form;
+use crate::form::{self, Form};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::phone::{self, Number};
 use crate::record::{Record, Scratch};
@@ -230,7 +230,9 @@ fn emit(
     out: &mut Emitter<'_>,
 ) -> Result<(), (DeadReason, &'static str)> {
     let notice = shared.notice;
-    let id = info.message_id.text().or_else(|| shared.request_id());
+    // The request stands for an id that is not told, and for none that was damaged.
+    let is_untold = !info.message_id.is_unreadable() && info.message_id.text().is_none();
+    let id = info.message_id.text().or_else(|| shared.request_id().filter(|_| is_untold));
     let (id, word) = match (id, info.status.text()) {
         _ if info.is_damaged => return Err((DeadReason::UnknownVariant, "")),
         (Some(id), Some(word)) => (id, word),
@@ -240,8 +242,8 @@ fn emit(
         }
         (_, None) => return Err((DeadReason::UnknownVariant, "/deliveryStatus")),
     };
-    let address = out.text(&info.address);
-    let (address, number) = address.map(|told| user(told, notice.is_oma, bytes)).unzip();
+    let address = out.text(&info.address).map(form::without_escapes);
+    let (address, number) = address.as_deref().map(|told| user(told, notice.is_oma, bytes)).unzip();
     let number = number.flatten();
     let description = out.text(&info.description).unwrap_or("");
     let is_fallback = description.eq_ignore_ascii_case("SMS");
@@ -257,7 +259,8 @@ fn emit(
         draft.error_code = code(description);
         draft.error_class = draft.error_code.and_then(class_of_code);
     }
-    if draft.error_code == Some("800") {
+    // Of a fallback that failed it says nothing of the kind.
+    if draft.error_code == Some("800") && word.eq_ignore_ascii_case("DeliveryImpossible") {
         draft.status = Status::Expired;
     }
     // The same word of a fallback's SMS is another fact.
@@ -280,7 +283,8 @@ fn emit(
 /// gets the calling code of its context (RFC 3966), on a 5G platform a Chinese mobile gets China's.
 fn user<'n>(address: &'n str, is_oma: bool, bytes: &'n mut Vec<u8>) -> (&'n str, Option<Number>) {
     let rest = address.split_once(':').map_or(address, |(_, rest)| rest);
-    let (user, parameters) = rest.split_once(['@', ';']).unwrap_or((rest, ""));
+    // A password or a type of address may stand behind the number, too.
+    let (user, parameters) = rest.split_once(['@', ';', ':', '/']).unwrap_or((rest, ""));
     let Some(number) = Number::parse(user) else { return (address, Number::parse(address)) };
     if user.starts_with('+') {
         return (user, Some(number));

@@ -29,7 +29,7 @@ mod errors;
 
 pub(crate) use errors::whatsapp_class;
 
-use model::vocabulary::{Channel, ChargeKind, DeadReason, Status};
+use model::vocabulary::{Channel, DeadReason, Status};
 
 use crate::answer;
 use crate::catalogue::{Module, charges, events};
@@ -354,12 +354,8 @@ fn emit_billing(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     };
     let pricing = &payload.pricing;
     let (kind, sku) = (pricing.charge_kind(), pricing.sku());
-    let conversation = payload.conversation_id.text();
-    let identity: [&[u8]; 2] = [b"conversation", conversation.unwrap_or("").as_bytes()];
-    let subject = match conversation {
-        Some(_) if kind == ChargeKind::Conversation => Subject::Item(&identity),
-        _ => Subject::Message { id, key_part: "" },
-    };
+    let message = Subject::Message { id, key_part: "" };
+    let subject = pricing.subject(payload.conversation_id.text(), message);
     let mut charge = ChargeDraft::new(subject, kind, Figures::one(pricing.amount()));
     charge.time_us = out.time(&item.timestamp, answer::unix_digits);
     charge.sku = sku.text().filter(|sku| !sku.is_empty());
@@ -404,7 +400,6 @@ pub(crate) const CATALOGUE: Module = Module {
         "metadata",
         "object",
         "phone_number_id",
-        "policy",
         "pricing_model",
         "profile",
         "reason",

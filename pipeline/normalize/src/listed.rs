@@ -87,9 +87,9 @@ impl<'a, T> List<'a, T> {
         Ok(())
     }
 
-    /// The first.
-    pub(crate) fn first(&self) -> Option<&T> {
-        self.held.get(0)
+    /// Those that wait as they were read: the first ones.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &T> {
+        self.held.iter()
     }
 
     /// How many.

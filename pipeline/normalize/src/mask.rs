@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use model::vocabulary::Channel;
+
 use crate::draft::Draft;
 use crate::emit::Emitter;
-use crate::phone::PERSONAL_DIGITS_MIN;
+use crate::phone::{Number, PERSONAL_DIGITS_MIN};
 
 /// Shortest id that is searched for: shorter ones would hit by chance.
 const ID_BYTES_MIN: usize = 6;
@@ -56,7 +58,8 @@ pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, 
         let digits = piece.bytes().filter(u8::is_ascii_digit).count();
         if digits >= PERSONAL_DIGITS_MIN {
             let is_plain = digits + usize::from(first == '+') == piece.len();
-            out.push_str(if is_plain && recipient.is_some() { piece } else { GONE });
+            let is_known = is_plain && recipient.and_then(Number::parse).is_some();
+            out.push_str(if is_known { piece } else { GONE });
             rest = rest.get(piece.len()..).unwrap_or("");
             continue;
         }
@@ -67,6 +70,37 @@ pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, 
         rest = after;
     }
     if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// Bytes of one text that are searched for the numbers of all of a message's recipients.
+const SEARCHED_MAX: usize = 1 << 20;
+
+/// A text that several recipients share, with a token in the place of each one's number; without
+/// any long number where there are too many of both. `numbers` hands on each of the recipients.
+pub(crate) fn without_numbers<'t>(
+    text: &'t str,
+    channel: Channel,
+    numbers: impl FnOnce(&mut dyn FnMut(&str)),
+    out: &mut Emitter<'_>,
+) -> Cow<'t, str> {
+    let mut clean = Cow::Borrowed(text);
+    if text.bytes().filter(u8::is_ascii_digit).count() < PERSONAL_DIGITS_MIN {
+        return clean;
+    }
+    let mut left = SEARCHED_MAX;
+    numbers(&mut |number| {
+        left = left.saturating_sub(clean.len());
+        let recipient = out.recipient(Some(number), channel);
+        let needle = recipient.as_ref().and_then(|known| Some((known.needle()?, known.token())));
+        if let Some((needle, token)) = needle
+            && left > 0
+            && needle.is_spelled_in(&clean)
+        {
+            out.counters.scrubbed_texts += 1;
+            clean = Cow::Owned(needle.replaced(&clean, &token.hex()));
+        }
+    });
+    if left > 0 { clean } else { Cow::Owned(impersonal(&clean, None).into_owned()) }
 }
 
 /// The text with a token in the place of each of the ids that it holds.
@@ -116,6 +150,7 @@ mod tests {
             ("The 'To' number +447700900143 is invalid", None, "The 'To' number … is invalid"),
             ("invalid +44 7700 900-143.", Some("+447700900143"), "invalid …."),
             ("invalid 447700900143", Some("+447700900143"), "invalid 447700900143"),
+            ("invalid 447700900143", Some("a device's token"), "invalid …"),
             ("550 5.1.1 <Anna@Example.com>: no", Some("anna@example.com"), "550 5.1.1 <…>: no"),
             ("<anna@example.com> é", Some("anna@example.com"), "<anna@example.com> é"),
             ("<anna@example.com>", None, "<…>"),

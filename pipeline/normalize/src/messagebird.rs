@@ -28,7 +28,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{List, object};
-use crate::network::{network_digits, split_network};
+use crate::network::split_network;
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -368,8 +368,8 @@ fn network<'r>(
         out.counters.unreadable_fields += u64::from(split.is_none());
         return split.unzip();
     }
-    let mcc = out.text(&report.mcc).and_then(|code| network_digits(code, 3));
-    (mcc, out.text(&report.mnc).and_then(|code| network_digits(code, 3)))
+    let mcc = out.network_code(&report.mcc);
+    (mcc, out.network_code(&report.mnc))
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {

@@ -8,7 +8,8 @@
 //!
 //! Traps: the object comes with `sent` and once more with `delivered` or `read`, and is one charge;
 //! `billable` is deprecated in favour of `type`, which decides where it says `regular` or free
-//! (whatever `billable` says beside it); by conversation there is no `type`, or a BSP's of its own;
+//! (whatever `billable` says beside it); Gupshup calls the model `policy`; by conversation there is
+//! no `type`, or a BSP's of its own;
 //! `authentication-international` has a hyphen here and an underscore in the origin of a
 //! conversation; a service is not free by its name; a new category keeps its name (`sku`).
 
@@ -53,7 +54,7 @@ impl<'a> Pricing<'a> {
             let slot = match key {
                 "category" => &mut self.category,
                 "billable" => &mut self.billable,
-                "pricing_model" | "model" => &mut self.model,
+                "pricing_model" | "model" | "policy" => &mut self.model,
                 "type" => &mut self.kind,
                 _ => return cursor.other(),
             };
@@ -73,6 +74,17 @@ impl<'a> Pricing<'a> {
             Some("CBP") => ChargeKind::Conversation,
             _ => ChargeKind::Message,
         }
+    }
+
+    /// What is charged: the conversation, where conversations are and its id is told.
+    pub(crate) fn subject<'s>(
+        &self,
+        conversation: Option<&'s str>,
+        own: Subject<'s>,
+    ) -> Subject<'s> {
+        let conversation = conversation.filter(|_| self.charge_kind() == ChargeKind::Conversation);
+        // Not every message and bill of it tells the account.
+        conversation.map_or(own, |id| Subject::Unique("conversation", id))
     }
 
     /// Zero where it is free, else unknown. `billable` is a truth value, or its word as text.
@@ -121,11 +133,8 @@ impl<'a> Pricing<'a> {
         let (kind, sku) = (self.charge_kind(), self.sku());
         let amount = if is_failed { Some(0) } else { self.amount() };
         let mut charge = ChargeDraft::beside(draft, kind, amount);
-        let identity: [&[u8]; 2] = [b"conversation", conversation.unwrap_or("").as_bytes()];
         // One that failed costs nothing, whatever its conversation costs.
-        if kind == ChargeKind::Conversation && conversation.is_some() && !is_failed {
-            charge.subject = Subject::Item(&identity);
-        }
+        charge.subject = self.subject(conversation.filter(|_| !is_failed), charge.subject);
         charge.sku = sku.text().filter(|sku| !sku.is_empty());
         // One that failed on a device may yet arrive on another, so its zero is an estimate.
         let is_earned = !is_failed && (draft.status.is_delivered() || amount == Some(0));

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use crate::carriers::Carriers;
 use crate::draft::Draft;
+use crate::emit::Emitter;
+use crate::json::Scalar;
 use crate::operators::{self, Operator};
 use crate::phone::Number;
 
@@ -89,10 +91,14 @@ pub(crate) fn split_network(code: &str) -> Option<(&str, &str)> {
     Some(code.split_at(3))
 }
 
-/// A network code that is digits and not zero.
-pub(crate) fn network_digits(code: &str, longest: usize) -> Option<&str> {
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && code.len() <= longest && code != "0" && code != "000").then_some(code)
+impl Emitter<'_> {
+    /// A code of a network or its country, three digits at most; zeros are none.
+    pub(crate) fn network_code<'v>(&mut self, field: &'v Scalar<'_>) -> Option<&'v str> {
+        let code = self.text(field)?;
+        let is_code = code.len() <= 3 && code.bytes().all(|byte| byte.is_ascii_digit());
+        self.counters.unreadable_fields += u64::from(!is_code);
+        (is_code && code != "0" && code != "000").then_some(code)
+    }
 }
 
 #[cfg(test)]

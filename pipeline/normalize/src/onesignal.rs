@@ -252,7 +252,6 @@ fn emit(
         Cow::Borrowed(reason) => mask::impersonal(reason, draft.recipient),
         Cow::Owned(reason) => Cow::Owned(mask::impersonal(&reason, draft.recipient).into_owned()),
     });
-    let campaign = campaign.map(|campaign| mask::without_ids(campaign, &others, out));
     draft.account = out.text(&event.app);
     draft.vendor_status = Some(kind);
     draft.error_code = reason.as_deref();
@@ -262,8 +261,8 @@ fn emit(
         .and_then(|reason| class(reason).or_else(|| twilio::class_of_code(reason)));
     let precise = out.time(&event.datetime, parse_rfc3339);
     draft.event_time_us = precise.or_else(|| out.time(&event.timestamp, fcm::export_time));
-    draft.campaign = campaign.as_deref();
-    out.event(&draft);
+    draft.campaign = campaign;
+    mask::event_without_ids(&draft, &others, out);
     Ok(())
 }
 

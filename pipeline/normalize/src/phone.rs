@@ -27,6 +27,8 @@ impl Number {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.rsplit_once(':').map_or(text, |(_, number)| number);
+        // A JSON number that some program took for a fraction.
+        let text = text.strip_suffix(".0").unwrap_or(text);
         let mut number = Self { bytes: [b'+'; DIGITS_MAX + 1], len: 0 };
         for (at, byte) in text.bytes().enumerate() {
             match byte {

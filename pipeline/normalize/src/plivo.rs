@@ -33,7 +33,6 @@ use crate::draft::{Dead, Draft, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
-use crate::network::network_digits;
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
 
@@ -126,7 +125,7 @@ fn form(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), 
     let mut item = Item::default();
     for (name, value) in scratch.form.scalars() {
         let name = std::str::from_utf8(name).unwrap_or("");
-        item.has_text |= name == "Text";
+        item.has_text |= is_content(name);
         match item.slot(name) {
             // Of a repeated name the first value stands.
             Some(slot) if *slot == Scalar::Missing => *slot = value,
@@ -162,13 +161,18 @@ fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {
-    item.has_text |= key == "Text";
+    item.has_text |= is_content(key);
     item.is_answer |= key == "message";
     match item.slot(key) {
         Some(slot) => *slot = cursor.scalar()?,
         None => cursor.other()?,
     }
     Ok(())
+}
+
+/// Fields of an inbound message; the last two of one with media.
+fn is_content(name: &str) -> bool {
+    matches!(name, "Text" | "Body" | "MediaCount")
 }
 
 fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
@@ -253,11 +257,13 @@ fn emit_record(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
 }
 
 /// Emits an event and what its price means: of a message that waits an estimate, of one that failed
-/// or was rejected nothing.
+/// or was rejected nothing. What has no time of its own may stand at that of an estimate, so its
+/// price has a line, too.
 fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
     out.event(draft);
     let is_free = matches!(draft.status, Status::Failed | Status::Rejected);
-    if !is_free && draft.status != Status::Queued {
+    let is_estimate = is_free || draft.status == Status::Queued;
+    if !is_estimate && draft.event_time_us.is_some() {
         return;
     }
     if let Some(price) = draft.price.filter(|price| price.0 != 0) {
@@ -265,13 +271,13 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
             PriceUnit::Segment => (ChargeKind::Segment, draft.segments.unwrap_or(1)),
             _ => (ChargeKind::Message, 1),
         };
-        let mut estimate = ChargeDraft::beside(draft, kind, None);
-        estimate.figures.quantity = Some(i128::from(units) * ONE);
-        estimate.figures.unit_price = Some(price.0);
-        estimate.basis = Basis::Estimated;
+        let mut line = ChargeDraft::beside(draft, kind, None);
+        line.figures.quantity = Some(i128::from(units) * ONE);
+        line.figures.unit_price = Some(price.0);
+        line.basis = if is_estimate { Basis::Estimated } else { Basis::Vendor };
         // Its callbacks may tell no time, and each price is to have its line.
-        estimate.part = draft.vendor_status.unwrap_or("");
-        out.charge_too(&estimate);
+        line.part = draft.vendor_status.unwrap_or("");
+        out.charge_too(&line);
     }
     // A record may tell it by itself.
     if is_free && draft.price.is_none_or(|price| price.0 != 0) {
@@ -294,8 +300,8 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
     draft.error_class = draft.error_code.and_then(class_of_code);
     draft.recipient = out.text(&item.to);
     draft.sender = out.text(&item.from);
-    draft.mcc = out.text(&item.mcc).and_then(|code| network_digits(code, 3));
-    draft.mnc = out.text(&item.mnc).and_then(|code| network_digits(code, 3));
+    draft.mcc = out.network_code(&item.mcc);
+    draft.mnc = out.network_code(&item.mnc);
     draft.traffic_class = words::meta_category(out.text(&item.origin).unwrap_or(""));
     draft.segments = out.segments(&item.units);
     draft.price = out.price(&item.amount);

@@ -41,6 +41,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
 use crate::listed::{Listed, below, emit_each, object};
+use crate::mask;
 use crate::network::split_network;
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
@@ -88,6 +89,19 @@ enum Recipients<'a> {
     NoList,
     /// A cursor before the list, which was read once.
     List(Cursor<'a>),
+}
+
+impl Group<'_> {
+    /// Each recipient's text; an empty one where there is none.
+    fn each_recipient(&self, mut each: impl FnMut(&str)) {
+        if let Recipients::List(mut list) = self.recipients {
+            let read = list.array(|cursor| {
+                each(cursor.scalar()?.text().unwrap_or(""));
+                Ok(())
+            });
+            debug_assert!(read.is_ok(), "the list was read before");
+        }
+    }
 }
 
 /// Reads one record.
@@ -269,6 +283,9 @@ fn emit_batch(
         return out.ignored("empty");
     }
     let digest = digest(groups);
+    let reference = out.text(&item.reference).map(|text| {
+        mask::without_numbers(text, channel, |hand_on| everybody(groups, hand_on), out)
+    });
     for (at, group) in groups.iter().enumerate() {
         let path = |rest: &str| format!("{place}/statuses/{at}{rest}");
         if group.is_damaged {
@@ -294,8 +311,10 @@ fn emit_batch(
                 }
                 (Some(_), None) => out.dead_at(DeadReason::MissingStatus, path("/status")),
                 (Some(recipient), Some(word)) => {
-                    let member = Member { batch_id, channel, recipient, word, digest: &digest };
-                    emit_member(item, group, &member, out);
+                    let logical_id = reference.as_deref();
+                    let digest = &digest;
+                    let member = Member { batch_id, logical_id, channel, recipient, word, digest };
+                    emit_member(group, &member, out);
                 }
             }
             index += 1;
@@ -308,13 +327,14 @@ fn emit_batch(
 /// One recipient of a batch report.
 struct Member<'m> {
     batch_id: &'m str,
+    logical_id: Option<&'m str>,
     channel: Channel,
     recipient: &'m str,
     word: &'m str,
     digest: &'m [u8; 32],
 }
 
-fn emit_member(item: &Item<'_>, group: &Group<'_>, member: &Member<'_>, out: &mut Emitter<'_>) {
+fn emit_member(group: &Group<'_>, member: &Member<'_>, out: &mut Emitter<'_>) {
     let number = bare_number(member.recipient);
     let event_parts: [&[u8]; 3] = [member.batch_id.as_bytes(), member.digest, number.as_bytes()];
     let mut draft = Draft::new(member.batch_id, member.channel, outcome(member.word, out));
@@ -323,7 +343,7 @@ fn emit_member(item: &Item<'_>, group: &Group<'_>, member: &Member<'_>, out: &mu
     draft.vendor_status = Some(member.word);
     (draft.error_code, draft.error_class) = errors::of_code(out.text(&group.code));
     draft.recipient = Some(member.recipient);
-    draft.logical_id = out.text(&item.reference);
+    draft.logical_id = member.logical_id;
     out.event(&draft);
 }
 
@@ -338,15 +358,16 @@ fn digest(groups: &Elements<Group<'_>>) -> [u8; 32] {
         for scalar in [&group.code, &group.status, &group.count] {
             add(scalar.text().unwrap_or(""));
         }
-        if let Recipients::List(mut list) = group.recipients {
-            let read = list.array(|cursor| {
-                add(bare_number(cursor.scalar()?.text().unwrap_or("")));
-                Ok(())
-            });
-            debug_assert!(read.is_ok(), "the list was read before");
-        }
+        group.each_recipient(|recipient| add(bare_number(recipient)));
     }
     hasher.finalize().into()
+}
+
+/// Hands on everybody whom a batch names.
+fn everybody(groups: &Elements<Group<'_>>, hand_on: &mut dyn FnMut(&str)) {
+    for group in groups.iter() {
+        group.each_recipient(&mut *hand_on);
+    }
 }
 
 fn outcome(word: &str, out: &mut Emitter<'_>) -> Outcome {

@@ -160,7 +160,9 @@ fn pdu(
     if !pdu.is_pdu {
         return Err(Dead::new(DeadReason::UnknownVariant, format!("{place}/smpp")));
     }
-    let told = pdu.message.text().or_else(|| pdu.payload.text()).unwrap_or("");
+    // With the text in `message_payload` a gateway may leave a space or the zero of an empty one.
+    let message = pdu.message.text().filter(|text| !receipt::is_blank(text));
+    let told = message.or_else(|| pdu.payload.text()).unwrap_or("");
     let hex = is_hex(told);
     let told = if hex { decode_hex(told, &mut scratch.bytes) } else { told };
     let receipt = Receipt::parse(told);

@@ -125,6 +125,13 @@ struct Target<'a> {
     is_damaged: bool,
 }
 
+impl Target<'_> {
+    /// The number without its plus sign.
+    fn bare(&self) -> Option<&str> {
+        self.number.text().map(|number| number.strip_prefix('+').unwrap_or(number))
+    }
+}
+
 /// Reads one record.
 pub(crate) fn read(
     record: &Record<'_>,
@@ -147,7 +154,11 @@ pub(crate) fn read(
         single.own.is_damaged |= !is_object;
     }
     cursor.end()?;
-    let first = list.as_ref().map_or(Some(&single), |(_, items)| items.first());
+    // The first that tells what it is: it may be damaged.
+    let first = match &list {
+        Some((_, items)) => items.held().find(|item| item.is_usage() || item.is_message()),
+        None => Some(&single),
+    };
     if first.is_some_and(Item::is_usage) {
         drop((list, single));
         return usage::read(record.value, scratch, out);
@@ -157,6 +168,11 @@ pub(crate) fn read(
 }
 
 impl Item<'_> {
+    /// An event or a record of a message.
+    const fn is_message(&self) -> bool {
+        self.payload.is_some() || self.own.to.is_some() || self.own.row.is_told()
+    }
+
     /// A bill over many messages.
     fn is_usage(&self) -> bool {
         let own = &self.own;
@@ -211,7 +227,7 @@ fn message_field<'a>(
         "cost" => return cost(cursor, message),
         "cost_breakdown" => return breakdown(cursor, message),
         "errors" => return errors::read(cursor, message),
-        "aggregation_type" | "report_url" | "product" => {
+        "aggregation_type" | "report_url" | "product" | "date" | "date_time" => {
             message.is_usage |= !cursor.is_null();
             return cursor.skip();
         }

@@ -330,7 +330,6 @@ pub(crate) const CATALOGUE: Module = Module {
         "description",
         "end",
         "error_message",
-        "eventName",
         "first_page_uri",
         "mcc",
         "message_sid",

@@ -180,7 +180,7 @@ fn item<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Syntax> {
 }
 
 fn is_content(key: &str) -> bool {
-    matches!(key, "text" | "keyword" | "message_type" | "message")
+    matches!(key, "text" | "keyword" | "message_type" | "message" | "data" | "udh")
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<(), Syntax> {

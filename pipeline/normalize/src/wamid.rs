@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use model::keys::Keyring;
-use model::vocabulary::Channel;
 
 /// Digits in a row that make a decoded id personal.
 const WAMID_DIGITS_MIN: usize = 7;
@@ -23,10 +22,9 @@ impl HiddenId {
     }
 }
 
-/// An id that WhatsApp gave, relayed by another vendor, on this channel.
-pub(crate) fn is_whatsapp_id(id: &str, channel: Channel) -> bool {
-    let begins = || begins_packed(id) || id.starts_with(TEXT_HEAD);
-    (channel == Channel::Whatsapp && begins()) || without_prefix(id).is_some()
+/// An id that WhatsApp gave, relayed by another vendor; not every report tells its channel.
+pub(crate) fn is_whatsapp_id(id: &str) -> bool {
+    begins_packed(id) || id.starts_with(TEXT_HEAD) || without_prefix(id).is_some()
 }
 
 /// Behind `wamid.`, or `wacid.` of a call. Every vendor's ids are asked: mostly the first letter
@@ -188,7 +186,7 @@ mod tests {
                 for prefix in ["", "wamid.", "wacid."] {
                     assert!(hidden_id(&format!("{prefix}{id}"), &keyring).is_some(), "{id}");
                 }
-                assert!(is_whatsapp_id(&id, Channel::Whatsapp), "{id}");
+                assert!(is_whatsapp_id(&id), "{id}");
                 for at in 0..id.len() {
                     for by in ["", "!", "-"] {
                         let damaged = [&id[..at], by, &id[at + 1..]].concat();
@@ -213,12 +211,11 @@ mod tests {
     #[test]
     fn of_another_vendors_ids_on_this_channel_those_that_begin_as_whatsapps_are_asked() {
         for id in ["wamid.x", "wacid.x"] {
-            assert!(is_whatsapp_id(id, Channel::Unknown), "{id}");
+            assert!(is_whatsapp_id(id), "{id}");
         }
         for id in ["gBGx", "ABEx", "HBgx"] {
-            assert!(is_whatsapp_id(id, Channel::Whatsapp), "{id}");
-            assert!(!is_whatsapp_id(id, Channel::Sms), "{id}");
+            assert!(is_whatsapp_id(id), "{id}");
         }
-        assert!(!is_whatsapp_id("gBFx", Channel::Whatsapp));
+        assert!(!is_whatsapp_id("gBFx"));
     }
 }

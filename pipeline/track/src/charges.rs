@@ -14,7 +14,8 @@
 //! - An estimate without an amount (Meta's, who bills what arrives) is the vendor's word once an
 //!   event tells that the message was delivered or read. An estimate of zero in no currency (of a
 //!   message that failed on one device) stands until then; what arrived is not free by it.
-//! - What stands without an entry of the price list has that of the greatest line that names one.
+//! - What stands without a currency, or an entry of the price list, has that of the greatest that
+//!   names one.
 //! - A line that repeats an event's price (an estimate of it) stands for that price.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
@@ -142,7 +143,8 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     let prices = prices.map(|said| said.with_fee(lines, words));
     let all_lines = || lines.iter().filter_map(said);
     let base_lines = all_lines().filter(|said| said.price.kind.is_base());
-    let base = prices.chain(base_lines).max_by_key(Said::weight);
+    let all_base = prices.chain(base_lines);
+    let base = all_base.clone().max_by_key(Said::weight);
     let mut fees: Vec<Said<'_>> = Vec::new();
     for said in all_lines().filter(|said| !said.price.kind.is_base()) {
         match fees.iter_mut().find(|known| known.price.kind == said.price.kind) {
@@ -153,17 +155,29 @@ pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interne
     }
     fees.sort_unstable_by_key(|said| said.price.kind);
     let base = base.map(|said| {
-        let fee = said.fee_nanos.or_else(|| fee_apart(&said, &fees, told, words));
+        let currency = currency(&said, all_base);
+        let fee = said.fee_nanos.or_else(|| fee_apart((&said, currency), &fees, told, words));
         let sku = sku(&said, all_lines());
         let own = Charge { unit_price_nanos: said.own_nanos(fee), sku, ..charge(&said, segments) };
-        earned(own, told)
+        Charge { currency, ..earned(own, told) }
     });
     let fees = fees.iter().map(|said| {
         let sku = sku(said, all_lines());
-        Charge { sku, ..charge(said, segments) }
+        let same = all_lines().filter(|line| line.price.kind == said.price.kind);
+        Charge { sku, currency: currency(said, same), ..charge(said, segments) }
     });
     let fees = fees.collect();
     Charges { base, fees, zeros: false }
+}
+
+/// The currency of what counts, else that of the greatest of its charge that names one: a vendor's
+/// callbacks may tell none, and its report the currency of the same price.
+fn currency<'a>(said: &Said<'a>, all: impl Iterator<Item = Said<'a>>) -> TextId {
+    if said.price.currency != TextId::default() {
+        return said.price.currency;
+    }
+    let named = all.filter(|other| other.price.currency != TextId::default());
+    named.max_by_key(Said::weight).map_or(TextId::default(), |other| other.price.currency)
 }
 
 /// The entry of the price list that what counts names, else the greatest line of its charge that
@@ -208,12 +222,17 @@ fn fee_at(said: &Said<'_>, lines: &[Event], words: &Interner) -> Option<usize> {
 
 /// The fee that stands, in the currency of a price that is told without one: where it was told
 /// beside a larger price, this one is what was left of that.
-fn fee_apart(said: &Said<'_>, fees: &[Said<'_>], told: &[Event], words: &Interner) -> Option<i128> {
+fn fee_apart(
+    (said, currency): (&Said<'_>, TextId),
+    fees: &[Said<'_>],
+    told: &[Event],
+    words: &Interner,
+) -> Option<i128> {
     let fee = fees.iter().find(|fee| fee.price.kind == ChargeKind::CarrierFee)?;
     let beside = told.iter().filter(|event| event.time_us == fee.event.time_us);
     let beside = beside.filter_map(|event| words.price_of(event.price)?.nanos).max();
     let is_left = beside.is_some_and(|whole| said.price.nanos < Some(whole));
-    if fee.price.currency != said.price.currency || is_left {
+    if fee.price.currency != currency || is_left {
         return None;
     }
     charge(fee, 1).amount_nanos()
@@ -237,6 +256,7 @@ pub(crate) fn before_4(told: &[Event], segments: u16, words: &Interner) -> Charg
 pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
     let mut kept = standing(lines, words, |_| true);
     kept.extend(standing(lines, words, |said| said.price.sku != TextId::default()));
+    kept.extend(standing(lines, words, |said| said.price.currency != TextId::default()));
     kept.push(0);
     kept.extend(lines.iter().position(Event::tells_vendor_time));
     kept.extend(fold::placing(lines, words));

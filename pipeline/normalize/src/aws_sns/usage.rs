@@ -5,7 +5,8 @@
 //! message costs it times `TotalParts`, however many rows came; numbers have no `+`; the only time
 //! is the publication's, so what `DeliveryStatus` says has no time of its own and outcomes are left
 //! to the logs; a report in several files repeats its heading, and a file that is loaded line by
-//! line has it as a record of its own.
+//! line has it as a record of its own: its columns must then stand in Amazon's order, and a row
+//! whose number and id have changed places is a dead letter.
 
 use model::money::ONE;
 use model::vocabulary::{Channel, ChargeKind, DeadReason, TrafficClass};
@@ -16,6 +17,7 @@ use crate::date;
 use crate::draft::{Dead, Place};
 use crate::emit::Emitter;
 use crate::json::{Scalar, Syntax};
+use crate::phone::Number;
 
 /// Columns, in their order.
 const HEADING: &str = "PublishTimeUTC,MessageId,DestinationPhoneNumber,MessageType,DeliveryStatus,\
@@ -31,6 +33,15 @@ struct Row<'a> {
     price: Scalar<'a>,
     part: Scalar<'a>,
     parts: Scalar<'a>,
+}
+
+impl Row<'_> {
+    /// Whether the number is a number and the id none: without a heading nothing else tells.
+    fn is_in_order(&self) -> bool {
+        let is_number =
+            |field: &Scalar<'_>| field.text().is_some_and(|text| Number::parse(text).is_some());
+        is_number(&self.to) && !is_number(&self.id)
+    }
 }
 
 /// Whether a text begins with the heading.
@@ -59,9 +70,15 @@ pub(super) fn read_row(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
 
 /// Reads a report.
 pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
-    if rows(text, true, out)? == 0 {
-        out.ignored("heading");
+    if rows(text, true, out)? > 0 {
+        return Ok(());
     }
+    // Alone it belongs to rows that are records of their own, and those are read by this order.
+    let names = text.trim().split(',').map(|name| name.trim().trim_matches('"'));
+    if !names.eq(HEADING.split(',')) {
+        return Err(Dead::new(DeadReason::UnknownVariant, "columns in another order"));
+    }
+    out.ignored("heading");
     Ok(())
 }
 
@@ -90,6 +107,9 @@ fn rows(text: &str, is_listed: bool, out: &mut Emitter<'_>) -> Result<usize, Syn
             };
             *slot = value;
         }
+        if !is_listed && !row.is_in_order() {
+            return out.dead_at(DeadReason::UnknownVariant, place.to_string());
+        }
         emit(&row, place, out);
     })?;
     Ok(rows)
@@ -100,12 +120,16 @@ fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         return out.dead_at(DeadReason::MissingId, format!("{place}/MessageId"));
     };
     let parts = out.segments(&row.parts).unwrap_or(1);
+    let price = out.price_of_part(&row.price, &row.parts).map(|price| price.0);
+    let is_credit = row.price.text().is_some_and(|price| price.trim_start().starts_with('-'));
     let figures = Figures {
         quantity: Some(i128::from(parts) * ONE),
-        unit_price: out.price_of_part(&row.price, &row.parts).map(|price| price.0),
+        unit_price: price.map(|price| if is_credit { -price } else { price }),
         amount: None,
     };
-    let subject = Subject::Message { id, key_part: "" };
+    let recipient = out.text(&row.to);
+    let key_part = recipient.unwrap_or("").trim_start_matches('+');
+    let subject = Subject::Message { id, key_part };
     let mut charge = ChargeDraft::new(subject, ChargeKind::Segment, figures);
     charge.part = out.text(&row.part).unwrap_or("");
     charge.time_us = out.time(&row.time, date::parse_zoned_or_local);
@@ -116,6 +140,6 @@ fn emit(row: &Row<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         Some("Promotional") => TrafficClass::Marketing,
         _ => TrafficClass::Unknown,
     };
-    charge.recipient = out.text(&row.to);
+    charge.recipient = recipient;
     out.charge(&charge);
 }

@@ -99,8 +99,9 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
         _ => ChargeKind::Other,
     };
     let start = out.time(&row.start, instant);
-    let parts: [&[u8]; 1] = [id.as_bytes()];
-    let mut charge = ChargeDraft::new(Subject::Item(&parts), kind, Figures::one(None));
+    // A message's charge may be replaced by that of its conversation.
+    let subject = Subject::Unique(ID_COLUMN, id);
+    let mut charge = ChargeDraft::new(subject, kind, Figures::one(None));
     charge.time_us = start;
     charge.is_local_time = row.start.text().and_then(parse_local).is_some();
     let duration = out.time(&row.duration, duration).filter(|duration| *duration > 0);

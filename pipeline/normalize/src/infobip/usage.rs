@@ -77,7 +77,7 @@ pub(super) fn field<'a>(
         "response" => cursor.object_or_skip(|cursor, key| response(cursor, key, result)).map(drop),
         "metadata" => cursor.object_or_skip(|cursor, key| metadata(cursor, key, result)).map(drop),
         "failureMessage" => {
-            result.has_failed = cursor.scalar()?.is_present();
+            result.has_failed = cursor.scalar()?.text().is_some();
             Ok(())
         }
         _ => cursor.other(),

@@ -24,9 +24,8 @@ impl<'a> Cursor<'a> {
         if self.byte() == b'-' {
             self.at += 1;
         }
-        let zero = self.byte() == b'0';
-        let whole = self.digits();
-        if whole == 0 || (zero && whole > 1) {
+        // Zeros in front are no JSON, but codes have them (Gupshup's `"errCode": 003`).
+        if self.digits() == 0 {
             return None;
         }
         if self.byte() == b'.' {

@@ -171,6 +171,12 @@ pub(super) fn is_hex(text: &str) -> bool {
     !digits.is_empty() && digits.len().is_multiple_of(2) && is_spelled
 }
 
+/// Whether a text, or one in hex, is spaces and zero bytes.
+pub(super) fn is_blank(text: &str) -> bool {
+    let is_zeros = is_hex(text) && text.bytes().all(|byte| b"0x".contains(&byte));
+    is_zeros || text == "0x" || text.trim_matches(['\0', ' ', '\r', '\n']).is_empty()
+}
+
 /// The text in such bytes: zero bytes (UCS-2) are left out, what is not ASCII stands as `?`.
 pub(super) fn decode_hex<'b>(text: &str, bytes: &'b mut Vec<u8>) -> &'b str {
     bytes.clear();

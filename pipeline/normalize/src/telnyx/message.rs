@@ -25,6 +25,8 @@ struct Shared<'i> {
     time: Option<i64>,
     submit: Option<i64>,
     has_many: bool,
+    /// Of several recipients the one that has the cost, in whatever order they are told.
+    payer: Option<&'i str>,
 }
 
 /// Emits a message's recipients, each an element.
@@ -54,6 +56,11 @@ pub(super) fn emit(
         time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
         submit,
         has_many: n_recipients > 1,
+        payer: targets
+            .iter()
+            .chain(message.cc.iter().flat_map(Elements::iter))
+            .filter_map(Target::bare)
+            .min(),
     };
     let mut price = Cost { whole: out.price(&message.cost), fee: None };
     price.fee = out.price(&message.carrier_fee).filter(|_| price.whole.is_some());
@@ -90,7 +97,9 @@ fn emit_targets(
             out.dead_at(DeadReason::MissingId, place("/phone_number"));
         } else if let Some(word) = word {
             // The cost is the message's: only one of its recipients may have it.
-            event(message, target, shared, word, (std::mem::take(price), out));
+            let is_payer = target.bare() == shared.payer;
+            let price = if is_payer { std::mem::take(price) } else { Cost::default() };
+            event(message, target, shared, word, (price, out));
         } else {
             out.dead_at(DeadReason::MissingStatus, place("/status"));
         }
@@ -118,7 +127,7 @@ fn event(
 ) {
     let price = cost.whole;
     let number = out.text(&target.number);
-    let bare = number.map_or("", |number| number.strip_prefix('+').unwrap_or(number));
+    let bare = target.bare().unwrap_or("");
     let outcome = outcome(word, out);
     // The errors are the message's: whom it reached had none of them, where others may have.
     let is_spared = shared.has_many && outcome.0.is_delivered();

@@ -8,7 +8,6 @@ use crate::charge::ChargeDraft;
 use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::json::Scalar;
-use crate::network::network_digits;
 
 use super::{Message, changed_at, channel, errors, outcome};
 
@@ -95,8 +94,8 @@ pub(super) fn emit(message: &Message<'_>, path: std::fmt::Arguments<'_>, out: &m
     draft.recipient = out.text(&row.called);
     draft.sender = out.text(&row.caller);
     draft.country = out.text(&row.country);
-    draft.mcc = out.text(&row.mcc).and_then(|code| network_digits(code, 3));
-    draft.mnc = out.text(&row.mnc).and_then(|code| network_digits(code, 3));
+    draft.mcc = out.network_code(&row.mcc);
+    draft.mnc = out.network_code(&row.mnc);
     draft.carrier = out.text(&row.carrier);
     draft.segments = segments;
     draft.price = price;

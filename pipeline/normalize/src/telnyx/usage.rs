@@ -24,7 +24,7 @@ use crate::draft::{Dead, Elements};
 use crate::emit::Emitter;
 use crate::identity;
 use crate::json::{Cursor, Kind, Scalar, Syntax};
-use crate::network::{self, Carrier, network_digits};
+use crate::network::{self, Carrier};
 use crate::operators;
 use crate::record::Scratch;
 use crate::words::{self, Folded};
@@ -33,7 +33,10 @@ use crate::words::{self, Folded};
 #[derive(Debug, Default)]
 pub(super) struct Report<'a> {
     rows: Elements<&'a str>,
+    /// It has a place for rows.
     has_rows: bool,
+    /// It is a row itself.
+    has_cost: bool,
     record_type: Scalar<'a>,
     start: Scalar<'a>,
     end: Scalar<'a>,
@@ -74,14 +77,15 @@ pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> 
         cursor.object(|cursor, key| match key {
             "data" if cursor.kind() == Kind::Array => list(cursor, &mut reports),
             "data" => {
+                let text = cursor.raw()?;
                 let mut report = Report::default();
-                cursor.object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
-                reports.hold(report, cursor)
+                Cursor::new(text).object_or_skip(|cursor, key| field(cursor, key, &mut report))?;
+                reports.hold(report.or_row(text), cursor)
             }
             _ => field(cursor, key, &mut bare),
         })?;
-        if bare.has_rows {
-            reports.push(bare);
+        if bare.has_rows || reports.len() == 0 {
+            reports.push(bare.or_row(text));
         }
     }
     cursor.end()?;
@@ -100,23 +104,39 @@ pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> 
 
 /// A list of reports, or of rows: those have no `result`.
 fn list<'a>(cursor: &mut Cursor<'a>, reports: &mut Elements<Report<'a>>) -> Result<(), Syntax> {
-    let mut rows = Report::default();
     cursor.array(|cursor| {
         let text = cursor.raw()?;
         let mut report = Report::default();
         let read = |cursor: &mut Cursor<'a>, key: &str| field(cursor, key, &mut report);
         // What is no object is no report, and as a row a dead letter.
         let is_report = Cursor::new(text).object_or_skip(read) == Ok(true) && report.has_rows;
-        if !is_report {
-            return rows.rows.hold(text, cursor);
+        if is_report {
+            cursor.hold(report.rows.room(), 0)?;
+            return reports.hold(report, cursor);
         }
-        cursor.hold(report.rows.room(), 0)?;
-        reports.hold(report, cursor)
+        match reports.last_mut() {
+            Some(rows) if !rows.has_rows => rows.rows.hold(text, cursor),
+            _ => reports.hold(Report::of_row(text), cursor),
+        }
     })?;
-    if rows.rows.len() > 0 || reports.len() == 0 {
-        reports.push(rows);
+    if reports.len() == 0 {
+        reports.push(Report::default());
     }
     Ok(())
+}
+
+impl<'a> Report<'a> {
+    /// Of rows that stand alone the first.
+    fn of_row(text: &'a str) -> Self {
+        let mut rows = Self::default();
+        rows.rows.push(text);
+        rows
+    }
+
+    /// The row that its text is, where it is no report.
+    fn or_row(self, text: &'a str) -> Self {
+        if self.has_cost && !self.has_rows { Self::of_row(text) } else { self }
+    }
 }
 
 fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Result<(), Syntax> {
@@ -127,6 +147,15 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, report: &mut Report<'a>) -> Res
                 let row = cursor.raw()?;
                 report.rows.hold(row, cursor)
             });
+        }
+        // A report that is not done yet.
+        "result" if cursor.is_null() => {
+            report.has_rows = true;
+            return cursor.skip();
+        }
+        "cost" => {
+            report.has_cost = true;
+            return cursor.skip();
         }
         "record_type" => &mut report.record_type,
         "start_date" => &mut report.start,
@@ -336,8 +365,8 @@ fn is_of_messages(report: &Report<'_>, row: &Row<'_>) -> bool {
 
 /// The network of a row's codes, and its country.
 fn network<'e>(row: &Row<'_>, out: &mut Emitter<'e>) -> (Carrier<'e>, Option<&'static str>) {
-    let mcc = out.text(&row.mcc).and_then(|code| network_digits(code, 3));
-    let mnc = out.text(&row.mnc).and_then(|code| network_digits(code, 3));
+    let mcc = out.network_code(&row.mcc);
+    let mnc = out.network_code(&row.mnc);
     let operator = mcc.zip(mnc).and_then(|(mcc, mnc)| match row.mnc {
         // A number has lost its zeros.
         Scalar::Number(_) => operators::find_number(mcc, mnc),

@@ -40,6 +40,8 @@ pub(super) struct Item<'a> {
     updated: Scalar<'a>,
     timestamp: Scalar<'a>,
     event_type: Scalar<'a>,
+    /// The type again, in the data.
+    event_name: Scalar<'a>,
     event_id: Scalar<'a>,
     envelope_time: Scalar<'a>,
     pub(super) usage: usage::Record<'a>,
@@ -128,6 +130,7 @@ fn field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Result<
         | "errorCode"
         | "numberOfSegments"
         | "timestamp"
+        | "eventName"
         | "dateUpdated" => {
             item.is_data |= key == "messageSid";
             return data_field(cursor, key, item);
@@ -152,6 +155,7 @@ fn data_field<'a>(cursor: &mut Cursor<'a>, key: &str, item: &mut Item<'a>) -> Re
         "errorCode" => &mut item.error_code,
         "numberOfSegments" => &mut item.segments,
         "timestamp" => &mut item.timestamp,
+        "eventName" => &mut item.event_name,
         "dateUpdated" => &mut item.updated,
         _ => return cursor.other(),
     };
@@ -190,18 +194,23 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     let created = out.time(&item.created, resource_time);
     let sent = out.time(&item.sent, resource_time);
     let updated = out.time(&item.updated, resource_time);
-    let time = updated.or(sent).or(created);
+    // When it was sent is no time of its end.
+    let is_open = known_outcome(word).is_some_and(|outcome| !outcome.1);
+    let time = updated.or_else(|| sent.or(created).filter(|_| is_open));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
     let code = out.text(&item.error_code).filter(|code| !words::is_no_error(code));
     let price = out.price(&item.price);
     let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
-    let event_parts: [&[u8]; 6] = [
+    let currency = out.text(&item.currency).filter(|_| price.is_some());
+    let event_parts: [&[u8]; 7] = [
         b"resource",
         id.as_bytes(),
         word.as_bytes(),
         code.unwrap_or("").as_bytes(),
         &time_bytes,
         &price_bytes,
+        // The bulk export tells none.
+        currency.unwrap_or("").as_bytes(),
     ];
     let mut draft = draft(item, id, word, out);
     draft.event_parts = &event_parts;
@@ -209,7 +218,7 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     draft.submit_time_us = created;
     draft.price = price;
     draft.price_unit = PriceUnit::Message;
-    draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
+    draft.currency = currency;
     out.event(&draft);
 }
 
@@ -229,7 +238,7 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
 }
 
 fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
-    let typed = match item.event_type.text() {
+    let typed = match item.event_type.text().or_else(|| item.event_name.text()) {
         Some(kind) => kind.strip_prefix(MESSAGE_TYPE).ok_or(kind.starts_with("com.twilio.")),
         // Data alone: its status is all it tells.
         None if item.is_data => Ok(item.status.text().unwrap_or("")),

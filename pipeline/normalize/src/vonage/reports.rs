@@ -97,7 +97,8 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let is_estimate = item.price.text().is_none();
     let price = out.price(if is_estimate { &extra.estimated_price } else { &item.price });
     let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
-    let event_parts: [&[u8]; 6] = [
+    let currency = out.text(&item.currency).filter(|_| price.is_some());
+    let event_parts: [&[u8]; 7] = [
         // An estimate that turns out exact is news all the same.
         if is_estimate { b"row-estimate" } else { b"row" },
         id.as_bytes(),
@@ -105,6 +106,8 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         code.unwrap_or("").as_bytes(),
         &time_bytes,
         &price_bytes,
+        // A table without the column tells less.
+        currency.unwrap_or("").as_bytes(),
     ];
     let mut draft = Draft::new(id, channel, outcome);
     draft.event_parts = &event_parts;
@@ -123,16 +126,19 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.sender = out.text(&item.from.number);
     draft.country = out.text(&extra.country);
     draft.carrier = out.text(&extra.network_name);
-    if item.network.text().is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
+    // A name may stand there instead.
+    if item.network.text().is_none_or(|code| code.bytes().all(|byte| byte.is_ascii_digit())) {
         set_network(&mut draft, &item.network, out);
     }
     draft.price = price;
     draft.price_unit = PriceUnit::Message;
-    draft.currency = out.text(&item.currency).filter(|_| draft.price.is_some());
+    draft.currency = currency;
     out.event(&draft);
-    if let Some(estimate) = draft.price.filter(|_| is_estimate) {
-        let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(estimate.0));
-        charge.basis = Basis::Estimated;
+    // An estimate that turned out exact stands at the same time, and so the price has a line, too.
+    let has_line = is_estimate || extra.estimated_price.text().is_some();
+    if let Some(told) = draft.price.filter(|_| has_line) {
+        let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(told.0));
+        charge.basis = if is_estimate { Basis::Estimated } else { Basis::Vendor };
         out.charge_too(&charge);
     }
 }

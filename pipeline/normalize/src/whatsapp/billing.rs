@@ -1,7 +1,7 @@
 //! `billing-event` changes, which BSPs add to Meta's webhooks: what is charged of the message or
 //! conversation that they refer to. They have no time and no amount, see `meta_pricing`.
 
-use model::vocabulary::{Channel, ChargeKind, DeadReason, Source};
+use model::vocabulary::{Channel, DeadReason, Source};
 
 use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::emit::Emitter;
@@ -55,14 +55,10 @@ pub(super) fn emit(
     };
     let pricing = &billing.deductions;
     let sku = pricing.sku();
-    let subject = Subject::Message { id, key_part: "" };
-    let kind = pricing.charge_kind();
-    let identity: [&[u8]; 2] =
-        [b"conversation", billing.conversation.text().unwrap_or("").as_bytes()];
-    let mut charge = ChargeDraft::new(subject, kind, Figures::one(pricing.amount()));
-    if kind == ChargeKind::Conversation && billing.conversation.is_present() {
-        charge.subject = Subject::Item(&identity);
-    }
+    let message = Subject::Message { id, key_part: "" };
+    let subject = pricing.subject(billing.conversation.text(), message);
+    let mut charge =
+        ChargeDraft::new(subject, pricing.charge_kind(), Figures::one(pricing.amount()));
     let app = hook.gs_app.text().filter(|_| out.origin.source == Source::Gupshup);
     charge.account = app.or_else(|| hook.entry_ids.get(leaf.entry).and_then(Scalar::text));
     charge.sku = sku.text().filter(|sku| !sku.is_empty());

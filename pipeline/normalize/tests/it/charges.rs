@@ -229,7 +229,9 @@ fn a_vonage_row_without_a_price_tells_an_estimate() {
         bill(Source::Vonage, csv)
     };
     assert_eq!(row("0.04", "")[0]["basis"], "estimated");
-    assert_eq!(row("0.04", "0.05"), Vec::<Value>::new(), "the price is the event's");
+    assert_eq!(row("", "0.05"), Vec::<Value>::new(), "the price is the event's");
+    let exact = row("0.04", "0.04");
+    assert_eq!((&exact[0]["basis"], exact.len()), (&json!("vendor"), 1), "it stands at one time");
 }
 
 fn status(word: &str, pricing: &Value) -> Value {

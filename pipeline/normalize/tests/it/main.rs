@@ -18,6 +18,7 @@ mod explained;
 mod exports;
 mod fixtures;
 mod golden;
+mod interplay;
 mod neighbours;
 mod networks;
 mod privacy;

@@ -205,8 +205,8 @@ fn bytes_that_are_no_text_cost_the_field_of_json_that_holds_them() {
 #[test]
 fn of_recipients_that_share_an_id_a_damaged_one_is_nobody_else() {
     let value = r#"{"id":"m","recipients":{"items":[
-        {"recipient":0447700900143,"status":"delivered"},
-        {"recipient":0447700900144,"status":"delivery_failed"},
+        {"recipient":+447700900143,"status":"delivered"},
+        {"recipient":+447700900144,"status":"delivery_failed"},
         {"recipient":447700900145,"status":"delivered"}]}}"#;
     let read = run(Some(Source::Messagebird), &[Case::value(value)]);
     let dead: Vec<&str> = read.dead.iter().map(|dead| dead.detail.as_str()).collect();

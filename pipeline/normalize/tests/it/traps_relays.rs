@@ -70,7 +70,7 @@ fn one(source: Source, payload: &str) -> Value {
 
 /// Checks every row of a table.
 #[track_caller]
-fn traps(source: Source, table: &'static str) {
+pub(crate) fn traps(source: Source, table: &'static str) {
     let (mut event_above, mut charge_above) = (Value::Null, Value::Null);
     for block in table.trim().split("\n\n") {
         let row = Row::parse(block);

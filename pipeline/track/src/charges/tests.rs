@@ -31,6 +31,8 @@ struct Saying {
     units: u16,
     /// 0 = none.
     sku: u32,
+    /// 0 = none.
+    currency: u32,
 }
 
 const EVENT: Saying = Saying {
@@ -41,6 +43,7 @@ const EVENT: Saying = Saying {
     is_line: false,
     units: 1,
     sku: 0,
+    currency: 0,
 };
 const FEE: Saying = Saying { nanos: Some(3_050_000), kind: CarrierFee, is_line: true, ..EVENT };
 
@@ -52,7 +55,7 @@ fn events(sayings: &[Saying], words: &mut Interner) -> Vec<Event> {
             nanos: saying.nanos,
             kind: saying.kind,
             basis: saying.basis,
-            currency: TextId(0),
+            currency: TextId(saying.currency),
             sku: TextId(saying.sku),
         };
         events.push(Event {
@@ -170,6 +173,25 @@ fn who_names_no_entry_of_the_price_list_takes_none_away() {
 }
 
 #[test]
+fn who_names_no_currency_takes_none_away() {
+    let told = |sayings: &[Saying]| {
+        let mut words = Interner::default();
+        let mut events = events(sayings, &mut words);
+        let charges = fold::fold(&mut events, false, &words).unwrap().charges;
+        let shown = |charge: &Charge| (charge.currency.0, charge.amount_nanos());
+        charges.iter().map(shown).collect::<Vec<_>>()
+    };
+    let report = Saying { currency: 5, ..EVENT };
+    let callback = Saying { time_us: 1, nanos: Some(5_200_000), ..EVENT };
+    assert_eq!(told(&[report, callback]), [(5, Some(5_200_000))], "the latest price");
+    assert_eq!(told(&[report, Saying { currency: 6, ..callback }]), [(6, Some(5_200_000))]);
+    let fee = Saying { currency: 5, ..FEE };
+    assert_eq!(told(&[report, callback, fee]), [(5, Some(2_150_000)), (5, Some(3_050_000))]);
+    assert_eq!(told(&[fee, Saying { time_us: 1, currency: 0, ..fee }]), [(5, Some(3_050_000))]);
+    assert_eq!(told(&[callback, fee]), [(0, Some(5_200_000)), (5, Some(3_050_000))]);
+}
+
+#[test]
 fn a_message_of_which_only_a_bill_is_known_has_charges_and_no_events() {
     let mut words = Interner::default();
     let fee = Saying { kind: Conversation, time_us: 77, ..FEE };
@@ -258,11 +280,12 @@ fn saying() -> impl Strategy<Value = Saying> {
     let nanos = prop::option::weighted(0.8, 0_i128..4);
     let kind = prop::sample::select(vec![Message, Segment, CarrierFee, Conversation]);
     let basis = prop::sample::select(vec![Estimated, Vendor]);
-    (0_i64..4, nanos, kind, basis, any::<bool>(), 1_u16..4, 0_u32..3).prop_map(
-        |(time_us, nanos, kind, basis, is_line, units, sku)| {
+    let names = (0_u32..3, 0_u32..3);
+    (0_i64..4, nanos, kind, basis, any::<bool>(), 1_u16..4, names).prop_map(
+        |(time_us, nanos, kind, basis, is_line, units, (sku, currency))| {
             let is_line = is_line || !kind.is_base() || nanos.is_none();
             let (basis, sku) = if is_line { (basis, sku) } else { (Vendor, 0) };
-            Saying { time_us, nanos, kind, basis, is_line, units, sku }
+            Saying { time_us, nanos, kind, basis, is_line, units, sku, currency }
         },
     )
 }

@@ -79,6 +79,9 @@ fn what_plivo_failed_or_rejected_is_free_and_what_it_did_not_deliver_is_not() {
     let told = |basis: &str, amount: &str| json!({"basis": basis, "amount": amount});
     let estimate = told("estimated", "0.011000000");
     let free = json!([estimate, told("vendor", "0.000000000")]);
+    let charged = json!([told("vendor", "0.011000000")]);
+    let timed = "&TotalAmount=0.0110&DeliveryReportTime=2026-11-20+12:00:03";
+    let sent = "&TotalAmount=0.0110&SentTime=2026-11-20+12:00:03";
     let traps = [
         ("queued is an estimate", priced("queued", amount), json!([estimate])),
         ("failed is nothing", priced("failed", amount), free.clone()),
@@ -89,8 +92,9 @@ fn what_plivo_failed_or_rejected_is_free_and_what_it_did_not_deliver_is_not() {
             plivo("Status=rejected"),
             json!([told("vendor", "0.000000000")]),
         ),
-        ("undelivered is charged its price", priced("undelivered", amount), json!([])),
-        ("sent, too", priced("sent", amount), json!([])),
+        ("undelivered is charged its price", priced("undelivered", timed), json!([])),
+        ("sent, too", priced("sent", sent), json!([])),
+        ("without a time it might stand at that of an estimate", priced("sent", amount), charged),
     ];
     charge(Source::Plivo, &traps);
     let ids = |word: &str| {
