@@ -44,6 +44,13 @@ def test_what_a_vendors_fixtures_give_is_verified(folder: Path, tmp_path: Path) 
         assert "1970" not in json.dumps(message), message
 
 
+def test_a_charge_of_which_nothing_tells_the_time_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("MessageUUID=m-1&Status=delivered&To=12025550143&Units=1&TotalAmount=0.0075\n")
+    [line] = sendtally.call("normalize", "--source", "plivo", "--table", "charges", file).expect(0).rows()
+    assert (line["charge_time"], line["amount"]) == (None, "0.007500000"), line
+
+
 def test_a_file_without_times_came_when_the_other_files_of_its_load_did(tmp_path: Path) -> None:
     told, untold = tmp_path / "told.jsonl", tmp_path / "untold.jsonl"
     done = {"messageId": "m-2", "doneAt": "2026-03-02T23:50:01.000+0000"}

@@ -239,6 +239,7 @@ impl<'e> Emitter<'e> {
         let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
         let told = draft.country.and_then(|country| upper_case(country, &mut iso));
+        self.counters.unreadable_fields += u64::from(draft.country.is_some() && told.is_none());
         let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
         let derived = if told.is_none() { derived_country(draft, number, operator) } else { None };
         let country = told.or(derived);

@@ -58,8 +58,12 @@ pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, 
         let digits = piece.bytes().filter(u8::is_ascii_digit).count();
         if digits >= PERSONAL_DIGITS_MIN {
             let is_plain = digits + usize::from(first == '+') == piece.len();
-            let is_known = is_plain && recipient.and_then(Number::parse).is_some();
-            out.push_str(if is_known { piece } else { GONE });
+            let is_own = |known: &Number| {
+                let digits = piece.trim_start_matches(['+', '0']);
+                known.text().ends_with(digits) || digits.ends_with(known.text())
+            };
+            let known = recipient.filter(|_| is_plain).and_then(Number::parse);
+            out.push_str(if known.as_ref().is_some_and(is_own) { piece } else { GONE });
             rest = rest.get(piece.len()..).unwrap_or("");
             continue;
         }
@@ -151,6 +155,8 @@ mod tests {
             ("invalid +44 7700 900-143.", Some("+447700900143"), "invalid …."),
             ("invalid 447700900143", Some("+447700900143"), "invalid 447700900143"),
             ("invalid 447700900143", Some("a device's token"), "invalid …"),
+            ("invalid 447700900142", Some("+447700900143"), "invalid …"),
+            ("invalid 07700900143", Some("+447700900143"), "invalid 07700900143"),
             ("550 5.1.1 <Anna@Example.com>: no", Some("anna@example.com"), "550 5.1.1 <…>: no"),
             ("<anna@example.com> é", Some("anna@example.com"), "<anna@example.com> é"),
             ("<anna@example.com>", None, "<…>"),

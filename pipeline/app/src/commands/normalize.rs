@@ -5,7 +5,10 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_schema::{Field, Schema};
 use ingest::{FileShape, read_bytes};
 use model::keys::{Keyring, hex};
 use model::record::{Input, RawBatch, SignatureRule};
@@ -71,7 +74,7 @@ pub(crate) fn run(args: &NormalizeArgs) -> Outcome<()> {
     }
     if args.table == NormalizeTable::Charges {
         for rows in charges(&charged)? {
-            print(&rows)?;
+            print(&with_known_times(&rows)?)?;
         }
     }
     summary(&totals, &normalizer);
@@ -191,6 +194,25 @@ fn charges(normalized: &[Normalized]) -> Outcome<Vec<RecordBatch>> {
         tracker.decide_lines(charges, &all(charges), (0, None))?;
     }
     Ok(tracker.close_epoch(0, None, 0)?.charges)
+}
+
+/// The same charges, without a time where nothing told one: no file has an ingest time here.
+fn with_known_times(charges: &RecordBatch) -> Outcome<RecordBatch> {
+    let is_time = |field: &Field| field.name() == "charge_time";
+    let mut columns = charges.columns().to_vec();
+    let mut fields = Vec::new();
+    for (field, column) in charges.schema().fields().iter().zip(&mut columns) {
+        let known = column.as_primitive_opt::<TimestampMicrosecondType>();
+        let Some(times) = known.filter(|_| is_time(field)) else {
+            fields.push(Arc::clone(field));
+            continue;
+        };
+        let told = times.iter().map(|time_us| time_us.filter(|time_us| *time_us != 0));
+        let told: TimestampMicrosecondArray = told.collect();
+        *column = Arc::new(told.with_data_type(times.data_type().clone()));
+        fields.push(Arc::new(field.as_ref().clone().with_nullable(true)));
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// Which field each column came from: a line an event or charge, or one of a record without any.
