@@ -9,6 +9,7 @@ mod kafka;
 mod keys;
 mod signatures;
 mod store;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use serde::Deserialize;
 pub(crate) use self::clickhouse::ClickHouseSettings;
 pub(crate) use self::kafka::FirstStart;
 pub(crate) use self::keys::keyring;
+use self::written::parse;
 use crate::cli::Assumptions;
 use crate::failure::{Failure, Outcome};
 use crate::lake::{Retention, Rules};
@@ -240,16 +242,6 @@ pub(crate) fn of_files(path: Option<&Path>, told: &Assumptions) -> Outcome<OfFil
         regional: regional::of_files(&raw.accounts, &raw.carriers, told)?,
         vault: dead_letters::vault(raw.dead_letters.key_file.as_deref())?,
     })
-}
-
-/// A file as it is written, and its text.
-fn parse(path: &Path) -> Outcome<(Raw, String)> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-    let raw: Raw = toml::from_str(&text).map_err(|error| {
-        Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end()))
-    })?;
-    Ok((raw, text))
 }
 
 fn check(raw: Raw, text: &str) -> Outcome<Settings> {
