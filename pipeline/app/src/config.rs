@@ -4,6 +4,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod gateway;
 pub(crate) mod regional;
 
+mod address;
 mod clickhouse;
 mod kafka;
 mod keys;
@@ -26,6 +27,7 @@ use normalize::vault::Vault;
 use regex::Regex;
 use serde::Deserialize;
 
+pub(crate) use self::address::brokers_without_login;
 pub(crate) use self::clickhouse::ClickHouseSettings;
 pub(crate) use self::kafka::FirstStart;
 pub(crate) use self::keys::keyring;
@@ -371,6 +373,33 @@ mod tests {
         assert!(told(&format!("{keys}{files}scheme=\"rot13\"\n")).contains("`rot13`"));
         assert!(told(&format!("{keys}{files}scheme=\"body_hmac\"\n")).contains("`header`"));
         assert!(told(&format!("{keys}secret_files=[]\n")).contains("twilio"));
+    }
+
+    #[test]
+    fn a_login_in_an_address_is_refused_and_not_shown() {
+        let key = std::env::temp_dir().join(format!("sendtally-login-{}", std::process::id()));
+        std::fs::write(&key, "5e".repeat(32)).unwrap();
+        let kafka = "[kafka]\nbrokers=\"b\"\n";
+        let head = |kafka: &str| {
+            let keys = format!("[keys]\nsecret_file=\"{}\"\n", key.display());
+            format!("data_dir=\"x\"\n{kafka}{keys}[[topics]]\nname=\"t\"\n")
+        };
+        for (text, instead) in [
+            (head("[kafka]\nbrokers=\"bob:hunter2@host:9092\"\n"), "sasl_password_file"),
+            (head("[kafka]\nbrokers=\"h:1,sasl://bob:hunter2@h:2\"\n"), "SENDTALLY_KAFKA"),
+            (head(kafka) + "[clickhouse]\nurl=\"http://bob:hunter2@h\"\n", "password_file"),
+            (head(kafka) + "[clickhouse]\nurl=\"bob:hunter2@h\"\n", "[clickhouse] url"),
+            (head(kafka) + "[clickhouse]\nurl=\"http://h/?password=hunter2\"\n", "parameters"),
+            (head(kafka) + "[data]\nstore=\"s3://AKIA:hunter2@b/p\"\n", "credentials_file"),
+            (
+                head(kafka) + "[data]\nstore=\"s3://b\"\nendpoint=\"https://A:hunter2@h\"\n",
+                "[data] endpoint",
+            ),
+        ] {
+            let told = message(&text);
+            assert!(told.contains(instead) && !told.contains("hunter2"), "{text}: {told}");
+        }
+        std::fs::remove_file(&key).unwrap();
     }
 
     #[test]

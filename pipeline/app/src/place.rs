@@ -12,8 +12,20 @@ use crate::telemetry::Telemetry;
 
 /// A directory whose chains this process is going to own.
 pub(crate) fn open(data: &Path, store: Option<&StoreSettings>) -> Outcome<DataDir> {
+    local(data)?;
     let Some(store) = store else { return Ok(DataDir::open(data)?) };
     Ok(DataDir::open_on(data, Remote::new(store)?, Access::Write)?)
+}
+
+/// Refuses the address of a store, which may hold a login and is not shown.
+fn local(data: &Path) -> Outcome<()> {
+    if !data.to_string_lossy().contains("://") {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "--data (`data_dir`) is a directory of this machine: the address of a store goes into \
+         --store ([data] store)",
+    ))
 }
 
 /// What the command line names, to own it.
@@ -28,6 +40,7 @@ pub(crate) fn read_named(place: &Place) -> Outcome<DataDir> {
 
 /// A directory of which this process reads what is there.
 pub(crate) fn read(data: &Path, store: Option<&StoreSettings>) -> Outcome<DataDir> {
+    local(data)?;
     if let Some(store) = store {
         return Ok(DataDir::open_on(data, Remote::new(store)?, Access::Read)?);
     }
@@ -52,4 +65,19 @@ pub(crate) fn wait_for_store(dir: &DataDir, stop: &Arc<AtomicBool>, telemetry: &
         }
     };
     remote.wait_while(stop, Box::new(told));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_store_is_no_directory_and_is_not_shown() {
+        let data = Path::new("s3://AKIA:hunter2@bucket/prefix");
+        for refused in [open(data, None), read(data, None)].map(Result::unwrap_err) {
+            let told = refused.to_string();
+            assert_eq!(refused.code(), 2);
+            assert!(told.contains("--store") && !told.contains("hunter2"), "{told}");
+        }
+    }
 }

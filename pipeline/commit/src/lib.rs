@@ -126,6 +126,15 @@ pub enum CommitError {
         /// What was given.
         url: String,
     },
+    /// A login inside an address, which is shown in logs and errors.
+    #[error(
+        "{what} has a login in it (NAME:PASSWORD@): take it out; credentials belong into the file \
+         of [data] credentials_file, or into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    StoreLogin {
+        /// Which address.
+        what: &'static str,
+    },
     /// An endpoint without encryption that nobody allowed.
     #[error(
         "{endpoint} is not encrypted: use https, or allow it ([data] allow_http = true, \
@@ -222,6 +231,7 @@ impl CommitError {
             Self::NewerFormat { .. }
             | Self::OlderFormat { .. }
             | Self::StoreUrl { .. }
+            | Self::StoreLogin { .. }
             | Self::PlainHttp { .. }
             | Self::Refused { .. }
             | Self::NoCreate { .. }

@@ -97,6 +97,7 @@ impl Remote {
     /// # Errors
     /// Where the address is none, or the client's threads cannot be started.
     pub fn new(settings: &StoreSettings) -> Result<Self, CommitError> {
+        settings.check()?;
         let (_, prefix) = settings.place()?;
         let shown = format!("{} at {}", settings.url, settings.shown_endpoint());
         Self::over(settings.client()?, prefix, &shown)

@@ -61,6 +61,22 @@ impl StoreSettings {
         Self { url, endpoint: None, region: None, allow_http: false, credentials: None }
     }
 
+    /// Refuses what is no address of a store, or holds a login.
+    ///
+    /// # Errors
+    /// The address or the endpoint cannot be used. A login is not shown.
+    pub fn check(&self) -> Result<(), CommitError> {
+        // A key may hold any sign: one `@` anywhere is enough.
+        if self.url.contains('@') {
+            return Err(CommitError::StoreLogin { what: "the address ([data] store, --store)" });
+        }
+        if self.shown_endpoint().contains('@') {
+            let what = "the endpoint ([data] endpoint, AWS_ENDPOINT_URL)";
+            return Err(CommitError::StoreLogin { what });
+        }
+        self.place().map(drop)
+    }
+
     /// Bucket and prefix; the prefix has no slash at its ends and may be empty.
     pub(crate) fn place(&self) -> Result<(&str, &str), CommitError> {
         let wrong = || CommitError::StoreUrl { url: self.url.clone() };
@@ -134,6 +150,20 @@ mod tests {
         for wrong in ["bucket/a", "s3:///a", "s3://b/a//c", "s3://b/../a", "s3://b/a b", "gs://b/a"]
         {
             assert!(place(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_login_in_an_address_is_refused_and_not_shown() {
+        let mut endpoint = StoreSettings::at("s3://bucket/p");
+        assert!(endpoint.check().is_ok());
+        endpoint.endpoint = Some("https://AKIA:hidden@host".to_owned());
+        let urls = ["s3://AKIA:hidden@b/p", "AKIA:hidden@b", "s3://AKIA:hid/den@b/p"];
+        for settings in urls.map(StoreSettings::at).into_iter().chain([endpoint]) {
+            let refused = settings.check().unwrap_err();
+            assert_eq!(refused.domain(), model::fault::Domain::Usage);
+            let told = refused.to_string();
+            assert!(!told.contains("hid") && told.contains("credentials_file"), "{told}");
         }
     }
 

@@ -63,7 +63,10 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 fn to_kafka(args: &SimulateArgs, simulation: Simulation, topics: &[String]) -> Outcome<()> {
     let settings = match (&args.config, &args.brokers) {
         (Some(config), None) => config::read(config)?.kafka,
-        (None, Some(brokers)) => KafkaSettings::plaintext(brokers),
+        (None, Some(brokers)) => {
+            config::brokers_without_login("--brokers", brokers)?;
+            KafkaSettings::plaintext(brokers)
+        }
         _ => return Err(Failure::usage("--out kafka needs either --brokers or --config")),
     };
     let Some(log) = &args.log else {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sink::clickhouse::{Endpoint, Layout};
 
+use super::address::without_login;
 use super::secret_line;
 use crate::failure::{Failure, Outcome};
 
@@ -49,6 +50,7 @@ pub(super) fn read(
     raw: RawClickHouse,
     retention: &BTreeMap<String, u32>,
 ) -> Outcome<ClickHouseSettings> {
+    address(&raw.url)?;
     if !raw.url.starts_with("http://") && !raw.url.starts_with("https://") {
         return Err(Failure::usage(format!(
             "[clickhouse] url is `{}`; it needs http://HOST:8123 or https://HOST:8443",
@@ -65,4 +67,15 @@ pub(super) fn read(
     layout.ttl_days.clone_from(retention);
     let endpoint = Endpoint { url: raw.url, user: raw.user, password };
     Ok(ClickHouseSettings { endpoint, layout })
+}
+
+/// Refuses a login, which the interface would take as parameters too.
+fn address(url: &str) -> Outcome<()> {
+    let instead = "the user belongs into [clickhouse] user, the password into the file of \
+                   password_file or into SENDTALLY_CLICKHOUSE_PASSWORD";
+    without_login("[clickhouse] url", url, instead)?;
+    if url.contains('?') {
+        return Err(Failure::usage(format!("[clickhouse] url has parameters: {instead}")));
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use normalize::signature::Signatures;
 use serde::Deserialize;
 use serve::{GatewaySettings, Route, Token, is_account};
 
+use super::address::without_login;
 use super::{Raw, kafka, parse, secret_line, signatures};
 use crate::failure::{Failure, Outcome};
 
@@ -289,6 +290,12 @@ fn positive(rate: f64) -> Outcome<f64> {
 
 fn public_url(url: Option<&str>) -> Outcome<Option<Arc<str>>> {
     let Some(url) = url else { return Ok(None) };
+    without_login(
+        "[gateway] public_url",
+        url,
+        "a login that a vendor sends is checked by [[signatures]] with scheme = \"shared_header\" \
+         and header = \"authorization\"",
+    )?;
     let is_http = url.starts_with("https://") || url.starts_with("http://");
     if !is_http || url.contains(['?', '#', ' ']) {
         return Err(Failure::usage(format!(
@@ -348,6 +355,7 @@ mod tests {
             ("signatures=\"maybe\"\n", "`maybe`"),
             ("take=\"some\"\n", "`some`"),
             ("public_url=\"hooks.example\"\n", "`hooks.example`"),
+            ("public_url=\"https://u:p@h\"\n", "public_url has a login"),
             ("rate=0.0\n", "above 0"),
             ("body_kb=99999\n", "body_kb"),
             ("kafka_wait_ms=0\n", "kafka_wait_ms is 0"),

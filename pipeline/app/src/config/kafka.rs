@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ingest::{KafkaSettings, Protocol, Sasl};
 use serde::Deserialize;
 
+use super::address::brokers_without_login;
 use super::secret_line;
 use crate::failure::{Failure, Outcome};
 
@@ -70,6 +71,7 @@ pub(super) fn told(raw: Option<RawKafka>) -> Outcome<RawKafka> {
 
 /// What the client is made by.
 pub(super) fn settings(raw: RawKafka) -> Outcome<KafkaSettings> {
+    brokers_without_login("[kafka] brokers", &raw.brokers)?;
     let protocol = match raw.security_protocol.as_str() {
         "plaintext" => Protocol::Plaintext,
         "ssl" => Protocol::Ssl,

@@ -47,11 +47,13 @@ pub(super) fn read(raw: RawData) -> Outcome<Option<StoreSettings>> {
             ))),
         }
     });
-    Ok(Some(StoreSettings {
+    let settings = StoreSettings {
         url,
         endpoint: raw.endpoint,
         region: raw.region,
         allow_http: raw.allow_http,
         credentials: credentials.transpose()?,
-    }))
+    };
+    settings.check()?;
+    Ok(Some(settings))
 }
