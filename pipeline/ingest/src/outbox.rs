@@ -14,6 +14,7 @@
 //!   the next answer to [`Outbox::tend`], ends that.
 //! - An outage is a handful of log lines a minute (`repeats`).
 
+mod advice;
 mod polled;
 mod repeats;
 
@@ -29,6 +30,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 
+use self::advice::advice;
 use self::polled::Polled;
 use self::repeats::Repeats;
 use crate::settings::KafkaSettings;
@@ -64,6 +66,8 @@ struct State {
     repeats: Mutex<Repeats>,
     /// Of records that are too large, which are no outage.
     too_large: Mutex<Repeats>,
+    /// Of records that Kafka refused, or did not confirm: by topic.
+    refused: Mutex<Repeats>,
 }
 
 impl State {
@@ -85,6 +89,19 @@ impl State {
                  lower [gateway] body_kb"
             );
         }
+    }
+
+    /// Why Kafka has not got a record: once a minute for a topic and an error.
+    fn tell_refused(&self, topic: &str, error: &KafkaError) {
+        if let Some(repeated) = self.is_told_refused(topic, error) {
+            let advice = advice(error);
+            tracing::warn!(topic, %error, repeated, "Kafka has not got a record: {advice}");
+        }
+    }
+
+    fn is_told_refused(&self, topic: &str, error: &KafkaError) -> Option<u64> {
+        let mut told = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        told.tell(&format!("{topic}: {error}"), Instant::now())
     }
 
     fn repeats(&self) -> MutexGuard<'_, Repeats> {
@@ -128,7 +145,7 @@ impl ProducerContext for Context {
                     self.0.tell_too_large(record.topic(), record.payload_len());
                     Delivery::TooLarge
                 } else {
-                    tracing::debug!(%error, "a record was not delivered");
+                    self.0.tell_refused(record.topic(), error);
                     self.0.is_failing.store(true, Ordering::Relaxed);
                     Delivery::Unknown
                 }
@@ -203,7 +220,7 @@ impl Outbox {
                 Ok(receiver)
             }
             Err((error, _)) => {
-                tracing::debug!(%error, "a record was not queued");
+                self.state.tell_refused(topic, &error);
                 Err(OutboxFull)
             }
         }
@@ -373,6 +390,21 @@ mod tests {
         let wait = Duration::from_secs(5);
         let outbox = Outbox::connect(&broker.settings(), vec!["hooks".to_owned()], wait).unwrap();
         assert_eq!(outcome(&outbox, &record(&vec![b'x'; 18 << 20])), Delivery::TooLarge);
+    }
+
+    #[test]
+    fn why_kafka_refuses_is_told_once_for_a_topic_and_an_error() {
+        let state = State::default();
+        let failed = KafkaError::MessageProduction;
+        let timed_out = failed(RDKafkaErrorCode::MessageTimedOut);
+        let forbidden = failed(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert_eq!(state.is_told_refused("hooks", &timed_out), Some(0));
+        assert_eq!(state.is_told_refused("hooks", &timed_out), None);
+        assert_eq!(state.is_told_refused("hooks", &forbidden), Some(0));
+        assert_eq!(state.is_told_refused("hooks.2", &timed_out), Some(0));
+        assert_eq!(state.is_told_refused("hooks.3", &timed_out), Some(0));
+        assert!(advice(&timed_out).contains("kafka_wait_ms"));
+        assert!(advice(&forbidden).contains("right to write"));
     }
 
     #[test]
