@@ -1,5 +1,6 @@
 //! Connections with bounds: how many are open, and how long one may be silent. Whoever opens
-//! connections and says nothing takes places from others only for a while.
+//! connections and says nothing takes places from others only for a while. Only HTTP/1 is spoken:
+//! axum's server takes HTTP/2 as well wherever some crate of the program turns that on.
 
 use std::future::Future;
 use std::io;
@@ -36,6 +37,9 @@ pub(crate) const API: Bounds =
 /// Longest request line and headers: vendors' take a few kilobytes, a server of the usual kind
 /// allows 8 to 32.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// How HTTP/2 with prior knowledge begins.
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Where a connection is in its present request. The connection knows the bytes, the handler knows
 /// where the head ends.
@@ -106,7 +110,10 @@ impl Listener for Bounded {
         }
         let deadline = Box::pin(tokio::time::sleep(self.bounds.silence));
         let (bounds, phase) = (self.bounds, Phase::default());
-        (Connection { stream, bounds, deadline, phase, head_bytes: 0, _place: place }, address)
+        let (head_bytes, preface) = (0, Some(0));
+        let connection =
+            Connection { stream, bounds, deadline, phase, head_bytes, preface, _place: place };
+        (connection, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -128,12 +135,24 @@ pub(crate) struct Connection {
     phase: Phase,
     /// Read since the head began.
     head_bytes: usize,
+    /// Bytes of HTTP/2's preface that came so far; `None` once it is something else.
+    preface: Option<usize>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
     fn extend(&mut self, by: Duration) {
         self.deadline.as_mut().reset(Instant::now() + by);
+    }
+
+    /// Whether these bytes complete HTTP/2's preface.
+    fn is_http2(&mut self, bytes: &[u8]) -> bool {
+        let Some(from) = self.preface else { return false };
+        let rest = HTTP2_PREFACE.get(from..).unwrap_or(&[]);
+        let common = rest.len().min(bytes.len());
+        let is_it = rest.get(..common) == bytes.get(..common);
+        self.preface = is_it.then_some(from + common);
+        self.preface == Some(HTTP2_PREFACE.len())
     }
 
     /// Bytes came in.
@@ -203,6 +222,9 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
         if outcome.is_ready() {
+            if self.is_http2(buffer.filled().get(before..).unwrap_or(&[])) {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
             self.has_read(buffer.filled().len() - before);
             return outcome;
         }
