@@ -1,7 +1,7 @@
 //! A request as DESIGN.md's Kafka record.
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use model::record::{RawBatch, RawRecord};
 use model::time::format_us;
 use model::vocabulary::Source;
@@ -12,6 +12,8 @@ use super::settings::{Route, Routes};
 pub(super) const HEADER_BYTES: usize = 1_024;
 /// Headers of a record: seven, and four of the longest signature.
 const HEADERS: usize = 12;
+/// Standard Webhooks' list, which has spaces between its codes.
+const SPACED: &str = "http-webhook-signature";
 
 /// A record whose value is the body, without headers yet.
 pub(super) fn with_value(bytes: Vec<u8>) -> RawBatch {
@@ -71,12 +73,30 @@ pub(super) fn describe(
     }
     push(batch, "received-at", format_us(received_us).as_bytes());
     for (header, name) in &routes.kept {
-        if let Some(value) = parts.headers.get(header) {
-            push(batch, name, value.as_bytes());
-        }
+        push_lines(batch, name, parts.headers.get_all(header).iter());
+    }
+}
+
+/// Adds a request header; several lines of it are one list (RFC 9110, 5.3). A value that may be
+/// there only once becomes one that is not right.
+fn push_lines<'a>(
+    batch: &mut RawBatch,
+    name: &str,
+    mut lines: impl Iterator<Item = &'a HeaderValue>,
+) {
+    let Some(first) = lines.next() else { return };
+    push(batch, name, first.as_bytes());
+    let between: &[u8] = if name == SPACED { b" " } else { b", " };
+    for line in lines {
+        batch.push_bytes(between);
+        batch.push_bytes(line.as_bytes());
+    }
+    let end = batch.bytes.len();
+    if let Some((_, value)) = batch.headers.last_mut() {
+        value.end = end;
     }
 }
 
 fn first<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> &'a [u8] {
-    headers.get(name).map_or(&[], axum::http::HeaderValue::as_bytes)
+    headers.get(name).map_or(&[], HeaderValue::as_bytes)
 }

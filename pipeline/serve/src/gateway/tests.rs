@@ -195,6 +195,48 @@ fn a_webhook_becomes_a_record_with_the_contracts_headers() {
 }
 
 #[test]
+fn several_lines_of_a_header_are_one_list() {
+    let running = start(|settings| settings.keep(Source::Bird, &["webhook-signature", "x-fake"]));
+    let lines = "webhook-signature: v1,a\r\nx-fake: wrong\r\nWebhook-Signature: v1,b\r\nx-fake: \
+                 right\r\nx-fake: third\r\n";
+    assert_eq!(status(&running, "POST /in/bird/a", lines, b"x"), 200);
+    let stored = running.fake.stored.lock().unwrap();
+    let value = |name: &str| {
+        let headers: Vec<_> = stored[0].2.iter().filter(|(told, _)| told == name).collect();
+        assert_eq!(headers.len(), 1, "{headers:?}");
+        headers[0].1.clone()
+    };
+    assert_eq!(value("http-webhook-signature"), "v1,a v1,b");
+    assert_eq!(value("http-x-fake"), "wrong, right, third");
+}
+
+#[test]
+fn a_right_value_beside_another_one_is_not_right() {
+    let running = start(|_| {});
+    for lines in ["x-fake: right\r\nx-fake: wrong\r\n", "x-fake: right\r\nx-fake: right\r\n"] {
+        assert_eq!(status(&running, "POST /in/twilio/strict", lines, b"x"), 401, "{lines}");
+    }
+}
+
+#[test]
+fn http2_with_prior_knowledge_is_closed_and_a_request_that_begins_like_it_is_read() {
+    let running = start(|_| {});
+    let (preface, settings) = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    for split in [0, 1, 16, 23] {
+        let mut stream = TcpStream::connect(running.address).unwrap();
+        stream.write_all(&preface[..split]).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        // It may be closed before all is written.
+        drop(stream.write_all(&[&preface[split..], &settings].concat()));
+        let mut bytes = Vec::new();
+        drop(stream.read_to_end(&mut bytes));
+        assert_eq!(bytes, b"", "split at {split}");
+    }
+    assert_eq!(status(&running, "PRI /in/twilio/a", "", b"x"), 405);
+    assert_eq!(status(&running, "POST /in/twilio/a", "", b"x"), 200);
+}
+
+#[test]
 fn what_is_not_received_here_is_not_stored() {
     let running = start(|settings| settings.route(Source::Bird, None, route(Default::default())));
     for (head, expected) in [
