@@ -31,6 +31,7 @@ pub(crate) use self::address::brokers_without_login;
 pub(crate) use self::clickhouse::ClickHouseSettings;
 pub(crate) use self::kafka::FirstStart;
 pub(crate) use self::keys::keyring;
+pub(crate) use self::signatures::KeyHolders;
 use self::written::parse;
 use crate::cli::Assumptions;
 use crate::failure::{Failure, Outcome};
@@ -193,6 +194,7 @@ pub(crate) struct Settings {
     pub(crate) topics: Vec<TopicEntry>,
     pub(crate) keyring: Keyring,
     pub(crate) signatures: Arc<Signatures>,
+    pub(crate) key_holders: KeyHolders,
     pub(crate) regional: Arc<Regional>,
     /// Keeps the records of dead letters; without it nothing of them is kept.
     pub(crate) vault: Option<Arc<Vault>>,
@@ -262,6 +264,7 @@ fn check(raw: Raw, text: &str) -> Outcome<Settings> {
         data_dir,
         store: store::read(raw.data)?,
         first_start,
+        key_holders: KeyHolders::of(&raw.signatures),
         signatures: signatures::read(raw.signatures, &topics)?,
         regional: regional::read(&raw.accounts, &raw.carriers)?,
         topics,

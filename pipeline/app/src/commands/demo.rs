@@ -25,8 +25,8 @@ use super::stdout;
 use crate::aggregate::Published;
 use crate::cli::DemoArgs;
 use crate::config::{
-    self, FirstStart, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry, dead_letters,
-    version_of,
+    self, FirstStart, KeyHolders, MIN_FREE_MB, Settings, TRACK_MEMORY_BYTES, TopicEntry,
+    dead_letters, version_of,
 };
 use crate::failure::{Failure, Outcome};
 use crate::gateway;
@@ -118,6 +118,7 @@ fn settings(
         topics: topics.iter().map(|topic| entry(topic)).collect::<Outcome<_>>()?,
         keyring,
         signatures: Arc::default(),
+        key_holders: KeyHolders::default(),
         regional: Arc::default(),
         vault: dead_letters::vault(None)?,
         epoch_ms: 1000,

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serve::{GatewaySettings, Route, Token, is_account};
 
 use super::address::without_login;
-use super::{Raw, kafka, parse, secret_line, signatures};
+use super::{KeyHolders, Raw, kafka, parse, secret_line, signatures};
 use crate::failure::{Failure, Outcome};
 
 /// The section as it is written.
@@ -108,6 +108,9 @@ const KAFKA_WAIT_MS_MIN: u64 = 100;
 /// Largest `body_kb`: what an adapter reads at most.
 const BODY_KB_MAX: usize = 16 << 10;
 
+/// Largest `requests`: far more than connections are open.
+const REQUESTS_MAX: usize = 1 << 20;
+
 /// What the gateway runs by.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -144,12 +147,25 @@ pub(crate) fn read(path: &Path) -> Outcome<Gateway> {
             path.display()
         )));
     };
-    check(gateway, kafka::settings(kafka::told(to)?)?, signatures::read(keys, &[])?)
+    let holders = KeyHolders::of(&keys);
+    let keys = Keys { signatures: signatures::read(keys, &[])?, holders };
+    check(gateway, kafka::settings(kafka::told(to)?)?, &keys)
 }
 
-fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> Outcome<Gateway> {
+/// `[[signatures]]`.
+#[derive(Default)]
+struct Keys {
+    signatures: Arc<Signatures>,
+    holders: KeyHolders,
+}
+
+/// Refuses bounds that nothing would pass.
+fn limits(raw: &RawGateway) -> Outcome<()> {
     if !(1..=BODY_KB_MAX).contains(&raw.body_kb) {
         return Err(Failure::usage(format!("[gateway] body_kb goes from 1 to {BODY_KB_MAX}")));
+    }
+    if !(1..=REQUESTS_MAX).contains(&raw.requests) {
+        return Err(Failure::usage(format!("[gateway] requests goes from 1 to {REQUESTS_MAX}")));
     }
     if raw.kafka_wait_ms < KAFKA_WAIT_MS_MIN {
         return Err(Failure::usage(format!(
@@ -157,6 +173,18 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
             raw.kafka_wait_ms
         )));
     }
+    for (key, wait_ms) in [("head_wait_ms", raw.head_wait_ms), ("body_wait_ms", raw.body_wait_ms)] {
+        if wait_ms == 0 {
+            return Err(Failure::usage(format!(
+                "[gateway] {key} is 0: no request would come in time"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check(raw: RawGateway, kafka: KafkaSettings, keys: &Keys) -> Outcome<Gateway> {
+    limits(&raw)?;
     let base = Route {
         topic: Arc::from(raw.topic.as_str()),
         policy: policy(&raw.signatures)?,
@@ -181,11 +209,16 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
             )));
         }
     };
+    if takes_any && base.policy == SignaturePolicy::Require && keys.holders.is_empty() {
+        return Err(Failure::usage(
+            "[gateway] signatures is require, and there is no [[signatures]]: every webhook of an \
+             account that is not listed would be refused",
+        ));
+    }
     let mut topics = BTreeSet::new();
     for source in Source::ALL {
-        serve.keep(*source, &signatures.headers(*source));
+        serve.keep(*source, &keys.signatures.headers(*source));
         if takes_any {
-            covered(*source, &base, &signatures, false)?;
             topics.insert(raw.topic.clone());
             serve.route(*source, None, base.clone());
         }
@@ -202,15 +235,18 @@ fn check(raw: RawGateway, kafka: KafkaSettings, signatures: Arc<Signatures>) -> 
             )));
         }
         if account.confirm {
-            confirmable(source, &signatures)?;
+            confirmable(account, source, is_covered(account, source, &raw.accounts, keys))?;
             confirms.0.insert(account.account.clone());
         }
         let route = route(account, &base)?;
-        covered(source, &route, &signatures, true)?;
+        if route.policy == SignaturePolicy::Require {
+            covered(account, source, is_covered(account, source, &raw.accounts, keys))?;
+        }
         topics.insert(route.topic.to_string());
         serve.route(source, account.account.as_deref(), route);
     }
     let topics = topics.into_iter().collect();
+    let signatures = Arc::clone(&keys.signatures);
     Ok(Gateway { listen: raw.listen, kafka, kafka_wait, topics, signatures, serve, confirms })
 }
 
@@ -244,30 +280,48 @@ fn callable(account: &RawAccount, source: Source) -> Outcome<()> {
     Ok(())
 }
 
-/// Refuses an account that requires signatures which nobody can check.
-fn covered(source: Source, route: &Route, keys: &Signatures, is_listed: bool) -> Outcome<()> {
-    let is_required = route.policy == SignaturePolicy::Require;
-    if is_listed && is_required && !keys.covers(source) {
-        return Err(Failure::usage(format!(
-            "[[gateway.accounts]] of {source} requires signatures, and [[signatures]] has no key \
-             of {source}: every webhook would be refused"
-        )));
+/// Whether some key is asked about webhooks of an entry; one for any account stands for those that
+/// have no entry of their own.
+fn is_covered(account: &RawAccount, source: Source, listed: &[RawAccount], keys: &Keys) -> bool {
+    if let Some(name) = account.account.as_deref() {
+        return keys.holders.cover(source, Some(name));
     }
-    Ok(())
+    let own = listed.iter().filter(|other| other.source == account.source);
+    let own: Vec<&str> = own.filter_map(|other| other.account.as_deref()).collect();
+    keys.holders.cover_others(source, &own)
+}
+
+/// Refuses an account that requires signatures which nobody can check.
+fn covered(account: &RawAccount, source: Source, is_covered: bool) -> Outcome<()> {
+    if is_covered {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "[[gateway.accounts]] of {} requires signatures, and [[signatures]] has no key of {source} \
+         for it: every webhook would be refused",
+        whose(account)
+    )))
+}
+
+fn whose(account: &RawAccount) -> String {
+    let name = account.account.as_deref();
+    let name = name.map(|name| format!(", account {name}")).unwrap_or_default();
+    format!("{}{name}", account.source)
 }
 
 /// Refuses to confirm what nobody can check, or what has no subscriptions.
-fn confirmable(source: Source, keys: &Signatures) -> Outcome<()> {
+fn confirmable(account: &RawAccount, source: Source, is_covered: bool) -> Outcome<()> {
     if !matches!(source, Source::AwsSns | Source::AwsEum | Source::AwsPinpoint) {
         return Err(Failure::usage(format!(
             "[[gateway.accounts]] confirm is for Amazon SNS: aws_sns, aws_eum, aws_pinpoint, not \
              {source}"
         )));
     }
-    if !keys.covers(source) {
+    if !is_covered {
         return Err(Failure::usage(format!(
-            "[[gateway.accounts]] confirm: [[signatures]] has no certificate of {source}, so no \
-             subscription could be known to be Amazon's"
+            "[[gateway.accounts]] confirm: [[signatures]] has no certificate of {}, so no \
+             subscription could be known to be Amazon's",
+            whose(account)
         )));
     }
     Ok(())
@@ -330,19 +384,29 @@ pub(crate) fn demo(listen: &str, topic: &str, kafka: KafkaSettings) -> Outcome<G
         requests: requests(),
         accounts: Vec::new(),
     };
-    check(raw, kafka, Arc::default())
+    check(raw, kafka, &Keys::default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Of Bird's account `own`, and of Amazon's `own`.
+    fn keys() -> Keys {
+        let raw = |source: &str| {
+            let text = format!("source=\"{source}\"\naccount=\"own\"\nsecret_files=[]\n");
+            toml::from_str(&text).unwrap()
+        };
+        let holders = KeyHolders::of(&[raw("bird"), raw("aws_sns")]);
+        Keys { holders, ..Keys::default() }
+    }
+
     fn told(text: &str) -> String {
         let gateway: RawGateway = match toml::from_str(text) {
             Ok(gateway) => gateway,
             Err(error) => return error.to_string(),
         };
-        let checked = check(gateway, KafkaSettings::plaintext("b"), Arc::default());
+        let checked = check(gateway, KafkaSettings::plaintext("b"), &keys());
         checked.map_or_else(|failure| failure.to_string(), |gateway| gateway.topics.join(","))
     }
 
@@ -358,6 +422,11 @@ mod tests {
             ("public_url=\"https://u:p@h\"\n", "public_url has a login"),
             ("rate=0.0\n", "above 0"),
             ("body_kb=99999\n", "body_kb"),
+            ("body_kb=0\n", "body_kb"),
+            ("requests=0\n", "requests goes from 1"),
+            ("requests=9223372036854775807\n", "requests goes from 1"),
+            ("head_wait_ms=0\n", "head_wait_ms is 0"),
+            ("body_wait_ms=0\n", "body_wait_ms is 0"),
             ("kafka_wait_ms=0\n", "kafka_wait_ms is 0"),
             ("[[accounts]]\nsource=\"bird\"\naccount=\"a/b\"\n", "`a/b` cannot stand"),
             ("[[accounts]]\nsource=\"bird\"\naccount=\"..\"\n", "`..` cannot stand"),
@@ -367,12 +436,40 @@ mod tests {
             ("[[accounts]]\nsource=\"twilio\"\nsignatures=\"require\"\n", "no key of twilio"),
             ("[[accounts]]\nsource=\"whatsapp\"\nverify_token_file=\"/nowhere\"\n", "/nowhere"),
             ("[[accounts]]\nsource=\"bird\"\nconfirm=true\n", "not bird"),
-            ("[[accounts]]\nsource=\"aws_sns\"\nconfirm=true\n", "no certificate of aws_sns"),
+            ("[[accounts]]\nsource=\"aws_eum\"\nconfirm=true\n", "no certificate of aws_eum"),
+            (
+                "[[accounts]]\nsource=\"aws_sns\"\naccount=\"b\"\nconfirm=true\n",
+                "no certificate of aws_sns, account b",
+            ),
             ("[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own"),
             ("take=\"any\"\n[[accounts]]\nsource=\"bird\"\ntopic=\"own\"\n", "own,t"),
         ] {
             let told = told(&format!("{head}{text}"));
             assert!(told.contains(word), "{text}: {told}");
         }
+    }
+
+    #[test]
+    fn an_account_that_requires_signatures_needs_keys_that_are_asked_about_it() {
+        let head = "listen=\"a\"\ntopic=\"t\"\n";
+        let strict = |source: &str, more: &str| {
+            format!("[[accounts]]\nsource=\"{source}\"\n{more}signatures=\"require\"\n")
+        };
+        let own = strict("bird", "account=\"own\"\n");
+        for (text, words) in [
+            (own.clone(), "t"),
+            (strict("bird", ""), "t"),
+            (strict("bird", "account=\"other\"\n"), "of bird, account other requires signatures"),
+            // What has the key has an entry of its own.
+            (own + &strict("bird", ""), "of bird requires signatures"),
+            ("signatures=\"require\"\n".to_owned(), "t"),
+        ] {
+            let told = told(&format!("{head}{text}"));
+            assert!(told == words || (words != "t" && told.contains(words)), "{text}: {told}");
+        }
+        let gateway = toml::from_str(&format!("{head}signatures=\"require\"\n")).unwrap();
+        let refused = check(gateway, KafkaSettings::plaintext("b"), &Keys::default()).unwrap_err();
+        assert_eq!(refused.code(), 2);
+        assert!(refused.to_string().contains("there is no [[signatures]]"), "{refused}");
     }
 }
