@@ -412,6 +412,57 @@ def test_a_wrong_vendors_key_put_right_replays_what_was_unverified(
     assert not found, "\n".join(found)
 
 
+def test_what_the_gateway_found_right_stands_by_any_key(tmp_path: Path) -> None:
+    data, file, secret = tmp_path / "data", tmp_path / "a.jsonl", tmp_path / "wrong.key"
+    body, headers = whatsapp(1)
+    del headers["source"]
+    record = {"headers": headers | {"verified": "true"}, "value": body.decode()}
+    file.write_text(json.dumps(record) + "\n")
+    load(data, file)
+    secret.write_text(SECRETS["wrong"])
+    config = configured(data, more=(f'signatures = "require"\n[[signatures]]\nsource = "whatsapp"\n'
+                                    f'secret_files = ["{secret}"]\n'))
+    config.write_text(config.read_text().replace('"infobip"', '"whatsapp"', 1))
+    told = summary(letters("replay", "--config", config).expect(0))
+    assert (told["replayed"], told["still_dead"]) == (1, 0), told
+    found = rows(data, "SELECT verified, verified_reason FROM events")
+    assert found == [{"verified": True, "verified_reason": "header"}]
+
+
+@pytest.mark.servers
+def test_a_gateways_wrong_key_put_right_replays_what_it_found_wrong(
+    node: kafka.Kafka, tmp_path: Path,
+) -> None:
+    """A recorded `verified: false` is asked anew where there is a key of its account."""
+    data, topic = tmp_path / "data", "messaging.gateway"
+    node.create_topics([topic], 1)
+    producer = Producer({"bootstrap.servers": node.brokers})
+    for number in range(4):
+        body, headers = whatsapp(number)
+        if number == 3:
+            body = body.replace(b"delivered", b"read-by-x")
+        headers |= {"account": "waba", "verified": "false"}
+        producer.produce(topic, body, headers=headers)
+    assert producer.flush(30) == 0
+    wrong = signed(data, node.brokers, "wrong")
+    sendtally.call("run", "--config", wrong, "--until-end").expect(0)
+    assert totals(data)["dead"] == 4
+    told = summary(letters("replay", "--config", wrong).expect(0))
+    assert (told["replayed"], told["still_dead"]) == (0, 4), told
+    right = signed(data, node.brokers, "right")
+    other = right.read_text().replace('"whatsapp"\n', '"whatsapp"\naccount = "other"\n', 1)
+    mine = right.read_text()
+    right.write_text(other)
+    told = summary(letters("replay", "--config", right).expect(0))
+    assert (told["replayed"], told["still_dead"]) == (0, 4), "another account's key"
+    right.write_text(mine)
+    told = summary(letters("replay", "--config", right).expect(0))
+    assert (told["accepted"], told["still_dead"]) == (3, 1), told
+    query = "SELECT DISTINCT verified, verified_reason FROM events"
+    assert rows(data, query) == [{"verified": True, "verified_reason": "valid"}]
+    sendtally.call("verify", "--data", data).expect(0)
+
+
 @pytest.mark.servers
 def test_what_was_not_kept_is_read_from_kafka_as_long_as_it_is_there(
     node: kafka.Kafka, tmp_path: Path,

@@ -178,12 +178,30 @@ impl Replay<'_> {
                         let bare = opened.without_header("source").without_header("verified");
                         self.record(record, &bare)?;
                     }
-                    Ok(opened) => self.record(record, &opened)?,
+                    Ok(opened) => self.record(record, &self.asked_anew(record, opened))?,
                     Err(what) => self.leave(what, record, &record.then.open),
                 }
             }
         }
         self.commit()
+    }
+
+    /// A record whose signature was wrong when it was received, without that verdict, where some
+    /// key is configured now that can be asked instead: the old one may have been wrong. A right
+    /// one stands.
+    fn asked_anew(&self, record: &Record, opened: Opened) -> Opened {
+        let Some(settings) = self.settings else { return opened };
+        if text_of(&opened, "verified") != Some("false") {
+            return opened;
+        }
+        let input = self.input(&record.letter, &opened);
+        let named = text_of(&opened, "source");
+        let source = named.map_or(input.source, Source::parse);
+        let account = text_of(&opened, "account").or(input.account.as_deref());
+        if source.is_some_and(|source| settings.key_holders.cover(source, account)) {
+            return opened.without_header("verified");
+        }
+        opened
     }
 
     /// The record of a letter: decrypted, or read from Kafka once more; or why there is none.
@@ -324,6 +342,13 @@ impl Replay<'_> {
         self.tale.tell(dry_run);
         Ok(())
     }
+}
+
+/// The first header of this name, as `normalize` takes it.
+fn text_of<'a>(opened: &'a Opened, name: &str) -> Option<&'a str> {
+    let mut headers = opened.headers.iter();
+    let (_, value) = headers.find(|(told, _)| told.eq_ignore_ascii_case(name.as_bytes()))?;
+    std::str::from_utf8(value).ok()
 }
 
 /// Runs of records of one partition, whose ciphertexts fit into memory together.
