@@ -42,6 +42,24 @@ def test_an_unknown_configuration_key_is_named(tmp_path: Path) -> None:
     sendtally.call("run", "--config", file).expect(2, "epoch_msec")
 
 
+def test_a_secret_in_a_configuration_is_not_shown(tmp_path: Path) -> None:
+    for key in ('sasl_password = "hunter2"', 'sasl_username = "hunter2', "group_id = ['hunter2']"):
+        file = config(tmp_path, extra={"kafka": [key]}).write()
+        answer = sendtally.call("run", "--config", file).expect(2, "line ")
+        assert "hunter2" not in answer.out + answer.err, answer.err
+
+
+def test_a_login_in_an_address_is_refused_and_not_shown(loaded: Path) -> None:
+    for place in (["--data", loaded, "--store", "s3://AKIA:hunter2@bucket/prefix"],
+                  ["--data", "s3://AKIA:hunter2@bucket/prefix"]):
+        answer = sendtally.call("sql", "select 1", *place).expect(2)
+        assert "hunter2" not in answer.out + answer.err, answer.err
+    place = ["--data", loaded, "--store", "s3://bucket/prefix"]
+    endpoint = {"AWS_ENDPOINT_URL": "https://AKIA:hunter2@host"}
+    answer = sendtally.call("sql", "select 1", *place, **endpoint).expect(2, "AWS_ENDPOINT_URL")
+    assert "hunter2" not in answer.out + answer.err, answer.err
+
+
 def test_a_missing_configuration_file_is_named(tmp_path: Path) -> None:
     sendtally.call("run", "--config", tmp_path / "absent.toml").expect(2, "absent.toml")
 

@@ -27,6 +27,7 @@ from signing import KEYS, PUBLIC, SCHEMES, Signed, twilio, whatsapp
 pytestmark = pytest.mark.servers
 
 TOPIC, OTHER, SMALL = "messaging.hooks", "messaging.other", "messaging.small"
+COMPACT = "messaging.compact"
 TOKEN = "verify-token-of-the-test"
 CALLS_S = 30.0
 CLOCKS_S = 1.0
@@ -91,6 +92,8 @@ def configured(directory: Path, brokers: str, port: int, *more: str) -> Path:
               f'topic = "{OTHER}"', "rate = 2.0"]
     lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "small"',
               f'topic = "{SMALL}"']
+    lines += ["[[gateway.accounts]]", 'source = "infobip"', 'account = "compact"',
+              f'topic = "{COMPACT}"']
     path = directory / "gateway.toml"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -112,6 +115,7 @@ def node() -> Iterator[kafka.Kafka]:
     with kafka.Kafka() as one:
         one.create_topics([TOPIC, OTHER], 3)
         one.create_topics([SMALL], 1, max_message_bytes="10000")
+        one.create_topics([COMPACT], 1, cleanup_policy="compact")
         yield one
 
 
@@ -185,6 +189,59 @@ def test_a_record_that_its_topic_does_not_take_is_the_operators_matter(gateway: 
     assert gateway.ask("/in/infobip/small", b"x" * 9_000).status == 200
     assert gateway.ask("/in/infobip/small", random.Random(1).randbytes(20_000)).status == 413
     gateway.process.wait_for("raise the topic's max.message.bytes", 5)
+
+
+def test_why_kafka_refuses_records_is_logged_once_for_a_topic(gateway: Gateway) -> None:
+    """A compacted topic takes none without a key; neither body nor address is in the log."""
+    for _ in range(5):
+        assert gateway.ask("/in/infobip/compact?to=15005550006", b"planted-body").status == 503
+    gateway.process.wait_for("cleanup.policy", 5)
+    told = [line for line in gateway.process.text().splitlines() if COMPACT in line]
+    assert len(told) == 1 and "WARN" in told[0] and "valid" in told[0], told
+    assert "planted-body" not in gateway.process.text()
+    assert gateway.ask("/in/infobip/after", b"x").status == 200
+
+
+def lines_of(gateway: Gateway, sent: Signed, more: list[tuple[str, str]]) -> int:
+    """Status of a webhook with further header lines before its own."""
+    client = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=CALLS_S)
+    try:
+        client.putrequest("POST", sent.path)
+        own = [(name.replace("_", "-"), value) for name, value in sent.headers.items()]
+        for name, value in [*more, *own, ("content-length", str(len(sent.body)))]:
+            client.putheader(name, value)
+        client.endheaders(sent.body)
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def test_several_lines_of_a_signature_are_a_list_where_its_vendor_has_lists(
+    gateway: Gateway
+) -> None:
+    """RFC 9110, 5.3; a header that has one value is wrong where there are two."""
+    now = int(time.time())
+    wrong = {name: signing.signed(name, "wrong", now).headers
+             for name in ("plivo", "bird", "vonage", "whatsapp")}
+    for scheme, header, expected in (
+        ("plivo", "x_plivo_signature_v3", 200), ("bird", "webhook_signature", 200),
+        ("vonage", "authorization", 401), ("whatsapp", "x_hub_signature_256", 401),
+    ):
+        right = signing.signed(scheme, "new", now)
+        first = (header.replace("_", "-"), wrong[scheme][header])
+        assert lines_of(gateway, right, [first]) == expected, scheme
+        twice = (first[0], right.headers[header])
+        assert lines_of(gateway, right, [twice]) == expected, scheme
+
+
+def test_http2_is_not_spoken(gateway: Gateway) -> None:
+    """Its preface closes the connection, and no record says `http:///in/`."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as one:
+        one.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        try:
+            assert one.recv(100) == b""
+        except ConnectionResetError:
+            pass
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -346,6 +403,21 @@ def test_configuration_mistakes_and_a_missing_kafka_have_their_exit_codes(
     sendtally.call("gateway", "--config", config).expect(2, "no-such-topic")
     config = configured(tmp_path, "127.0.0.1:1", 1)
     sendtally.call("gateway", "--config", config).expect(3, "127.0.0.1:1")
+    config = configured(tmp_path, node.brokers, 1)
+    text = config.read_text()
+    for old, new, word in (
+        (f'"{node.brokers}"', '"bob:hunter2@host:9092"', "sasl_password_file"),
+        (f'"{node.brokers}"', '"b"\nsasl_password = "hunter2"', "sasl_password"),
+        ("rate = 100000.0", 'rate = "hunter2"', "invalid type: string"),
+        (f'"{PUBLIC}"', '"https://bob:hunter2@host"', "public_url"),
+        ("head_wait_ms = 1000", "head_wait_ms = 0", "head_wait_ms"),
+        ("head_wait_ms = 1000", "requests = 0", "requests"),
+        ('scheme = "plivo_v2"', 'header = "x"', "does not read `header`"),
+    ):
+        assert old in text
+        config.write_text(text.replace(old, new, 1))
+        answer = sendtally.call("gateway", "--config", config).expect(2, word)
+        assert "hunter2" not in answer.out + answer.err
     nothing = sendtally.Config(tmp_path / "data", node.brokers).write()
     sendtally.call("gateway", "--config", nothing).expect(2, "[gateway]")
 
@@ -462,7 +534,7 @@ def test_what_was_acknowledged_is_in_kafka_though_it_was_killed_and_the_gateway_
     print(f"seed {seed}")
     rng = random.Random(seed)
     with kafka.Kafka() as node:
-        node.create_topics([TOPIC, OTHER, SMALL], 3)
+        node.create_topics([TOPIC, OTHER, SMALL, COMPACT], 3)
         for gateway in started(tmp_path, node.brokers):
             vendor = Vendor(gateway.port, seed)
             threads = [threading.Thread(target=vendor.run, args=(n,)) for n in range(12)]
