@@ -8,7 +8,7 @@
 
 use model::vocabulary::{Source, Status};
 
-use crate::emit::upper_case;
+use crate::codes::upper_case;
 use crate::zones::Zone;
 
 /// A currency's code of ISO 4217, upper case.

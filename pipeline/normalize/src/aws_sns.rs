@@ -21,8 +21,8 @@
 //! meant) and 0 is unknown; logs of successes may be a sample; the documented sample is no JSON;
 //! the log event's id, where an envelope holds it, is the event's. The usage report (CSV, a row a
 //! part): see [`usage`]. A publication to a topic reaches several numbers under one id, so a
-//! message is known by both. Responses are found by what they hold. `priceInUSD` is the price of the whole message. Logs of other protocols
-//! are ignored.
+//! message is known by both. Responses are found by what they hold. `priceInUSD` is the price of
+//! the whole message. Logs of other protocols are ignored.
 
 mod usage;
 

@@ -22,8 +22,9 @@
 //! carrier's fee and a charge of its own, which the price holds. Without it the components are
 //! added; a null one is not priced, which is not zero: each counts as of the latest event that
 //! prices it: where only the other one is priced, the fee beside it is an estimate of zero, so that
-//! no other event's is taken out of that price. An event repeats what is known at its time and webhooks come in any order: a later
-//! price is a new event, and the one that is latest by the event's time counts, not by its arrival.
+//! no other event's is taken out of that price. An event repeats what is known at its time and
+//! webhooks come in any order: a later price is a new event, and the one that is latest by the
+//! event's time counts, not by its arrival.
 
 use model::money::{self, Nanos};
 use model::time::parse_rfc3339;

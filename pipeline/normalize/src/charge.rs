@@ -13,8 +13,9 @@ use model::keys::Id16;
 use model::money::{self, MAX, ONE};
 use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TimeSource, TrafficClass};
 
+use crate::codes::{currency_code, upper_case};
 use crate::draft::Draft;
-use crate::emit::{Emitter, upper_case};
+use crate::emit::Emitter;
 use crate::json::Scalar;
 use crate::phone::Number;
 use crate::recipient::Recipient;
@@ -263,7 +264,7 @@ impl Emitter<'_> {
             self.charge_time(draft, draft.time_us.map(instant));
         // Counted with its event.
         let currency = match is_beside {
-            true => draft.currency.and_then(|told| upper_case(told.trim(), &mut upper)),
+            true => draft.currency.and_then(|told| currency_code(told, &mut upper)),
             false => self.told_currency(draft.currency, &mut upper),
         };
         let mut line = ChargeLine {

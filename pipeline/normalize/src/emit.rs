@@ -219,8 +219,7 @@ impl<'e> Emitter<'e> {
 
     /// A price, made positive.
     pub(crate) fn price(&mut self, field: &Scalar<'_>) -> Option<Nanos> {
-        let text = self.text(field)?.trim();
-        let Some(parsed) = money::parse(text) else {
+        let Some(parsed) = money::parse(self.text(field)?.trim_ascii()) else {
             self.counters.unreadable_fields += 1;
             return None;
         };
@@ -238,8 +237,7 @@ impl<'e> Emitter<'e> {
         let mut upper = [0; 3];
         let number = recipient.as_ref().and_then(Recipient::number);
         let mut iso = [0; 2];
-        let told = draft.country.and_then(|country| upper_case(country, &mut iso));
-        self.counters.unreadable_fields += u64::from(draft.country.is_some() && told.is_none());
+        let told = self.told_country(draft.country, &mut iso);
         let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
         let derived = if told.is_none() { derived_country(draft, number, operator) } else { None };
         let country = told.or(derived);
@@ -302,32 +300,6 @@ impl<'e> Emitter<'e> {
             Some(hidden) => self.last_event.hidden_id = Some(hidden),
             None => self.last_event.hidden_id = None,
         }
-    }
-
-    fn currency<'b>(&mut self, draft: &Draft<'b>, buffer: &'b mut [u8; 3]) -> Option<&'b str>
-    where
-        'e: 'b,
-    {
-        let told = self.told_currency(draft.currency, buffer);
-        told.or_else(|| draft.price.and_then(|_| self.configured_currency(draft.account)))
-    }
-
-    /// A currency in upper case; what is none is counted.
-    pub(crate) fn told_currency<'b>(
-        &mut self,
-        told: Option<&'b str>,
-        buffer: &'b mut [u8; 3],
-    ) -> Option<&'b str> {
-        let told = told.map(str::trim).filter(|told| !told.is_empty())?;
-        let currency = upper_case(told, buffer);
-        self.counters.unreadable_fields += u64::from(currency.is_none());
-        currency
-    }
-
-    /// Currency of a price that is told without one.
-    pub(crate) fn configured_currency(&self, account: Option<&str>) -> Option<&'e str> {
-        let account = account.or(self.origin.account);
-        self.regional.accounts.currency(self.origin.source, account)
     }
 
     /// Who carries a message: by name, else by network.
@@ -480,31 +452,5 @@ impl<'e> Emitter<'e> {
             ..row.clone()
         });
         false
-    }
-}
-
-/// A code of ISO 4217 or 3166 in upper case; anything but letters of that number is none.
-pub(crate) fn upper_case<'b, const N: usize>(
-    code: &'b str,
-    buffer: &'b mut [u8; N],
-) -> Option<&'b str> {
-    if code.len() == N && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Some(code);
-    }
-    buffer.copy_from_slice(code.as_bytes().get(..N).filter(|_| code.len() == N)?);
-    buffer.make_ascii_uppercase();
-    let letters = buffer.iter().all(u8::is_ascii_uppercase);
-    if letters { std::str::from_utf8(buffer).ok() } else { None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_letters_in_upper_case() {
-        assert_eq!(upper_case("usd", &mut [0; 3]), Some("USD"));
-        assert_eq!(upper_case("euros", &mut [0; 3]), None);
-        assert_eq!(upper_case("é1", &mut [0; 3]), None);
     }
 }

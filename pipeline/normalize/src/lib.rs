@@ -14,8 +14,9 @@
 //! in one place, `emit`: numbers, user ids, tokens and message bodies never do (P5).
 //!
 //! Reading order: the framework (`json`, `form`, `date`, `phone`, `operators`, `carriers`, `zones`,
-//! `accounts`, `draft`, `recipient`, `ids`, `emit`, `charge`, `record`, `normalizer`, `signature`,
-//! `vault`), then one module a vendor, then `text` (JSON lines), `explain` and `catalogue`.
+//! `accounts`, `draft`, `recipient`, `ids`, `codes`, `emit`, `charge`, `record`, `normalizer`,
+//! `signature`, `vault`), then one module a vendor, then `text` (JSON lines), `explain` and
+//! `catalogue`.
 
 mod identity;
 mod json;
@@ -71,6 +72,8 @@ mod csv;
 mod listed;
 
 mod payload_hash;
+
+mod codes;
 
 mod record;
 
