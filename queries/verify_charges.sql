@@ -292,7 +292,10 @@ of_messages AS (
         ON placed.message_key = currencies.message_key AND placed.charge = currencies.charge
     LEFT JOIN fees_apart AS fees
         ON placed.message_key = fees.message_key
-        AND COALESCE(placed.currency, currencies.currency) IS NOT DISTINCT FROM fees.currency
+        AND (
+            (placed.currency IS NOT DISTINCT FROM fees.currency)
+            OR (COALESCE(placed.currency, currencies.currency) = fees.currency)
+        )
     LEFT JOIN named ON placed.message_key = named.message_key AND placed.charge = named.charge
     LEFT JOIN again_messages AS known ON placed.message_key = known.message_key
     LEFT JOIN only_billed AS billed ON placed.message_key = billed.message_key

@@ -192,6 +192,8 @@ def birds(word: str, second: int, whole: str | None, own: str | None, fee: str |
     ([(None, "0.01000", None), ("0.00300", "0.00000", "0.00300")], "0.01"),
     ([("0.01300", "0.01000", "0.00300"), ("0.01400", "0.01400", None)], "0.014"),
     ([("0.01300", "0.01000", "0.00300"), ("0.00900", "0.00900", None)], "0.009"),
+    # The whole again, which holds what is no longer told.
+    ([("0.01300", "0.01000", "0.00300"), ("0.01300", "0.01000", None)], "0.01"),
 ])
 def test_a_component_that_bird_prices_alone_is_no_part_of_the_other(
         data: Path, tmp_path: Path, told_of: list[tuple[str | None, str | None, str | None]], own: str) -> None:

@@ -349,8 +349,10 @@ fn fee(item: &Item<'_>, draft: &Draft<'_>, out: &mut Emitter<'_>) {
         return;
     }
     let (fee, basis) = match &item.passthrough {
-        Scalar::Missing | Scalar::Null if item.transaction.text().is_none() => return,
-        Scalar::Missing | Scalar::Null => (Nanos(0), Basis::Estimated),
+        Scalar::Missing | Scalar::Null => match out.price(&item.transaction) {
+            own if own == draft.price => (Nanos(0), Basis::Estimated),
+            _ => return,
+        },
         told => match out.price(told) {
             Some(fee) => (fee, Basis::Vendor),
             None => return,

@@ -265,8 +265,9 @@ fn row(event: &Event<'_>, draft: Draft<'_>, scratch: &mut Scratch, out: &mut Emi
     scratch.bytes.clear();
     let area = if is_push { "push" } else { channel.as_str() };
     // Without any id of a user the address tells one from another.
-    let address = [&event.email, &event.phone, &event.whatsapp_user];
-    let person = user.or_else(|| address.into_iter().find_map(Scalar::text));
+    let address = [&event.whatsapp_user, &event.phone, &event.email];
+    let address = address.into_iter().find_map(Scalar::text).map(|text| text.to_ascii_lowercase());
+    let person = user.or_else(|| address.as_deref().map(|text| text.trim_start_matches('+')));
     for part in [area, "\0", person.unwrap_or(""), "\0", device.unwrap_or("")] {
         scratch.bytes.extend_from_slice(part.as_bytes());
     }

@@ -244,11 +244,7 @@ impl Emitter<'_> {
         let figures = if grain == Grain::Message { figures.of_message() } else { figures };
         let (mut upper, mut iso, mut unit) = ([0; 3], [0; 2], [0; UNIT_BYTES_MAX]);
         let number = recipient.as_ref().and_then(Recipient::number);
-        let country = draft.country.and_then(|country| upper_case(country, &mut iso));
-        let country = country.or_else(|| match draft.subject {
-            Subject::Beside(_) => self.last_event.country,
-            _ => number.and_then(Number::region),
-        });
+        let country = self.charge_country(draft, number, &mut iso);
         let is_beside = matches!(draft.subject, Subject::Beside(_));
         // Taken and given back, as a copy counts references for all threads.
         let carrier = match is_beside {
@@ -299,7 +295,8 @@ impl Emitter<'_> {
             element,
         };
         line.line_id = self.line_id(draft, &line);
-        if currency.is_none() && figures.is_priced() {
+        let is_told = draft.currency.is_some_and(|told| !told.trim_ascii().is_empty());
+        if !is_told && figures.is_priced() {
             line.currency = self.configured_currency(account);
         }
         let is_searched = is_beside && self.last_event.is_clean;
@@ -307,6 +304,21 @@ impl Emitter<'_> {
         if is_beside {
             self.last_event.carrier = carrier;
         }
+    }
+
+    /// The country that is told, else that of the event beside it or of the number.
+    fn charge_country<'b>(
+        &mut self,
+        draft: &ChargeDraft<'b>,
+        number: Option<&Number>,
+        buffer: &'b mut [u8; 2],
+    ) -> Option<&'b str> {
+        if matches!(draft.subject, Subject::Beside(_)) {
+            // What is none was counted with the event.
+            let told = draft.country.and_then(|country| upper_case(country, buffer));
+            return told.or(self.last_event.country);
+        }
+        self.told_country(draft.country, buffer).or_else(|| number.and_then(Number::region))
     }
 
     /// When a line was told, and which time that is.

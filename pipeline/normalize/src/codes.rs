@@ -14,8 +14,11 @@ impl<'e> Emitter<'e> {
     where
         'e: 'b,
     {
-        let told = self.told_currency(draft.currency, buffer);
-        told.or_else(|| draft.price.and_then(|_| self.configured_currency(draft.account)))
+        match (draft.currency.filter(|told| !told.trim_ascii().is_empty()), draft.price) {
+            (Some(told), _) => self.told_currency(Some(told), buffer),
+            (None, Some(_)) => self.configured_currency(draft.account),
+            (None, None) => None,
+        }
     }
 
     /// A country's code in upper case; what is none is counted.

@@ -38,12 +38,13 @@ pub(crate) fn each_row(
     let mut values = Vec::new();
     while table.row(&mut values)? {}
     let mut table = Table::new(text, separator);
-    let mut names = Vec::new();
-    table.row(&mut names)?;
+    let mut heading = Vec::new();
+    table.row(&mut heading)?;
+    let names: Vec<&str> = heading.iter().map(|name| name.trim()).collect();
     let mut at = 0;
     while table.row(&mut values)? {
         // Files one behind another repeat their heading.
-        if values.first() == names.first() && values == names {
+        if values.first() == heading.first() && values == heading {
             continue;
         }
         let whole = values.len() == names.len();
@@ -56,7 +57,7 @@ pub(crate) fn each_row(
 /// A row and the names of its columns.
 #[derive(Debug)]
 pub(crate) struct Row<'r, 'a> {
-    names: &'r [Cow<'a, str>],
+    names: &'r [&'r str],
     values: &'r mut Vec<Cow<'a, str>>,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Row<'_, 'a> {
             true => Scalar::Unreadable,
             false => Scalar::Text(value),
         });
-        self.names.iter().map(|name| name.trim()).zip(values)
+        self.names.iter().copied().zip(values)
     }
 }
 

@@ -86,6 +86,8 @@ pub(crate) struct Emitter<'a> {
     pub(crate) dead_end: usize,
     /// Bytes that compressed parts of the record may still unpack to.
     pub(crate) unpack_left: usize,
+    /// Steps that looking for recipients in what they share may still take.
+    pub(crate) search_left: usize,
     /// For the texts of its events.
     pub(crate) texts: Room,
     /// Which file of a compressed record is read.

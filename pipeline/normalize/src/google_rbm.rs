@@ -260,10 +260,12 @@ fn traffic_class(word: &str) -> TrafficClass {
 /// The sender's record of a call: of a send, or of another that is no message's.
 fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -> Result<(), Dead> {
     let request = answer.request.unwrap_or("null");
-    if member(request, "method").text().is_some_and(|method| method.eq_ignore_ascii_case("DELETE"))
-    {
+    let method = member(request, "method");
+    let method = method.text();
+    if method.is_some_and(|method| method.eq_ignore_ascii_case("DELETE")) {
         return ignore("revoke", out);
     }
+    let is_post = |method: &str| method.eq_ignore_ascii_case("POST");
     let targets = [member(request, "url"), member(request, "path")];
     let target = targets.iter().find_map(Scalar::text).unwrap_or("");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -294,9 +296,10 @@ fn answered(answer: &Answer<'_>, scratch: &mut Scratch, out: &mut Emitter<'_>) -
         let body = event_of(&text, out.drift).unwrap_or_default();
         let beside = (named(b"agentId"), answer.date_us(out));
         // A record that has no body still has what was asked for.
-        let asked = || match (told.is_present(), named(b"phone"), id) {
-            (true, Some(phone), Some(id)) => Some(format!("phones/{phone}/agentMessages/{id}")),
-            _ => None,
+        let is_sent = told.whole().is_some() && error == "null" && method.is_none_or(is_post);
+        let asked = || {
+            let (phone, id) = named(b"phone").zip(id.filter(|_| is_sent))?;
+            Some(format!("phones/{phone}/agentMessages/{id}"))
         };
         let name = body.name.text().map(Cow::Borrowed).or_else(|| asked().map(Cow::Owned));
         return match name {

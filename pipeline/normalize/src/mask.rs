@@ -7,6 +7,7 @@ use model::vocabulary::Channel;
 use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::phone::{Number, PERSONAL_DIGITS_MIN};
+use crate::recipient::is_separator;
 
 /// Shortest id that is searched for: shorter ones would hit by chance.
 const ID_BYTES_MIN: usize = 6;
@@ -48,9 +49,12 @@ pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, 
     let is_part = |c: char| c.is_ascii_digit() || "+-.() ".contains(c);
     let mut out = String::new();
     let mut rest = text;
+    // How much follows the run that was counted last: no part of it holds more digits than it.
+    let mut behind_run = usize::MAX;
     while let Some(first) = rest.chars().next() {
-        let piece = if first.is_ascii_digit() || first == '+' {
+        let piece = if rest.len() <= behind_run && (first.is_ascii_digit() || first == '+') {
             let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            behind_run = rest.len() - end;
             rest.get(..end).unwrap_or(rest).trim_end_matches(|c: char| !c.is_ascii_digit())
         } else {
             ""
@@ -76,35 +80,80 @@ pub(crate) fn impersonal<'t>(text: &'t str, recipient: Option<&str>) -> Cow<'t, 
     if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
-/// Bytes of one text that are searched for the numbers of all of a message's recipients.
-const SEARCHED_MAX: usize = 1 << 20;
+/// Longest shared text that is searched for the numbers of a message's recipients.
+const SHARED_BYTES_MAX: usize = 2 << 10;
 
-/// A text that several recipients share, with a token in the place of each one's number; without
-/// any long number where there are too many of both. `numbers` hands on each of the recipients.
+/// Steps that a search takes for each byte of the text at most: a number's digits.
+const STEPS_A_BYTE: usize = 16;
+
+/// A text that several recipients share, with a token in the place of each one's number. One that
+/// is too long, or would take too many steps, is its own hash: it still is what messages share.
+/// `numbers` hands on each of the recipients.
 pub(crate) fn without_numbers<'t>(
     text: &'t str,
     channel: Channel,
     numbers: impl FnOnce(&mut dyn FnMut(&str)),
     out: &mut Emitter<'_>,
 ) -> Cow<'t, str> {
-    let mut clean = Cow::Borrowed(text);
     if text.bytes().filter(u8::is_ascii_digit).count() < PERSONAL_DIGITS_MIN {
-        return clean;
+        return Cow::Borrowed(text);
     }
-    let mut left = SEARCHED_MAX;
+    let mut is_searched = text.len() <= SHARED_BYTES_MAX;
+    let ends = if is_searched { number_ends(text) } else { Vec::new() };
+    let mut clean = Cow::Borrowed(text);
     numbers(&mut |number| {
-        left = left.saturating_sub(clean.len());
+        let end = last_digits(number.bytes().rev());
+        if !is_searched || end.is_some_and(|end| ends.binary_search(&end).is_err()) {
+            return;
+        }
+        let steps = STEPS_A_BYTE * clean.len();
+        is_searched = steps <= out.search_left;
+        out.search_left = out.search_left.saturating_sub(steps);
         let recipient = out.recipient(Some(number), channel);
         let needle = recipient.as_ref().and_then(|known| Some((known.needle()?, known.token())));
-        if let Some((needle, token)) = needle
-            && left > 0
-            && needle.is_spelled_in(&clean)
-        {
+        if let Some((needle, token)) = needle.filter(|(needle, _)| needle.is_spelled_in(&clean)) {
             out.counters.scrubbed_texts += 1;
             clean = Cow::Owned(needle.replaced(&clean, &token.hex()));
         }
     });
-    if left > 0 { clean } else { Cow::Owned(impersonal(&clean, None).into_owned()) }
+    if is_searched {
+        return clean;
+    }
+    out.counters.scrubbed_texts += 1;
+    Cow::Owned(out.keyring.token.hash(&[text.as_bytes()]).hex())
+}
+
+/// The last digits of every number that may end in a text, in order: whatever separates digits, a
+/// number's last ones follow each other.
+fn number_ends(text: &str) -> Vec<u32> {
+    let (mut ends, mut recent, mut count) = (Vec::new(), 0_u32, 0);
+    for byte in text.bytes() {
+        if byte.is_ascii_digit() {
+            recent = recent % ENDS_AT * 10 + u32::from(byte - b'0');
+            count += 1;
+            if count >= PERSONAL_DIGITS_MIN {
+                ends.push(recent);
+            }
+        } else if !is_separator(byte) {
+            (recent, count) = (0, 0);
+        }
+    }
+    ends.sort_unstable();
+    ends
+}
+
+/// One more than the greatest number of as many digits as make one personal, but for the first.
+const ENDS_AT: u32 = 10_u32.pow(PERSONAL_DIGITS_MIN as u32 - 1);
+
+/// The last digits of a number that comes from behind; nothing where it has too few.
+fn last_digits(backwards: impl Iterator<Item = u8>) -> Option<u32> {
+    let (mut end, mut place) = (0, 1);
+    let mut digits = backwards.filter(u8::is_ascii_digit);
+    for _ in 0..PERSONAL_DIGITS_MIN {
+        end += u32::from(digits.next()? - b'0') * place;
+        place = place.saturating_mul(10);
+    }
+    Some(end)
 }
 
 /// The text with a token in the place of each of the ids that it holds.

@@ -28,6 +28,10 @@ use crate::signature::{Signatures, Signed, Verdict};
 use crate::unpack;
 use crate::vault::{Position, Vault, VaultError};
 
+/// Steps that a record's shared texts are searched with, and more for each of its bytes.
+const SEARCH_STEPS: usize = 64 << 10;
+const SEARCH_STEPS_A_BYTE: usize = 16;
+
 /// What a [`Normalizer`] needs to know.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -275,6 +279,7 @@ impl Normalizer {
             drift: &self.drift,
             tally,
             unpack_left: unpack_max,
+            search_left: SEARCH_STEPS + SEARCH_STEPS_A_BYTE * view.value.len(),
             texts: Room::of(view.value.len()),
             unpacked_file: None,
             element: 0,

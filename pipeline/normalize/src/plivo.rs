@@ -266,7 +266,10 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
     if !is_estimate && draft.event_time_us.is_some() {
         return;
     }
-    if let Some(price) = draft.price.filter(|price| price.0 != 0) {
+    // What parts it has another event may tell.
+    let is_whole = is_estimate || draft.price_unit == PriceUnit::Message;
+    let has_units = is_whole || draft.segments.is_some();
+    if let Some(price) = draft.price.filter(|price| price.0 != 0 && has_units) {
         let (kind, units) = match draft.price_unit {
             PriceUnit::Segment => (ChargeKind::Segment, draft.segments.unwrap_or(1)),
             _ => (ChargeKind::Message, 1),
@@ -363,8 +366,10 @@ pub(crate) const CATALOGUE: Module = Module {
         ignored("answer of a send, JSON", &["send_answer.json"]),
     ],
     documented: &[
+        "Body",
         "ConversationExpirationTimestamp",
         "ConversationID",
+        "MediaCount",
         "ParentMessageUUID",
         "PartInfo",
         "PowerpackUUID",

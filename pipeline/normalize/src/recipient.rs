@@ -95,7 +95,7 @@ impl<'a> Recipient<'a> {
 }
 
 /// What people write between the digits of a number. Digits of other scripts are not looked for.
-fn is_separator(byte: u8) -> bool {
+pub(crate) fn is_separator(byte: u8) -> bool {
     b" -.()/+_,:;*\t\r\n".contains(&byte) || !byte.is_ascii()
 }
 

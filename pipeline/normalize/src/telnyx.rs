@@ -88,6 +88,8 @@ struct Message<'a> {
     row: rows::Row<'a>,
     /// A bill over many messages.
     is_usage: bool,
+    /// A day or hour, which no message has.
+    has_date: bool,
     /// Fields whose value was of another kind than documented.
     unreadable: u64,
     is_damaged: bool,
@@ -177,7 +179,11 @@ impl Item<'_> {
     fn is_usage(&self) -> bool {
         let own = &self.own;
         let is_named = own.record_type.text().is_some_and(|kind| kind.contains("usage"));
-        let is_known = is_named || own.is_usage && !own.row.has_recipient();
+        let is_total = || {
+            let is_one = own.id.is_present() || own.row.is_told() || self.event_type.is_present();
+            own.has_date && own.cost.is_present() && !is_one
+        };
+        let is_known = is_named || own.is_usage && !own.row.has_recipient() || is_total();
         is_known && self.payload.is_none() && own.to.is_none() && !own.is_damaged
     }
 }
@@ -227,8 +233,12 @@ fn message_field<'a>(
         "cost" => return cost(cursor, message),
         "cost_breakdown" => return breakdown(cursor, message),
         "errors" => return errors::read(cursor, message),
-        "aggregation_type" | "report_url" | "product" | "date" | "date_time" => {
+        "aggregation_type" | "report_url" | "product" => {
             message.is_usage |= !cursor.is_null();
+            return cursor.skip();
+        }
+        "date" | "date_time" => {
+            message.has_date |= !cursor.is_null();
             return cursor.skip();
         }
         _ => match message.slot(key) {

@@ -232,7 +232,8 @@ fn fee_apart(
     let beside = told.iter().filter(|event| event.time_us == fee.event.time_us);
     let beside = beside.filter_map(|event| words.price_of(event.price)?.nanos).max();
     let is_left = beside.is_some_and(|whole| said.price.nanos < Some(whole));
-    if fee.price.currency != currency || is_left {
+    let is_same = [currency, said.price.currency].contains(&fee.price.currency);
+    if !is_same || is_left {
         return None;
     }
     charge(fee, 1).amount_nanos()

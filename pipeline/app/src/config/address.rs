@@ -17,5 +17,11 @@ pub(super) fn without_login(key: &str, address: &str, instead: &str) -> Outcome<
 
 /// The same of a list of brokers.
 pub(crate) fn brokers_without_login(key: &str, brokers: &str) -> Outcome<()> {
-    without_login(key, brokers, OF_KAFKA)
+    without_login(key, brokers, OF_KAFKA)?;
+    if brokers.contains("://") {
+        return Err(Failure::usage(format!(
+            "{key} are HOST:PORT, separated by commas; {OF_KAFKA}"
+        )));
+    }
+    Ok(())
 }

@@ -52,10 +52,7 @@ pub(super) fn read(
 ) -> Outcome<ClickHouseSettings> {
     address(&raw.url)?;
     if !raw.url.starts_with("http://") && !raw.url.starts_with("https://") {
-        return Err(Failure::usage(format!(
-            "[clickhouse] url is `{}`; it needs http://HOST:8123 or https://HOST:8443",
-            raw.url
-        )));
+        return Err(Failure::usage("[clickhouse] url needs http://HOST:8123 or https://HOST:8443"));
     }
     let from_file = raw.password_file.as_deref();
     let from_file = from_file.map(|file| secret_line("[clickhouse] password_file", file));

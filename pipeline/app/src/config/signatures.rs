@@ -176,9 +176,11 @@ fn header(raw: &RawSignatures) -> Outcome<String> {
     let name = needed(raw, "header", raw.header.as_deref())?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
+        // A value may stand there by mistake, so it is not shown.
         return Err(Failure::usage(format!(
-            "[[signatures]] header is `{name}`, which no request header can be called: every \
-             webhook would be refused"
+            "[[signatures]] of {}: what `header` names is no request header: every webhook \
+             would be refused",
+            raw.source
         )));
     }
     Ok(name.to_owned())

@@ -40,7 +40,7 @@ impl Row<'_> {
     fn is_in_order(&self) -> bool {
         let is_number =
             |field: &Scalar<'_>| field.text().is_some_and(|text| Number::parse(text).is_some());
-        is_number(&self.to) && !is_number(&self.id)
+        (is_number(&self.to) || self.to.text().is_none()) && !is_number(&self.id)
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn read(text: &str, out: &mut Emitter<'_>) -> Result<(), Dead> {
     }
     // Alone it belongs to rows that are records of their own, and those are read by this order.
     let names = text.trim().split(',').map(|name| name.trim().trim_matches('"'));
-    if !names.eq(HEADING.split(',')) {
+    if !names.take(COLUMNS).eq(HEADING.split(',')) {
         return Err(Dead::new(DeadReason::UnknownVariant, "columns in another order"));
     }
     out.ignored("heading");

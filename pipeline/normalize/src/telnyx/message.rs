@@ -48,6 +48,7 @@ pub(super) fn emit(
     };
     out.counters.unreadable_fields += message.unreadable;
     let is_event = item.payload.is_some();
+    let all = targets.iter().chain(message.cc.iter().flat_map(Elements::iter));
     let submit = out.time(&message.received_at, parse_rfc3339);
     let submit = submit.or_else(|| out.time(&message.created_at, parse_rfc3339));
     let shared = Shared {
@@ -56,11 +57,7 @@ pub(super) fn emit(
         time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
         submit,
         has_many: n_recipients > 1,
-        payer: targets
-            .iter()
-            .chain(message.cc.iter().flat_map(Elements::iter))
-            .filter_map(Target::bare)
-            .min(),
+        payer: all.filter(|target| is_told(item, target)).filter_map(Target::bare).min(),
     };
     let mut price = Cost { whole: out.price(&message.cost), fee: None };
     price.fee = out.price(&message.carrier_fee).filter(|_| price.whole.is_some());
@@ -80,18 +77,13 @@ fn emit_targets(
 ) {
     for (at, target) in targets.iter().enumerate() {
         let place = |rest: &str| format!("{path}/{at}{rest}");
-        let status = target.status.text();
-        let word = match item.event_type.text() {
-            Some("message.read") if !status.is_some_and(|s| s.eq_ignore_ascii_case("read")) => {
-                out.counters.contradictions += u64::from(status.is_some());
-                Some("message.read")
-            }
-            Some(told @ ("message.sent" | "message.delivered")) => status.or(Some(told)),
-            _ => status,
-        };
+        let word = word(item, target);
+        if let (Some("message.read"), Some(told)) = (word, target.status.text()) {
+            out.counters.contradictions += u64::from(!told.eq_ignore_ascii_case("read"));
+        }
         if target.is_damaged {
             out.dead_at(DeadReason::UnknownVariant, place(""));
-        } else if word.is_some_and(|word| word.eq_ignore_ascii_case("webhook_delivered")) {
+        } else if word.is_some_and(is_inbounds) {
             out.ignored("inbound");
         } else if shared.has_many && target.number.text().is_none() {
             out.dead_at(DeadReason::MissingId, place("/phone_number"));
@@ -104,6 +96,28 @@ fn emit_targets(
             out.dead_at(DeadReason::MissingStatus, place("/status"));
         }
     }
+}
+
+/// What is told of a recipient: its status, or what the event is called.
+fn word<'i>(item: &'i Item<'_>, target: &'i Target<'_>) -> Option<&'i str> {
+    let status = target.status.text();
+    match item.event_type.text() {
+        Some(told @ "message.read") if !status.is_some_and(|s| s.eq_ignore_ascii_case("read")) => {
+            Some(told)
+        }
+        Some(told @ ("message.sent" | "message.delivered")) => status.or(Some(told)),
+        _ => status,
+    }
+}
+
+/// Of a number of one's own that a group's message came to.
+fn is_inbounds(word: &str) -> bool {
+    word.eq_ignore_ascii_case("webhook_delivered")
+}
+
+/// Whether a recipient gives an event.
+fn is_told(item: &Item<'_>, target: &Target<'_>) -> bool {
+    !target.is_damaged && word(item, target).is_some_and(|word| !is_inbounds(word))
 }
 
 fn emit_without_recipients(item: &Item<'_>, path: std::fmt::Arguments<'_>, out: &mut Emitter<'_>) {

@@ -76,7 +76,7 @@ pub(super) fn read(text: &str, scratch: &mut Scratch, out: &mut Emitter<'_>) -> 
         let mut bare = Report::default();
         cursor.object(|cursor, key| match key {
             "data" if cursor.kind() == Kind::Array => list(cursor, &mut reports),
-            "data" => {
+            "data" if !cursor.is_null() => {
                 let text = cursor.raw()?;
                 let mut report = Report::default();
                 Cursor::new(text).object_or_skip(|cursor, key| field(cursor, key, &mut report))?;

@@ -17,6 +17,9 @@ use super::{address, channel_of, class_of_code, is_inbound, known_outcome, outco
 /// Prefix of the types of delivery events.
 const MESSAGE_TYPE: &str = "com.twilio.messaging.message.";
 
+/// What types of Twilio's events begin with.
+const TWILIO_TYPE: &str = "com.twilio.";
+
 /// Path of usage records.
 const USAGE: &str = "/usage_records";
 
@@ -238,8 +241,10 @@ fn draft<'i>(item: &'i Item<'_>, id: &'i str, word: &'i str, out: &mut Emitter<'
 }
 
 fn emit_streamed(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
-    let typed = match item.event_type.text().or_else(|| item.event_name.text()) {
-        Some(kind) => kind.strip_prefix(MESSAGE_TYPE).ok_or(kind.starts_with("com.twilio.")),
+    // Data alone may name its type.
+    let named = || item.event_name.text().filter(|name| name.starts_with(TWILIO_TYPE));
+    let typed = match item.event_type.text().or_else(named) {
+        Some(kind) => kind.strip_prefix(MESSAGE_TYPE).ok_or(kind.starts_with(TWILIO_TYPE)),
         // Data alone: its status is all it tells.
         None if item.is_data => Ok(item.status.text().unwrap_or("")),
         None => Err(false),

@@ -110,15 +110,44 @@ the reference of a batch
             assert!(shown.ends_with("447700900199"), "nobody's number: {shown}");
         }
     }
-    // More numbers than are looked for one by one: none is left.
-    let many = (0..4_000).map(|at| format!("\"44770090{at:04}\"")).collect::<Vec<_>>().join(",");
-    let reference = format!("{} 447700900123 447700909999", "-".repeat(300));
-    let report = format!(
-        r#"{{"type":"delivery_report_sms","batch_id":"b","client_reference":"{reference}",
-            "statuses":[{{"code":0,"status":"Delivered","recipients":["447700900123",{many}]}}]}}"#
+    // A text too long to be searched, or that would take too many steps, is its hash: none is left.
+    let batch = |reference: &str, recipients: &str| {
+        let report = format!(
+            r#"{{"type":"delivery_report_sms","batch_id":"b","client_reference":"{reference}",
+                "statuses":[{{"code":0,"status":"Delivered","recipients":[{recipients}]}}]}}"#
+        );
+        lines(&run(Some(Source::Sinch), &[Case::value(report)]))
+    };
+    let many = (0..1_000).map(|at| format!("\"447700900{at:03}\"")).collect::<Vec<_>>().join(",");
+    for padding in [1_040, 2_040] {
+        let reference = format!("to=447700900998 cc:44:77:009:00999 {}", "y".repeat(padding));
+        for line in batch(&reference, &many).iter().filter(|line| !line["logical_id"].is_null()) {
+            let shown = line["logical_id"].as_str().unwrap();
+            assert!(!shown.contains("900998") && !shown.contains("00999"), "{shown}");
+        }
+    }
+    let fives = vec!["\"441555555555555\""; 240].join(",");
+    let hashed = batch(&"5".repeat(2_000), &fives);
+    assert_eq!(hashed[0]["logical_id"].as_str().unwrap().len(), 32, "too many steps");
+    assert_eq!(hashed[0]["logical_id"], hashed[239]["logical_id"], "they still share it");
+}
+
+#[test]
+fn a_text_of_separators_and_a_heading_of_spaces_take_no_longer_than_their_length() {
+    let started = std::time::Instant::now();
+    let plus = "+(".repeat(40_000);
+    let refused = format!(
+        r#"{{"event.kind":"message.push.failed","event.id":"e","event.timestamp":"1709251199",
+            "message.id":"m","event.token":"tok_example_1",
+            "event.data.failure_reason":"1 {plus}"}}"#
     );
-    let found = lines(&run(Some(Source::Sinch), &[Case::value(report)]));
-    assert!(found.iter().all(|line| !line.to_string().contains("90012")), "{}", found[0]);
+    assert_eq!(lines(&run(Some(Source::Onesignal), &[Case::value(refused)])).len(), 1);
+    let table =
+        format!("message_id,account_id,{}x\n{}", " ".repeat(40_000), "a,b,c\n".repeat(20_000));
+    let read = run(Some(Source::Vonage), &[Case::value(table)]);
+    assert!(!read.dead.is_empty(), "no status");
+    // Each took minutes.
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -143,6 +172,7 @@ fn a_cost_of_several_recipients_is_of_one_of_them_in_whatever_order_they_come() 
     assert_eq!(sent.len(), 1);
     assert_eq!(told("finalized", [other, one], "\"delivered\""), sent);
     assert_eq!(told("finalized", [one, other], "null"), sent, "one without a status");
+    assert_eq!(told("finalized", [one, "+12025550144"], "null").len(), 1, "who has none pays none");
 }
 
 #[test]
@@ -165,6 +195,19 @@ a report that is not done yet
 or has no place for rows
 {"report_url":"https://example.com/r"}
 ! ignored empty
+
+whose envelope is empty
+{"data":null,"cost":"5","currency":"USD","date":"2026-01-03","product":"sms"}
+$ amount=5.000000000
+
+what has a date and no cost is no usage
+{"data":{"event_type":"brand.update","date":"2026-01-03","id":"x"}}
+! dead unknown_variant
+
+nor is a message's record
+{"record_type":"message_detail_record","uuid":"m9","date":"2026-01-03","cost":"2","currency":"USD",
+"status":"delivered"}
+= message_id=m9; status=delivered; price=2.000000000
 
 a row without its product
 {"data":[{"date":"2024-02-29","direction":"outbound","message_type":"SMS","currency":"USD","cost":
@@ -305,6 +348,11 @@ without ids of users an address tells them apart
 "to_phone_number":"+12065550123"}
 = status=any
 
+the same, spelled without its plus
+{"event_type":"users.messages.sms.Delivery","id":"e3","time":1709251199,"dispatch_id":"d",
+"to_phone_number":"12065550123"}
+= message_key=as above
+
 of another
 {"event_type":"users.messages.sms.Send","id":"e2","time":1709251199,"dispatch_id":"d",
 "to_phone_number":"+12065550124"}
@@ -343,6 +391,24 @@ created, with a body that tells more
 "https://example.com/v1/phones/%2B12025550143/agentMessages?messageId=m1&agentId=shop"},"status":
 201,"body":{"name":"phones/+12025550143/agentMessages/m1","sendTime":"2026-11-20T10:00:00Z"}}
 = status=accepted; message_key=as above; event_time=2026-11-20T10:00:00.000000Z
+
+refused, by a status with words
+{"request":{"method":"POST","url":
+"https://example.com/v1/phones/+12025550143/agentMessages?messageId=m1&agentId=shop"},
+"status":"403 Forbidden","body":{"error":{"code":403,"status":"PERMISSION_DENIED"}}}
+! dead missing_status
+
+a success with an error in its body
+{"request":{"method":"POST","url":
+"https://example.com/v1/phones/+12025550143/agentMessages?messageId=m1&agentId=shop"},
+"status":200,"body":{"error":{"code":404,"status":"NOT_FOUND"}}}
+! dead missing_status
+
+of what was no send
+{"request":{"method":"GET","url":
+"https://example.com/v1/phones/+12025550143/agentMessages?messageId=m1&agentId=shop"},
+"status":200,"body":{}}
+! dead missing_status
 
 without what was asked nobody knows of what
 {"request":{"method":"POST"},"status":200,"body":{}}

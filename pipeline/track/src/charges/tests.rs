@@ -188,6 +188,10 @@ fn who_names_no_currency_takes_none_away() {
     let fee = Saying { currency: 5, ..FEE };
     assert_eq!(told(&[report, callback, fee]), [(5, Some(2_150_000)), (5, Some(3_050_000))]);
     assert_eq!(told(&[fee, Saying { time_us: 1, currency: 0, ..fee }]), [(5, Some(3_050_000))]);
+    let bare_fee = Saying { time_us: 1, ..FEE };
+    let of_event =
+        [report, Saying { time_us: 1, ..EVENT }, bare_fee, Saying { time_us: 2, ..EVENT }];
+    assert_eq!(told(&of_event), [(5, Some(2_050_000)), (0, Some(3_050_000))], "as they were told");
     assert_eq!(told(&[callback, fee]), [(0, Some(5_200_000)), (5, Some(3_050_000))]);
 }
 

@@ -94,6 +94,11 @@ fn what_plivo_failed_or_rejected_is_free_and_what_it_did_not_deliver_is_not() {
         ),
         ("undelivered is charged its price", priced("undelivered", timed), json!([])),
         ("sent, too", priced("sent", sent), json!([])),
+        (
+            "of how many parts another event may tell",
+            plivo("Status=delivered&TotalRate=0.0110"),
+            json!([]),
+        ),
         ("without a time it might stand at that of an estimate", priced("sent", amount), charged),
     ];
     charge(Source::Plivo, &traps);
