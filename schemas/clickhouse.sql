@@ -139,7 +139,7 @@ CREATE TABLE IF NOT EXISTS `sendtally`.`charges`
     `message_key` Nullable(FixedString(16)) COMMENT 'Message the charge is for; null where it is for none, or the vendor names none.' CODEC(NONE),
     `kind` LowCardinality(String) COMMENT 'message, segment, carrier_fee, read_receipt, media, conversation, failed_message_fee, number, campaign, tax, credit, other. What a message costs is either message or segment; a carrier fee that its price holds is taken out of it.',
     `basis` LowCardinality(String) COMMENT 'estimated (the vendor may still change or drop it), vendor, invoice (the vendor calls the figure final); a later basis supersedes an earlier one.',
-    `quantity` Decimal(38, 9) COMMENT 'Units charged; 0 where the charge was withdrawn.' CODEC(ZSTD(1)),
+    `quantity` Decimal(38, 9) COMMENT 'Units charged, 1 where the vendor tells none; 0 where the charge was withdrawn.' CODEC(ZSTD(1)),
     `unit` LowCardinality(String) COMMENT 'message, segment, conversation, or the vendor''s word in lower case.',
     `unit_price` Nullable(Decimal(18, 9)) COMMENT 'Price of one unit; null where the vendor tells none.' CODEC(ZSTD(1)),
     `amount` Nullable(Decimal(38, 9)) COMMENT 'What it costs, negative for a credit: the vendor''s total, else quantity x unit_price; null where the vendor tells units and no price (WhatsApp, RCS billing reports).' CODEC(ZSTD(1)),
