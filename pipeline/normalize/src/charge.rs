@@ -13,7 +13,7 @@ use model::keys::Id16;
 use model::money::{self, MAX, ONE};
 use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TimeSource, TrafficClass};
 
-use crate::codes::{currency_code, upper_case};
+use crate::codes::{currency_code, not_blank, upper_case};
 use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::json::Scalar;
@@ -42,11 +42,11 @@ pub(crate) enum Subject<'a> {
     Beside(&'a str),
     /// What these parts identify within source and account.
     Item(&'a [&'a [u8]]),
+    /// The same; a total over messages.
+    Period(&'a [&'a [u8]]),
     /// What this name and id are within the source: one, whatever account and kind are told with
     /// it.
     Unique(&'static str, &'a str),
-    /// The same; a total over messages.
-    Period(&'a [&'a [u8]]),
 }
 
 impl<'a> Subject<'a> {
@@ -295,8 +295,7 @@ impl Emitter<'_> {
             element,
         };
         line.line_id = self.line_id(draft, &line);
-        let is_told = draft.currency.is_some_and(|told| !told.trim_ascii().is_empty());
-        if !is_told && figures.is_priced() {
+        if not_blank(draft.currency).is_none() && figures.is_priced() {
             line.currency = self.configured_currency(account);
         }
         let is_searched = is_beside && self.last_event.is_clean;

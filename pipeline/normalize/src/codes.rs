@@ -6,6 +6,7 @@ use crate::draft::Draft;
 use crate::emit::Emitter;
 
 impl<'e> Emitter<'e> {
+    /// The currency of an event: the told one, else the one that is configured for its price.
     pub(crate) fn currency<'b>(
         &mut self,
         draft: &Draft<'b>,
@@ -14,7 +15,7 @@ impl<'e> Emitter<'e> {
     where
         'e: 'b,
     {
-        match (draft.currency.filter(|told| !told.trim_ascii().is_empty()), draft.price) {
+        match (not_blank(draft.currency), draft.price) {
             (Some(told), _) => self.told_currency(Some(told), buffer),
             (None, Some(_)) => self.configured_currency(draft.account),
             (None, None) => None,
@@ -38,10 +39,8 @@ impl<'e> Emitter<'e> {
         told: Option<&'b str>,
         buffer: &'b mut [u8; 3],
     ) -> Option<&'b str> {
-        let told = told?;
-        let currency = currency_code(told, buffer);
-        self.counters.unreadable_fields +=
-            u64::from(currency.is_none() && !told.trim_ascii().is_empty());
+        let currency = currency_code(not_blank(told)?, buffer);
+        self.counters.unreadable_fields += u64::from(currency.is_none());
         currency
     }
 
@@ -50,6 +49,11 @@ impl<'e> Emitter<'e> {
         let account = account.or(self.origin.account);
         self.regional.accounts.currency(self.origin.source, account)
     }
+}
+
+/// A code that is told: spaces are none.
+pub(crate) fn not_blank(told: Option<&str>) -> Option<&str> {
+    told.filter(|told| !told.trim_ascii().is_empty())
 }
 
 /// A currency in upper case, which may have spaces around it.

@@ -102,7 +102,7 @@ pub(crate) fn without_numbers<'t>(
     let ends = if is_searched { number_ends(text) } else { Vec::new() };
     let mut clean = Cow::Borrowed(text);
     numbers(&mut |number| {
-        let end = last_digits(number.bytes().rev());
+        let end = last_digits(number);
         if !is_searched || end.is_some_and(|end| ends.binary_search(&end).is_err()) {
             return;
         }
@@ -142,18 +142,14 @@ fn number_ends(text: &str) -> Vec<u32> {
     ends
 }
 
-/// One more than the greatest number of as many digits as make one personal, but for the first.
+/// Keeps as many digits as make a number personal, but for the first.
 const ENDS_AT: u32 = 10_u32.pow(PERSONAL_DIGITS_MIN as u32 - 1);
 
-/// The last digits of a number that comes from behind; nothing where it has too few.
-fn last_digits(backwards: impl Iterator<Item = u8>) -> Option<u32> {
-    let (mut end, mut place) = (0, 1);
-    let mut digits = backwards.filter(u8::is_ascii_digit);
-    for _ in 0..PERSONAL_DIGITS_MIN {
-        end += u32::from(digits.next()? - b'0') * place;
-        place = place.saturating_mul(10);
-    }
-    Some(end)
+/// The last digits of a number; nothing where it has too few.
+fn last_digits(number: &str) -> Option<u32> {
+    let mut digits = number.bytes().rev().filter(u8::is_ascii_digit);
+    (0..PERSONAL_DIGITS_MIN as u32)
+        .try_fold(0, |end, place| Some(end + u32::from(digits.next()? - b'0') * 10_u32.pow(place)))
 }
 
 /// The text with a token in the place of each of the ids that it holds.
@@ -163,7 +159,9 @@ pub(crate) fn without_ids<'t>(
     out: &mut Emitter<'_>,
 ) -> Cow<'t, str> {
     let mut clean = Cow::Borrowed(text);
-    for id in ids.iter().flatten().filter(|id| id.len() >= ID_BYTES_MIN) {
+    // A number stands in a text with its plus sign or without.
+    let bare = ids.iter().flatten().map(|id| id.strip_prefix('+').unwrap_or(id));
+    for id in bare.filter(|id| id.len() >= ID_BYTES_MIN) {
         if holds(&clean, id) {
             out.counters.scrubbed_texts += 1;
             let token = out.keyring.token.hash(&[id.as_bytes()]).hex();
@@ -195,7 +193,28 @@ pub(crate) fn event_without_ids(draft: &Draft<'_>, others: &[Option<&str>], out:
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::recipient::Needle;
+
+    proptest! {
+        /// What is passed over without a search is nowhere in the text.
+        #[test]
+        fn a_number_that_stands_in_a_text_is_among_its_ends(
+            number in "[1-3]{7,10}",
+            before in "[1-3a /.]{0,4}",
+            after in "[1-3a /.]{0,4}",
+            between in prop::collection::vec("[ /.:-]{0,2}", 10),
+        ) {
+            let spelled: String =
+                number.chars().zip(&between).map(|(digit, gap)| format!("{digit}{gap}")).collect();
+            let text = format!("{before}{spelled}{after}");
+            prop_assert!(Needle::new(number.as_bytes()).is_spelled_in(&text));
+            let end = last_digits(&number).unwrap();
+            prop_assert!(number_ends(&text).binary_search(&end).is_ok(), "{} in {}", number, text);
+        }
+    }
 
     #[test]
     fn words_about_an_address_do_not_tell_it() {

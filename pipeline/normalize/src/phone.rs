@@ -199,6 +199,7 @@ mod tests {
     #[test]
     fn numbers_are_read_in_vendors_spellings() {
         let digits = |text| Number::parse(text).map(|number| number.text().to_owned());
+        assert_eq!(digits("31612345678.0").as_deref(), Some("31612345678"), "of a fraction");
         assert_eq!(digits("whatsapp:+31612345678").as_deref(), Some("31612345678"));
         assert_eq!(digits("+1 (202) 555-0123").as_deref(), Some("12025550123"));
         assert_eq!(digits("0041793026727").as_deref(), Some("41793026727"));

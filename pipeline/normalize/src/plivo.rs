@@ -267,9 +267,9 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
         return;
     }
     // What parts it has another event may tell.
-    let is_whole = is_estimate || draft.price_unit == PriceUnit::Message;
-    let has_units = is_whole || draft.segments.is_some();
-    if let Some(price) = draft.price.filter(|price| price.0 != 0 && has_units) {
+    let has_units = draft.price_unit == PriceUnit::Message || draft.segments.is_some();
+    let can_be_told = is_estimate || has_units;
+    if let Some(price) = draft.price.filter(|price| price.0 != 0 && can_be_told) {
         let (kind, units) = match draft.price_unit {
             PriceUnit::Segment => (ChargeKind::Segment, draft.segments.unwrap_or(1)),
             _ => (ChargeKind::Message, 1),

@@ -88,7 +88,8 @@ impl<'a> Recipient<'a> {
     pub(crate) fn needle(&self) -> Option<Needle<'_>> {
         let (whole, shortest) = match &self.number {
             Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
-            None => (self.id.as_bytes(), PERSONAL_ID_MIN),
+            // An id of digits stands in a text with its plus sign or without.
+            None => (self.id.strip_prefix('+').unwrap_or(self.id).as_bytes(), PERSONAL_ID_MIN),
         };
         (whole.len() >= shortest).then(|| Needle::new(whole))
     }
@@ -112,7 +113,7 @@ pub(crate) struct Needle<'a> {
 impl<'a> Needle<'a> {
     /// Somebody may write a number without its calling code. Ids and short numbers are searched
     /// whole.
-    fn new(whole: &'a [u8]) -> Self {
+    pub(crate) fn new(whole: &'a [u8]) -> Self {
         let is_number = whole.iter().all(u8::is_ascii_digit);
         let room = whole.len().saturating_sub(phone::PERSONAL_DIGITS_MIN);
         let code = if is_number { phone::calling_code_digits(whole) } else { 0 };

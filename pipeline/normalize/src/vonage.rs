@@ -335,6 +335,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "callback_url",
         "concatenated",
         "country_name",
+        "data",
         "date_end",
         "date_start",
         "detail",
@@ -358,6 +359,7 @@ pub(crate) const CATALOGUE: Module = Module {
         "start_time",
         "text",
         "type",
+        "udh",
         "workflow",
     ],
 };

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_vendors_ids_on_this_channel_those_that_begin_as_whatsapps_are_asked() {
+    fn of_another_vendors_ids_those_that_begin_as_whatsapps_are_asked() {
         for id in ["wamid.x", "wacid.x"] {
             assert!(is_whatsapp_id(id), "{id}");
         }

@@ -1,9 +1,13 @@
 //! Traps that meet: two variants that tell of one message, recipients that share what one of them
 //! says, and fields that stand where another is expected. Rows are those of `traps_relays`.
 
-use model::vocabulary::Source;
+use std::sync::Arc;
 
-use crate::fixtures::{Case, lines, run};
+use model::vocabulary::Source;
+use normalize::{AccountRule, Accounts, Currency, Normalizer, Regional, Settings};
+use serde_json::Value;
+
+use crate::fixtures::{Case, batch, input, lines, run, settings};
 use crate::traps_relays::traps;
 
 #[test]
@@ -77,17 +81,6 @@ $ kind=conversation; charge_id=as above; line_id=not as above
 
 #[test]
 fn what_recipients_share_tells_none_of_their_numbers() {
-    traps(
-        Source::Sinch,
-        r#"
-the reference of a batch
-{"type":"delivery_report_sms","batch_id":"b","client_reference":"to 447700900123,447700900124",
-"statuses":[{"code":0,"status":"Delivered","recipients":["447700900123"]},{"code":402,"status":
-"Failed","recipients":["+447700900124"]}]}
-= status=delivered; logical_id=any
-= status=undelivered; logical_id=any
-"#,
-    );
     let shared = [
         (
             Source::Sinch,
@@ -129,6 +122,7 @@ the reference of a batch
     let fives = vec!["\"441555555555555\""; 240].join(",");
     let hashed = batch(&"5".repeat(2_000), &fives);
     assert_eq!(hashed[0]["logical_id"].as_str().unwrap().len(), 32, "too many steps");
+    assert_ne!(hashed[0]["logical_id"], hashed[0]["recipient_token"], "nobody's token");
     assert_eq!(hashed[0]["logical_id"], hashed[239]["logical_id"], "they still share it");
 }
 
@@ -330,7 +324,7 @@ fn an_id_of_the_recipient_is_in_no_text_whichever_of_them_is_its_recipient() {
             Source::Onesignal,
             r#"{"event.kind":"message.push.failed","event.id":"e","event.timestamp":"1709251199",
                "message.id":"m","event.subscription_device_type":"iOSPush","event.token":
-               "tok_example_1","event.external_id":"12065550123","message.name":
+               "tok_example_1","event.external_id":"+12065550123","message.name":
                "Promo for 12065550123","event.data.failure_reason":"user 12065550123 gone"}"#,
         ),
     ] {
@@ -517,4 +511,51 @@ is told anew with it
 = currency=USD; event_id=not as above; message_key=as above
 "#,
     );
+}
+
+#[test]
+fn codes_that_are_none_are_null_and_counted_and_no_configured_one_stands_for_them() {
+    let euro = Currency::parse("EUR").unwrap();
+    let rule = AccountRule { currency: Some(euro), ..AccountRule::default() };
+    let accounts = Accounts::new(vec![rule]);
+    let regional = Arc::new(Regional { accounts, ..Regional::default() });
+    let told = |payload: &str, source| {
+        let mut normalizer =
+            Normalizer::new(Settings { regional: Arc::clone(&regional), ..settings() });
+        let raw = batch(&[Case::value(payload)]);
+        let mut found = lines(&normalizer.batch(&raw, &[input(Some(source))]).unwrap());
+        (found.remove(0), normalizer.take_counters().unreadable_fields)
+    };
+    let priced = |currency: &str| {
+        let text = format!(
+            r#"{{"sid":"SM1","status":"delivered","to":"+12025550143","price":" -0.0075 ",
+               "price_unit":{currency}}}"#
+        );
+        told(&text, Source::Twilio)
+    };
+    for (currency, shown, unreadable) in [
+        (r#""usd ""#, "USD".into(), 0),
+        (r#"" ""#, "EUR".into(), 0),
+        ("null", "EUR".into(), 0),
+        (r#""US Dollar""#, Value::Null, 1),
+    ] {
+        let (line, count) = priced(currency);
+        assert_eq!((&line["currency"], count), (&shown, unreadable), "{currency}");
+        assert_eq!(line["price"], "0.007500000", "spaces around it");
+    }
+    let (line, count) = told(
+        r#"{"eventType":"TEXT_DELIVERED","messageId":"m","destinationPhoneNumber":"+12065550123",
+           "isoCountryCode":"USA","mcc":"abc","mnc":"x"}"#,
+        Source::AwsEum,
+    );
+    assert_eq!((&line["country"], &line["mcc"], count), (&"US".into(), &Value::Null, 3));
+}
+
+#[test]
+fn media_and_binary_messages_that_come_in_are_ignored() {
+    traps(
+        Source::Plivo,
+        "media\nMessageUUID=u1&From=1&To=2&MediaCount=1&Body=x\n! ignored inbound",
+    );
+    traps(Source::Vonage, "binary\nmessageId=m&msisdn=1&to=2&data=00&udh=05\n! ignored inbound");
 }
