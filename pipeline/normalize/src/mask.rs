@@ -7,7 +7,7 @@ use model::vocabulary::Channel;
 use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::phone::{Number, PERSONAL_DIGITS_MIN};
-use crate::recipient::is_separator;
+use crate::recipient::{is_separator, without_plus};
 
 /// Shortest id that is searched for: shorter ones would hit by chance.
 const ID_BYTES_MIN: usize = 6;
@@ -159,9 +159,8 @@ pub(crate) fn without_ids<'t>(
     out: &mut Emitter<'_>,
 ) -> Cow<'t, str> {
     let mut clean = Cow::Borrowed(text);
-    // A number stands in a text with its plus sign or without.
-    let bare = ids.iter().flatten().map(|id| id.strip_prefix('+').unwrap_or(id));
-    for id in bare.filter(|id| id.len() >= ID_BYTES_MIN) {
+    let searched = ids.iter().flatten().map(|id| without_plus(id));
+    for id in searched.filter(|id| id.len() >= ID_BYTES_MIN) {
         if holds(&clean, id) {
             out.counters.scrubbed_texts += 1;
             let token = out.keyring.token.hash(&[id.as_bytes()]).hex();

@@ -88,11 +88,16 @@ impl<'a> Recipient<'a> {
     pub(crate) fn needle(&self) -> Option<Needle<'_>> {
         let (whole, shortest) = match &self.number {
             Some(number) => (number.digits(), phone::PERSONAL_DIGITS_MIN),
-            // An id of digits stands in a text with its plus sign or without.
-            None => (self.id.strip_prefix('+').unwrap_or(self.id).as_bytes(), PERSONAL_ID_MIN),
+            None => (without_plus(self.id).as_bytes(), PERSONAL_ID_MIN),
         };
         (whole.len() >= shortest).then(|| Needle::new(whole))
     }
+}
+
+/// An id as it is looked for: one of digits stands in a text with its plus sign or without.
+pub(crate) fn without_plus(id: &str) -> &str {
+    let digits = id.strip_prefix('+').unwrap_or("");
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits } else { id }
 }
 
 /// What people write between the digits of a number. Digits of other scripts are not looked for.
