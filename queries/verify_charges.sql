@@ -10,7 +10,7 @@
 -- The price of an event holds the carrier's fee, so the fee that is told with it (a line of its time)
 -- is taken out of it, and what is left counts or is zero; a fee told beside no price, or beside no
 -- larger one, is taken out of the one that stands. An estimate that repeats an event's price stands
--- for it; one without an amount is the vendor's word once the message arrived, and so is one of zero
+-- for it, each line for one; one without an amount is the vendor's word once the message arrived, and so is one of zero
 -- in no currency, which then tells no amount either. A line that is no message's stands where the
 -- vendor calls it final, else by its basis, else where it is the latest.
 --
@@ -85,27 +85,48 @@ old_costs AS (
     WHERE parts.newest_epoch <= $old_costs_through
 ),
 
+priced AS (
+    SELECT
+        message_key,
+        event_id,
+        kind,
+        price,
+        currency,
+        told_time,
+        ROW_NUMBER() OVER (PARTITION BY message_key, kind, price, told_time ORDER BY event_id)
+            AS place
+    FROM event_copies
+    WHERE copy = 1 AND price IS NOT NULL
+),
+
+-- Each line stands for the price of one event.
+stand_ins AS (
+    SELECT message_key, kind, price, told_time, COUNT(*) AS lines
+    FROM lines
+    GROUP BY message_key, kind, price, told_time
+),
+
 said AS (
     SELECT
-        event_copies.message_key,
-        event_copies.kind,
+        priced.message_key,
+        priced.kind,
         'vendor' AS basis,
-        event_copies.price,
-        event_copies.currency,
+        priced.price,
+        priced.currency,
         CAST(NULL AS VARCHAR) AS sku,
-        event_copies.told_time,
+        priced.told_time,
         FALSE AS is_line,
-        event_copies.event_id AS id,
-        CASE WHEN event_copies.kind = 'segment' THEN parts.parts ELSE CAST(1 AS BIGINT) END
+        priced.event_id AS id,
+        CASE WHEN priced.kind = 'segment' THEN parts.parts ELSE CAST(1 AS BIGINT) END
             AS quantity
-    FROM event_copies
-    INNER JOIN parts ON event_copies.message_key = parts.message_key
-    LEFT ANTI JOIN lines
-        ON event_copies.message_key = lines.message_key
-        AND event_copies.kind = lines.kind
-        AND event_copies.price = lines.price
-        AND event_copies.told_time = lines.told_time
-    WHERE event_copies.copy = 1 AND event_copies.price IS NOT NULL
+    FROM priced
+    INNER JOIN parts ON priced.message_key = parts.message_key
+    LEFT JOIN stand_ins
+        ON priced.message_key = stand_ins.message_key
+        AND priced.kind = stand_ins.kind
+        AND priced.price = stand_ins.price
+        AND priced.told_time = stand_ins.told_time
+    WHERE priced.place > COALESCE(stand_ins.lines, 0)
     UNION ALL
     SELECT
         message_key,
@@ -136,6 +157,7 @@ fees_by_time AS (
                     WHEN price = 0 AND basis = 'estimated' THEN 1
                     ELSE 0
                 END DESC,
+                price DESC NULLS LAST,
                 line_id DESC
         ) AS place
     FROM lines
@@ -186,6 +208,7 @@ placed AS (
                 END DESC,
                 told_time DESC,
                 is_line DESC,
+                price DESC NULLS LAST,
                 id DESC
         ) AS place
     FROM owned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,35 @@ def test_a_file_without_times_came_when_the_other_files_of_its_load_did(tmp_path
                           "SELECT event_time, event_time_source FROM events").expect(0).rows()
     assert {str(row["event_time"])[:19] for row in rows} == {"2026-03-02T23:50:01"}, rows
     assert sorted(str(row["event_time_source"]) for row in rows) == ["broker", "vendor"]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_time_ahead_of_the_clock_closes_nothing_and_makes_nothing_late(
+        tmp_path: Path, header: bool) -> None:
+    now = datetime.now(timezone.utc)
+    before, ahead = now - timedelta(hours=2), now + timedelta(days=120)
+
+    def record(message: str, status: str, time: datetime) -> str:
+        value = {"message_uuid": message, "to": "447700900000", "status": status, "channel": "sms"}
+        if not header:
+            value["timestamp"] = time.isoformat()
+        headers = {"source": "vonage", **({"received-at": time.isoformat()} if header else {})}
+        return json.dumps({"headers": headers, "value": json.dumps(value)}) + "\n"
+
+    data, one, other = tmp_path / "data", tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    one.write_text(record("m-1", "submitted", before) + record("m-2", "submitted", ahead))
+    other.write_text(record("m-1", "delivered", before + timedelta(minutes=1)))
+    for file in (one, other):
+        sendtally.call("load", "--records", "--data", data, file).expect(0)
+
+    def ask(query: str) -> list[dict[str, object]]:
+        return sendtally.call("sql", "--data", data, "--format", "json", query).expect(0).rows()
+
+    [row] = ask("SELECT outcome, closed_by FROM messages WHERE message_id = 'm-1'")
+    assert row["outcome"] == "delivered", row
+    assert not ask("SELECT event_id FROM events WHERE disposition = 'late'")
+    [status] = ask("SELECT max(watermark) AS mark FROM status")
+    assert str(status["mark"])[:10] <= datetime.now(timezone.utc).strftime("%Y-%m-%d"), status
 
 
 def test_a_file_that_is_named_twice_is_loaded_once(tmp_path: Path) -> None:

@@ -104,11 +104,41 @@ const fn record(value: std::ops::Range<usize>, headers: std::ops::Range<usize>) 
 #[derive(serde::Deserialize)]
 struct Line {
     #[serde(default, deserialize_with = "told")]
-    headers: Option<Option<BTreeMap<String, String>>>,
+    headers: Option<Option<BTreeMap<String, Header>>>,
     #[serde(default, deserialize_with = "told")]
-    value: Option<Option<String>>,
+    value: Option<Option<Raw>>,
     #[serde(default, deserialize_with = "told")]
     value_base64: Option<Option<String>>,
+}
+
+/// The bytes of a string, which need not be UTF-8: what that costs is for who reads them to say.
+struct Raw(Vec<u8>);
+
+impl<'de> serde::Deserialize<'de> for Raw {
+    fn deserialize<D: serde::Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Raw;
+
+            fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                to.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Raw, E> {
+                Ok(Raw(bytes.to_vec()))
+            }
+        }
+        field.deserialize_bytes(Bytes)
+    }
+}
+
+/// A header: of one without a value (Kafka's may have none), or with one that is no text, nothing
+/// is kept.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Header {
+    Text(String),
+    Other(serde::de::IgnoredAny),
 }
 
 /// A field that is there, if only as null.
@@ -125,8 +155,11 @@ where
 fn push_record(batch: &mut RawBatch, line: &[u8]) -> Option<()> {
     let Line { headers, value, value_base64 } = serde_json::from_slice(line).ok()?;
     let value = match (value, value_base64) {
-        (Some(Some(text)), None) => Some(text.into_bytes()),
-        (None, Some(Some(text))) => Some(STANDARD.decode(text).ok()?),
+        (Some(Some(Raw(bytes))), None) => Some(bytes),
+        // What is no base64 stands as it is: a dead letter of the source that its headers tell.
+        (None, Some(Some(text))) => {
+            Some(STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes()))
+        }
         (Some(None), None) | (None, Some(None)) => None,
         // A GET callback has all it says in its headers.
         (None, None) if headers.is_some() => None,
@@ -134,6 +167,7 @@ fn push_record(batch: &mut RawBatch, line: &[u8]) -> Option<()> {
     };
     let first = batch.headers.len();
     for (name, value) in headers.flatten().unwrap_or_default() {
+        let Header::Text(value) = value else { continue };
         let pair = (batch.push_bytes(name.as_bytes()), batch.push_bytes(value.as_bytes()));
         batch.headers.push(pair);
     }
@@ -218,15 +252,36 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_record_stands_for_itself_and_its_neighbours_are_read() {
-        let wrong =
-            ["not json", r#"{"value_base64":"%"}"#, "[]", r#"{"headers":{"a":1},"value":""}"#];
-        for wrong in wrong {
+        for wrong in ["not json", r#"{"value_base64":7}"#, "[]", r#"{"headers":[],"value":""}"#] {
             let text = format!("{{\"value\":\"a\"}}\n{wrong}\n{{\"value\":\"b\",\"partition\":3}}");
             let batches = read(&text, FileShape::Records).unwrap();
             let values: Vec<&[u8]> =
                 batches[0].records.iter().map(|record| batches[0].view(record).value).collect();
             assert_eq!(values, [&b"a"[..], wrong.as_bytes(), &b"b"[..]]);
         }
+    }
+
+    #[test]
+    fn damage_inside_a_value_or_a_header_costs_not_the_record() {
+        let whole = |line: &[u8]| {
+            let mut told = Vec::new();
+            read_bytes(line, FileShape::Records, 0, |batch| {
+                let view = batch.view(&batch.records[0]);
+                told.push((view.value.to_vec(), view.headers.get("source").map(str::to_owned)));
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+            told.remove(0)
+        };
+        let told = |value: &[u8]| (value.to_vec(), Some("fcm".to_owned()));
+        let line = b"{\"headers\":{\"source\":\"fcm\"},\"value\":\"a\xff\\nb\"}";
+        assert_eq!(whole(line), told(b"a\xff\nb"));
+        let line = br#"{"headers":{"source":"fcm"},"value":"a\ud800b"}"#;
+        assert_eq!(whole(line), told(b"a\xed\xa0\x80b"));
+        let line = br#"{"headers":{"a":null,"b":7,"c":["x"],"source":"fcm"},"value":"a"}"#;
+        assert_eq!(whole(line), told(b"a"));
+        let line = br#"{"headers":{"source":"fcm"},"value_base64":"%%"}"#;
+        assert_eq!(whole(line), told(b"%%"), "a dead letter of its source");
     }
 
     #[test]

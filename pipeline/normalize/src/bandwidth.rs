@@ -73,6 +73,8 @@ struct Item<'a> {
     recipients: usize,
     /// Before the list of them, which was read once.
     group: Option<Cursor<'a>>,
+    /// The first of them.
+    member: Scalar<'a>,
     has_media: bool,
     is_damaged: bool,
 }
@@ -158,7 +160,11 @@ fn message_field<'a>(
             item.group = Some(*cursor);
             return cursor.array(|cursor| {
                 item.recipients += 1;
-                cursor.skip()
+                match item.recipients {
+                    1 => item.member = cursor.scalar()?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
             });
         }
         "media" if cursor.kind() == Kind::Array => {
@@ -202,6 +208,10 @@ fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         }
         (None, Some(_)) => out.dead_at(DeadReason::MissingId, format!("{place}/{id_path}")),
         (Some(_), None) => out.dead_at(DeadReason::MissingStatus, format!("{place}/{word_path}")),
+        // All of a group share one id: it would be taken for another's.
+        _ if item.recipients > 1 && item.to.text().is_none() => {
+            out.dead_at(DeadReason::MissingId, format!("{place}/to"));
+        }
         (Some(id), Some(word)) => event(item, (id, word), out),
     }
 }
@@ -225,7 +235,7 @@ fn event(item: &Item<'_>, (id, word): (&str, &str), out: &mut Emitter<'_>) {
     };
     let is_international = item.variant == Variant::International;
     let mut draft = Draft::new(id, channel(item, out), outcome);
-    let to = out.text(&item.to);
+    let to = out.text(&item.to).or_else(|| item.member.text());
     draft.key_part = match out.text(&item.part) {
         Some(part) if is_international => part,
         _ => to.unwrap_or("").trim_start_matches('+'),

@@ -365,8 +365,11 @@ fn fee(item: &Item<'_>, draft: &Draft<'_>, out: &mut Emitter<'_>) {
 
 /// The event's time; of a resource the time at which it came to its status.
 fn event_time(item: &Item<'_>, status: Status, out: &mut Emitter<'_>) -> Option<i64> {
+    let told = out.time(&item.timestamp, parse_rfc3339);
+    if told.is_some() {
+        return told;
+    }
     let field = match status {
-        _ if item.timestamp.is_present() => &item.timestamp,
         Status::Accepted => &item.created_at,
         Status::Sent => &item.sent_at,
         Status::Delivered => &item.delivered_at,

@@ -160,6 +160,7 @@ struct Table {
 impl Table {
     fn read(text: &str) -> Result<Self, String> {
         let mut table = Self::default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') || line == "name,country,carrier" {

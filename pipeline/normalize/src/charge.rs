@@ -142,6 +142,8 @@ pub(crate) struct ChargeDraft<'a> {
     pub(crate) is_final: bool,
     /// Its end is exclusive.
     pub(crate) period_us: [Option<i64>; 2],
+    /// The vendor tells how long it is, and not its end.
+    pub(crate) has_duration: bool,
     pub(crate) invoice_id: Option<&'a str>,
     pub(crate) sku: Option<&'a str>,
     pub(crate) account: Option<&'a str>,
@@ -169,6 +171,7 @@ impl<'a> ChargeDraft<'a> {
             is_local_time: false,
             is_final: false,
             period_us: [None; 2],
+            has_duration: false,
             invoice_id: None,
             sku: None,
             account: None,
@@ -193,6 +196,17 @@ impl<'a> ChargeDraft<'a> {
         charge.traffic_class = draft.traffic_class;
         charge.recipient = draft.recipient;
         charge
+    }
+}
+
+/// A period by instants: clocks may be put forward or back in one, and it lasts as long.
+fn period(draft: &ChargeDraft<'_>, instant: impl Fn(i64) -> i64) -> [Option<i64>; 2] {
+    match draft.period_us {
+        [Some(start), Some(end)] if draft.has_duration => {
+            let began = instant(start);
+            [Some(began), Some(began.saturating_add(end - start))]
+        }
+        other => other.map(|time| time.map(&instant)),
     }
 }
 
@@ -282,7 +296,7 @@ impl Emitter<'_> {
             event_time_source,
             ingest_time_us: self.origin.ingest_time_us,
             is_final: draft.is_final,
-            period_us: draft.period_us.map(|time| time.map(instant)),
+            period_us: period(draft, instant),
             invoice_id: draft.invoice_id,
             sku: draft.sku,
             channel: draft.channel,

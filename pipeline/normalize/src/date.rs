@@ -107,10 +107,13 @@ const DECIMAL_MIN_US: i64 = 100_000_000_000_000;
 /// Digits that an i64 has room for.
 const NUMBER_DIGITS_MAX: usize = 18;
 
-/// A Unix time whose size tells seconds from milliseconds.
+/// A Unix time whose size tells seconds from milliseconds; 0 stands for none.
 pub(crate) fn unix(number: i64) -> Option<i64> {
-    let is_seconds = number.unsigned_abs() < MILLIS_MIN.unsigned_abs();
-    if is_seconds { unix_seconds(number) } else { unix_millis(number) }
+    match number {
+        ..=0 => None,
+        1..MILLIS_MIN => unix_seconds(number),
+        _ => unix_millis(number),
+    }
 }
 
 /// A Unix time in seconds.
@@ -214,6 +217,8 @@ mod tests {
     #[test]
     fn unix_times_beyond_the_calendar_are_refused() {
         assert_eq!(unix_seconds(0), Some(0));
+        assert_eq!([unix(0), unix(-1)], [None, None]);
+        assert_eq!(unix(1), Some(1_000_000));
         assert_eq!(unix_millis(i64::MAX), None);
         assert_eq!(unix_seconds(253_402_300_800), None);
     }

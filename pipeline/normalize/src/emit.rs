@@ -31,7 +31,7 @@ use crate::phone::Number;
 use crate::recipient::{LastRecipient, Needle, Recipient};
 use crate::regional::Regional;
 use crate::signature::Verdict;
-use crate::wamid::{HiddenId, hidden_id, is_whatsapp_id};
+use crate::wamid::{self, HiddenId, hidden_id, is_whatsapp_id};
 
 /// How far ahead of the ingest time a vendor's clock may be.
 const AHEAD_MAX_US: i64 = 5 * MINUTE_US;
@@ -186,15 +186,16 @@ impl<'e> Emitter<'e> {
         parse: impl Fn(&str) -> Option<i64>,
     ) -> Option<i64> {
         let text = self.text(field)?;
-        let time = parse(text);
+        // The zeros of programs' clocks are none, in whatever era.
+        let time = parse(text).filter(|time_us| *time_us > 0);
         self.counters.unreadable_fields += u64::from(time.is_none());
         time
     }
 
     /// Billable parts; vendors write 0 where they do not know yet.
     pub(crate) fn segments(&mut self, field: &Scalar<'_>) -> Option<u16> {
-        let text = self.text(field)?;
-        let parts = text.parse().ok();
+        self.text(field)?;
+        let parts = field.whole().and_then(|parts| u16::try_from(parts).ok());
         self.counters.unreadable_fields += u64::from(parts.is_none());
         parts.filter(|parts| *parts > 0)
     }
@@ -245,13 +246,20 @@ impl<'e> Emitter<'e> {
         let country = told.or(derived);
         let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id);
+        let keyring = self.keyring;
+        let texts = [Some(draft.message_id), draft.logical_id, draft.sender, draft.campaign];
+        let [message_id, logical_id, sender, campaign] =
+            texts.map(|text| text.map(|text| wamid::without_ids(text, keyring)));
         let row = EventRow {
             event_id: self.ids.event_id(draft, message_key),
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
-            message_id: hidden_id.as_ref().map_or(draft.message_id, HiddenId::text),
+            message_id: match &hidden_id {
+                Some(hidden) => hidden.text(),
+                None => message_id.as_deref().unwrap_or_default(),
+            },
             message_key,
-            logical_id: draft.logical_id,
+            logical_id: logical_id.as_deref(),
             channel: draft.channel,
             status: draft.status,
             is_final: draft.is_final,
@@ -270,9 +278,9 @@ impl<'e> Emitter<'e> {
             mcc: draft.mcc.filter(|code| code.len() == 3),
             mnc: draft.mnc,
             carrier: carrier.name(),
-            sender: draft.sender,
+            sender: sender.as_deref(),
             traffic_class: draft.traffic_class,
-            campaign: draft.campaign,
+            campaign: campaign.as_deref(),
             segments: draft.segments,
             security: security(draft.channel),
             price: draft.price,

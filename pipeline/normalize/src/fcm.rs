@@ -327,6 +327,10 @@ fn answered(sent: &Sent<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) -> Res
     draft.campaign = out.text(&request.label);
     draft.logical_id = request.ids.iter().take(2).find_map(Scalar::text);
     draft.recipient = request.recipients.iter().find_map(Scalar::text);
+    // Of a refusal only the sender's own id is known, which may be that of a whole campaign.
+    if body.name.text().is_none() {
+        draft.key_part = draft.recipient.unwrap_or("");
+    }
     out.event(&draft);
     Ok(())
 }

@@ -27,6 +27,7 @@
 
 mod alibaba;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use model::vocabulary::{Channel, DeadReason, ErrorClass, Status};
@@ -38,6 +39,7 @@ use crate::draft::{Dead, Draft, Elements, Outcome, Place};
 use crate::emit::Emitter;
 use crate::form::{self, Form};
 use crate::json::{Cursor, Kind, Scalar, Syntax};
+use crate::mask;
 use crate::phone::{self, Number};
 use crate::record::{Record, Scratch};
 use crate::words::{self, Folded};
@@ -100,7 +102,10 @@ fn document(
         return alibaba::emit(&notice.report, place, scratch, out);
     }
     let sender = sender(notice.href.text(), &mut scratch.form);
-    let shared = Shared { notice: &notice, date_us, sender, request_id: OnceCell::new() };
+    let callback_data = callback_data(&notice, &mut scratch.bytes, out);
+    let callback_data = callback_data.as_deref();
+    let request_id = OnceCell::new();
+    let shared = Shared { notice: &notice, date_us, sender, callback_data, request_id };
     if !notice.has_infos {
         if notice.is_inbound && !notice.bare.status.is_present() {
             out.ignored("inbound");
@@ -213,6 +218,7 @@ struct Shared<'n> {
     notice: &'n Notice<'n>,
     date_us: Option<i64>,
     sender: Option<&'n str>,
+    callback_data: Option<&'n str>,
     request_id: OnceCell<Option<&'n str>>,
 }
 
@@ -221,6 +227,24 @@ impl<'n> Shared<'n> {
     fn request_id(&self) -> Option<&'n str> {
         *self.request_id.get_or_init(|| self.notice.href.text().and_then(request_id))
     }
+}
+
+/// What the sender told to be given back, without the numbers of those who share it.
+fn callback_data<'n>(
+    notice: &'n Notice<'_>,
+    bytes: &mut Vec<u8>,
+    out: &mut Emitter<'_>,
+) -> Option<Cow<'n, str>> {
+    let told = out.text(&notice.callback_data)?;
+    if notice.infos.len() < 2 {
+        return Some(Cow::Borrowed(told));
+    }
+    let numbers = |hand_on: &mut dyn FnMut(&str)| {
+        for address in notice.infos.iter().filter_map(|info| info.address.text()) {
+            hand_on(user(&form::without_escapes(address), notice.is_oma, bytes).0);
+        }
+    };
+    Some(mask::without_numbers(told, Channel::Rcs, numbers, out))
 }
 
 fn emit(
@@ -250,7 +274,7 @@ fn emit(
     let (outcome, channel) = outcome(word, notice.is_oma && !is_fallback, out);
     let mut draft = Draft::new(id, channel, outcome);
     draft.key_part = number.as_ref().map_or(address.unwrap_or(""), Number::text);
-    draft.logical_id = out.text(&notice.callback_data);
+    draft.logical_id = shared.callback_data;
     draft.vendor_status = Some(word);
     draft.header_time_us = shared.date_us;
     draft.recipient = address;
@@ -352,7 +376,7 @@ fn code(description: &str) -> Option<&str> {
     let end = description.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(description.len());
     let code = description.get(..end)?;
     let is_code = code.len() <= CODE_BYTES_MAX && code.ends_with(|c: char| c.is_ascii_digit());
-    is_code.then_some(code)
+    (is_code && !words::is_no_error(code)).then_some(code)
 }
 
 /// Classes of the codes that OMA and the platforms document.

@@ -323,11 +323,21 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
     let status_id = report.status.as_ref().and_then(|status| status.id.text()).or(word);
     let status_id = status_id.filter(|_| !is_seen);
     let time_bytes = event_time_us.unwrap_or(i64::MIN).to_be_bytes();
-    let event_parts: [&[u8]; 4] = [
+    let price = &report.price.per_message;
+    let (price, price_unit) = match channel {
+        Channel::Sms => (out.price_of_part(price, &report.parts), PriceUnit::Segment),
+        _ => (out.price(price), PriceUnit::Message),
+    };
+    // A price that is told later is a new fact of the same status, and so is of how many parts.
+    let price_bytes = price.map(|price| price.0.to_be_bytes());
+    let parts = out.text(&report.parts).filter(|_| price.is_some());
+    let event_parts: [&[u8]; 6] = [
         message_id.as_bytes(),
         told_channel.unwrap_or("").as_bytes(),
         status_id.unwrap_or("seenAt").as_bytes(),
         &time_bytes,
+        price_bytes.as_ref().map_or(&[], |price| &price[..]),
+        parts.unwrap_or("").as_bytes(),
     ];
     let mut draft = Draft::new(message_id, channel, outcome);
     draft.event_parts = &event_parts;
@@ -350,11 +360,7 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         out.counters.unreadable_fields += u64::from(network.is_none());
         (draft.mcc, draft.mnc) = network.unzip();
     }
-    let price = &report.price.per_message;
-    (draft.price, draft.price_unit) = match channel {
-        Channel::Sms => (out.price_of_part(price, &report.parts), PriceUnit::Segment),
-        _ => (out.price(price), PriceUnit::Message),
-    };
+    (draft.price, draft.price_unit) = (price, price_unit);
     draft.currency = out.text(&report.price.currency).filter(|_| draft.price.is_some());
     let others = other_ids(report, draft.recipient);
     mask::event_without_ids(&draft, &others, out);
@@ -433,6 +439,7 @@ fn group_number(name: &str) -> Option<i64> {
 /// Number of the statuses on which a group's meaning depends.
 fn status_number(name: &str) -> Option<i64> {
     match name {
+        "message_accepted" => Some(0),
         "delivered_to_operator" => Some(2),
         "delivered_to_handset" => Some(5),
         "pending_accepted" => Some(26),
@@ -446,6 +453,7 @@ fn status_number(name: &str) -> Option<i64> {
 fn group_of(id: Option<i64>, name: &str) -> Option<i64> {
     let first = name.split('_').next().and_then(group_number);
     first.or(match id {
+        Some(0) => Some(0),
         Some(3 | 7 | 26) => Some(1),
         Some(4 | 9) => Some(2),
         Some(2 | 5) => Some(3),

@@ -70,9 +70,14 @@ impl Scalar<'_> {
         !matches!(self, Self::Missing | Self::Null)
     }
 
-    /// A whole number that is spelled without fraction, as a number or as text.
+    /// A whole number, as a number or as text; a fraction of zeros is none.
     pub(crate) fn whole(&self) -> Option<i64> {
-        self.text()?.parse().ok()
+        let text = self.text()?;
+        text.parse().ok().or_else(|| {
+            let (whole, fraction) = text.split_once('.')?;
+            let is_zero = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+            if is_zero { whole.parse().ok() } else { None }
+        })
     }
 }
 

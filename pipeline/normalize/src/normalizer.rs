@@ -234,7 +234,8 @@ impl Normalizer {
     ) {
         let input = inputs.get(view.input as usize);
         let headers = view.headers;
-        let header_time_us = headers.get("received-at").and_then(time::parse_rfc3339);
+        let received_at = headers.get("received-at").map(time::parse_rfc3339);
+        self.counters.unreadable_fields += u64::from(received_at == Some(None));
         let named = headers.get("source");
         let source = match named {
             Some(word) => Source::parse(word),
@@ -251,7 +252,7 @@ impl Normalizer {
             // Of a record without a known source nothing but a dead letter is made: see below.
             source: source.unwrap_or(Source::Cloudevents),
             account,
-            ingest_time_us: view.ingest_time_us.or(header_time_us),
+            ingest_time_us: view.ingest_time_us.or(received_at.flatten()),
             ingest_clock: match view.ingest_time_us {
                 Some(_) => TimeSource::Broker,
                 None => TimeSource::Header,

@@ -336,12 +336,19 @@ struct Member<'m> {
 
 fn emit_member(group: &Group<'_>, member: &Member<'_>, out: &mut Emitter<'_>) {
     let number = bare_number(member.recipient);
-    let event_parts: [&[u8]; 3] = [member.batch_id.as_bytes(), member.digest, number.as_bytes()];
+    let code = out.text(&group.code);
+    let event_parts: [&[u8]; 4] = [
+        member.batch_id.as_bytes(),
+        member.digest,
+        number.as_bytes(),
+        // Somebody may stand in two groups.
+        code.unwrap_or(member.word).as_bytes(),
+    ];
     let mut draft = Draft::new(member.batch_id, member.channel, outcome(member.word, out));
     draft.key_part = number;
     draft.event_parts = &event_parts;
     draft.vendor_status = Some(member.word);
-    (draft.error_code, draft.error_class) = errors::of_code(out.text(&group.code));
+    (draft.error_code, draft.error_class) = errors::of_code(code);
     draft.recipient = Some(member.recipient);
     draft.logical_id = member.logical_id;
     out.event(&draft);

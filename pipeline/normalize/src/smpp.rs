@@ -309,6 +309,8 @@ fn addresses<'p>(pdu: &'p Pdu<'_>, out: &mut Emitter<'_>) -> (Option<&'p str>, O
     match (source, destination) {
         (Some(from), Some(to)) if weight(from) == 0 && weight(to) > 0 => (destination, source),
         (Some(from), Some(to)) if !is_whole(from) && is_whole(to) => (destination, source),
+        // Nobody told where it comes from: a whole number is hidden rather than shown as a sender.
+        (None, Some(to)) if is_whole(to) => (destination, None),
         _ => (source, destination),
     }
 }

@@ -4,6 +4,7 @@
 //! is a part of the record, in the order of its directory. A file is bounded as a record is, and
 //! all of them together by the record's own size: a small one can fill neither memory nor time.
 
+use flate2::Crc;
 use model::vocabulary::DeadReason;
 
 use crate::draft::Dead;
@@ -39,8 +40,9 @@ const ENCRYPTED: u16 = 1;
 pub(crate) struct Packed<'a> {
     bytes: &'a [u8],
     method: Method,
-    /// How many bytes it is told to have.
+    /// How many bytes it is told to have, and their CRC-32; gzip tells them behind its bytes.
     told: usize,
+    sum: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub(crate) fn too_large(left: usize) -> Dead {
 /// The files that a record's value packs; `None` where it packs none.
 pub(crate) fn files(value: &[u8]) -> Result<Option<Vec<Packed<'_>>>, Dead> {
     if value.starts_with(&GZIP) {
-        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip, told: 0 }]));
+        return Ok(Some(vec![Packed { bytes: value, method: Method::Gzip, told: 0, sum: 0 }]));
     }
     if !value.starts_with(ZIP) {
         return Ok(None);
@@ -124,7 +126,12 @@ fn zip(value: &[u8]) -> Option<Vec<Packed<'_>>> {
         if is_encrypted {
             return None;
         }
-        files.push(Packed { bytes, method, told: number(entry, 24, 4)? });
+        files.push(Packed {
+            bytes,
+            method,
+            told: number(entry, 24, 4)?,
+            sum: number(entry, 16, 4)?,
+        });
     }
     Some(files)
 }
@@ -141,11 +148,22 @@ impl Packed<'_> {
             }
             Method::Gzip => gzip::unpack(self.bytes, max),
         };
-        unpacked.map_err(|why| match why {
+        let unpacked = unpacked.map_err(|why| match why {
             Unpack::Damaged => bad("it cannot be unpacked"),
             Unpack::TooLarge => too_large(left),
-        })
+        })?;
+        if self.method != Method::Gzip && self.sum != crc(&unpacked) {
+            return Err(bad("zip: a file is not what its CRC-32 tells"));
+        }
+        Ok(unpacked)
     }
+}
+
+/// The CRC-32 of some bytes, as archives tell it.
+fn crc(bytes: &[u8]) -> usize {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum() as usize
 }
 
 #[cfg(test)]
@@ -183,7 +201,11 @@ mod tests {
             out.extend([&ZIP[..], &[20, 0, 8, 0], &tail, name.as_bytes(), bytes].concat());
             let lengths = [le(bytes.len(), 4), le(0, 4), le(name.len(), 2), vec![0; 12]].concat();
             directory.extend([&ZIP_ENTRY[..], &[20, 0, 20, 0, 8, 0], &le(*method, 2)].concat());
-            directory.extend([vec![0; 8], lengths, le(head, 4)].concat());
+            let whole = match method {
+                8 => gzip::inflated(bytes, bytes.len(), VALUE_BYTES_MAX).unwrap().0,
+                _ => bytes.clone(),
+            };
+            directory.extend([vec![0; 4], le(crc(&whole), 4), lengths, le(head, 4)].concat());
             directory.extend(name.as_bytes());
         }
         let at = out.len();
@@ -263,6 +285,21 @@ mod tests {
         let at = memchr::memmem::find(&locked, ZIP_ENTRY).unwrap() + 8;
         locked[at] |= 1;
         assert_eq!(unpacked(&locked).unwrap_err().reason, DeadReason::BadEncoding);
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_its_sum_tells_gives_nothing() {
+        let text = b"\"id\",\"total_price\"\n\"m1\",\"0.0333\"\n".repeat(20);
+        for (method, bytes) in [(0, text.clone()), (8, deflated(&text))] {
+            let zip = archive(&[("a.csv", method, bytes.clone())]);
+            assert_eq!(unpacked(&zip).unwrap(), std::slice::from_ref(&text));
+            let start = HEAD_BYTES + "a.csv".len();
+            for at in start..start + bytes.len() {
+                let mut damaged = zip.clone();
+                damaged[at] ^= 1;
+                assert_eq!(unpacked(&damaged).unwrap_err().reason, DeadReason::BadEncoding, "{at}");
+            }
+        }
     }
 
     proptest! {

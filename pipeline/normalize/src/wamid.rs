@@ -2,6 +2,8 @@
 //! those become `wamid:` and a keyed hash (P5), also where they were damaged on the way; the others
 //! stay as they are.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -57,6 +59,28 @@ pub(crate) fn hidden_id(id: &str, keyring: &Keyring) -> Option<HiddenId> {
         buffer[7 + 2 * at] = HEX[usize::from(byte & 15)];
     }
     Some(HiddenId(buffer))
+}
+
+/// A text that people write, with what stands for WhatsApp's ids in it.
+pub(crate) fn without_ids<'t>(text: &'t str, keyring: &Keyring) -> Cow<'t, str> {
+    let (mut clean, mut from) = (String::new(), 0);
+    for dot in memchr::memchr_iter(b'.', text.as_bytes()) {
+        let start = dot.saturating_sub("wamid".len());
+        let Some(rest) = text.get(start..).filter(|rest| without_prefix(rest).is_some()) else {
+            continue;
+        };
+        let ends = |end: char| end.is_whitespace() || ",;|&\"'<>()[]{}".contains(end);
+        let id = rest.get(..rest.find(ends).unwrap_or(rest.len())).unwrap_or(rest);
+        let Some(hidden) = hidden_id(id, keyring).filter(|_| start >= from) else { continue };
+        clean.push_str(text.get(from..start).unwrap_or_default());
+        clean.push_str(hidden.text());
+        from = start + id.len();
+    }
+    if from == 0 {
+        return Cow::Borrowed(text);
+    }
+    clean.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(clean)
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -194,6 +218,29 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn ids_inside_a_text_are_hidden_as_they_are_by_themselves() {
+        let keyring = Keyring::demo();
+        let id = "wamid.HBgMOTE5NzE2MzEzNzEzFQIAERgSN0Y0QjAwRDNEQUMyQzI3NDRCAA==";
+        let hidden = hidden_id(id, &keyring).unwrap();
+        let hidden = hidden.text();
+        for (text, expected) in [
+            (format!("re:{id}"), format!("re:{hidden}")),
+            (format!("{id}|{id}.."), format!("{hidden}|{hidden}")),
+            (format!("a.b, {id} é."), format!("a.b, {hidden} é.")),
+            ("wamid.EXAMPLE1 é.wamid".to_owned(), "wamid.EXAMPLE1 é.wamid".to_owned()),
+        ] {
+            let expected = match text.ends_with("..") {
+                true => {
+                    let last = hidden_id(&format!("{id}.."), &keyring).unwrap();
+                    format!("{hidden}|{}", last.text())
+                }
+                false => expected,
+            };
+            assert_eq!(without_ids(&text, &keyring), expected, "{text}");
         }
     }
 

@@ -16,7 +16,8 @@
 //!   message that failed on one device) stands until then; what arrived is not free by it.
 //! - What stands without a currency, or an entry of the price list, has that of the greatest that
 //!   names one.
-//! - A line that repeats an event's price (an estimate of it) stands for that price.
+//! - A line that repeats an event's price (an estimate of it) stands for that price, each for one:
+//!   the vendor's word may have the second and the amount of an estimate.
 //! - Of a message's lines no more than [`LINES_MAX`] are kept: an RCS conversation is told with
 //!   every message of it. Which are forgotten changes neither what stands of each kind nor the time
 //!   and the dimensions of a message of which only lines are known, in whatever order they came.
@@ -108,42 +109,57 @@ impl<'a> Said<'a> {
         Some(price - fee.unwrap_or(0))
     }
 
-    /// The greatest counts.
-    fn weight(&self) -> (Basis, u8, i64, bool, u64) {
+    /// The greatest counts. Of one moment the line counts, a bill's; then what is dearer, as a price
+    /// that holds more components is.
+    fn weight(&self) -> (Basis, u8, i64, bool, Option<i128>, u64) {
         let rank = match (self.own_nanos(self.fee_nanos), self.price.basis) {
             (Some(0), Basis::Estimated) => 1,
             (None | Some(0), _) => 0,
             (Some(_), _) => 2,
         };
         let Event { time_us, id, .. } = *self.event;
-        (self.price.basis, rank, time_us, self.event.is_line(), id)
+        (self.price.basis, rank, time_us, self.event.is_line(), self.price.nanos, id)
     }
 
-    /// Another line says the same as this event's price.
-    fn is_repeated(&self, lines: &[Event], words: &Interner) -> bool {
-        self.repeated_at(lines, words).is_some()
+    /// Whether an event or a line says the same.
+    fn is_said(&self, by: &Event, words: &Interner) -> bool {
+        by.time_us == self.event.time_us
+            && words
+                .price_of(by.price)
+                .is_some_and(|said| said.kind == self.price.kind && said.nanos == self.price.nanos)
     }
 
-    /// The first line that does.
-    fn repeated_at(&self, lines: &[Event], words: &Interner) -> Option<usize> {
-        lines.iter().position(|line| {
-            line.time_us == self.event.time_us
-                && words.price_of(line.price).is_some_and(|said| {
-                    said.kind == self.price.kind && said.nanos == self.price.nanos
-                })
-        })
+    /// The line that stands for this price, of all events that say the same by their ids.
+    fn stand_in(&self, told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
+        let same = lines.iter().enumerate().filter(|(_, line)| self.is_said(line, words));
+        let mut same = same.map(|(at, _)| at).peekable();
+        same.peek()?;
+        let is_before = |event: &&Event| event.id < self.event.id && self.is_said(event, words);
+        same.nth(told.iter().filter(is_before).count())
     }
+}
+
+/// The prices that events tell, in their order, each with the line that stands for it.
+fn prices<'a>(
+    told: &'a [Event],
+    lines: &'a [Event],
+    words: &'a Interner,
+) -> impl Iterator<Item = (Said<'a>, Option<usize>)> + Clone {
+    told.iter().filter_map(move |event| {
+        let said = Said::of(event, words)?;
+        Some((said, said.stand_in(told, lines, words)))
+    })
 }
 
 /// The charges of a message: of its events, of its lines. `segments` is the largest number of parts
 /// that an event tells.
 pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interner) -> Charges {
     let said = |event| Said::of(event, words);
-    let prices = told.iter().filter_map(said).filter(|said| !said.is_repeated(lines, words));
-    let prices = prices.map(|said| said.with_fee(lines, words));
+    let own = prices(told, lines, words).filter(|(_, stand_in)| stand_in.is_none());
+    let own = own.map(|(said, _)| said.with_fee(lines, words));
     let all_lines = || lines.iter().filter_map(said);
     let base_lines = all_lines().filter(|said| said.price.kind.is_base());
-    let all_base = prices.chain(base_lines);
+    let all_base = own.chain(base_lines);
     let base = all_base.clone().max_by_key(Said::weight);
     let mut fees: Vec<Said<'_>> = Vec::new();
     for said in all_lines().filter(|said| !said.price.kind.is_base()) {
@@ -262,9 +278,9 @@ pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Op
     kept.extend(lines.iter().position(Event::tells_vendor_time));
     kept.extend(fold::placing(lines, words));
     let n_needed = kept.len();
-    let prices = told.iter().filter_map(|event| Said::of(event, words));
-    kept.extend(prices.clone().filter_map(|said| said.repeated_at(lines, words)));
-    kept.extend(prices.filter_map(|said| fee_at(&said, lines, words)));
+    let prices = prices(told, lines, words);
+    kept.extend(prices.clone().filter_map(|(_, stand_in)| stand_in));
+    kept.extend(prices.filter_map(|(said, _)| fee_at(&said, lines, words)));
     let oldest_but = |kept: &[usize]| (0..lines.len()).find(|at| !kept.contains(at));
     oldest_but(&kept).or_else(|| oldest_but(&kept[..n_needed]))
 }

@@ -14,7 +14,8 @@ use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
 use ingest::{FileShape, read_file};
 use model::clock::SystemClock;
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, SignatureRule};
+use model::record::{Input, RawBatch, RecordView, SignatureRule};
+use model::time::parse_rfc3339;
 use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer, Settings};
 
@@ -47,7 +48,8 @@ pub(crate) fn run(args: &LoadArgs) -> Outcome<()> {
     let settings = Settings { keyring, signatures: told.signatures, regional: told.regional };
     let normalizer = Normalizer::new(settings.clone()).keeping(told.vault);
     let before = job.core.watermark_us;
-    let mut loader = Loader { job, settings, normalizer, before, newest: None, counts: [0; 4] };
+    let mut loader =
+        Loader { job, settings, normalizer, before, newest: None, received: None, counts: [0; 4] };
     let shape = shape(&args.shape);
     let looked: Outcome<Vec<Looked<'_>>> =
         args.files.iter().map(|file| loader.look(file, shape, source)).collect();
@@ -92,8 +94,9 @@ struct Loader {
     normalizer: Normalizer,
     /// Watermark before this load.
     before: Option<i64>,
-    /// Newest time of its files.
+    /// Newest time of its files, and when the last of them came.
     newest: Option<i64>,
+    received: Option<i64>,
     /// Events, charges, dead letters and ignored elements of the file at hand.
     counts: [i64; 4],
 }
@@ -106,8 +109,17 @@ struct Looked<'f> {
     /// Id of its input, and from which record it is to be loaded.
     input: u32,
     from: i64,
-    /// Its watermark; `None` where no record tells a time.
+    times: FileTimes,
+}
+
+/// Times of a file's records; `None` where none tells one.
+#[derive(Debug, Clone, Copy, Default)]
+struct FileTimes {
+    /// Its watermark.
     mark: Option<i64>,
+    /// When what does not tell when it was received was, at the earliest: bills come days after
+    /// what they are about.
+    received: Option<i64>,
 }
 
 impl Loader {
@@ -124,7 +136,7 @@ impl Loader {
             // Where an earlier load of several files broke off, its horizon was not applied yet.
             let mark = known.split_once('@').and_then(|(_, mark)| mark.parse().ok());
             self.newest = self.newest.max(mark);
-            return Ok(Looked { path, done, input: 0, from: 0, mark });
+            return Ok(Looked { path, done, input: 0, from: 0, times: FileTimes::default() });
         }
         let signatures = SignatureRule::default();
         let topic = Arc::from(topic.as_str());
@@ -135,13 +147,14 @@ impl Loader {
             account: None,
             signatures,
         });
-        let mark = self.newest_time(path, shape, input)?;
-        self.newest = self.newest.max(mark);
-        Ok(Looked { path, done, input, from: known.unwrap_or(0), mark })
+        let times = self.times(path, shape, input)?;
+        self.newest = self.newest.max(times.mark);
+        self.received = self.received.max(times.received);
+        Ok(Looked { path, done, input, from: known.unwrap_or(0), times })
     }
 
     fn file(&mut self, file: &Looked<'_>, shape: FileShape) -> Outcome<()> {
-        let Looked { path, done, input, from, mark } = file;
+        let Looked { path, done, input, from, times } = file;
         if self.job.core.values.contains_key(done) {
             note(&format!(
                 "{} was already loaded: nothing to do (what it has of dead letters is read again \
@@ -151,9 +164,10 @@ impl Loader {
             return Ok(());
         }
         // Records of a file without times came when the other files did, else now.
-        let received = mark.or(self.newest).unwrap_or_else(|| self.job.clock.now_us());
+        let received = times.received.or(self.received);
+        let received = received.unwrap_or_else(|| self.job.clock.now_us());
         let records = read_file(path, shape, *input, |batch| self.batch(batch, *from, received))?;
-        let mark = mark.map(|mark| format!("@{mark}")).unwrap_or_default();
+        let mark = times.mark.map(|mark| format!("@{mark}")).unwrap_or_default();
         self.job.core.values.insert(done.clone(), format!("{records}{mark}"));
         let [events, charges, dead, ignored] = std::mem::take(&mut self.counts);
         note(&format!(
@@ -164,10 +178,12 @@ impl Loader {
         Ok(())
     }
 
-    /// A file's watermark: its newest `received-at`, else its newest vendor time. One that has to
-    /// be read whole is refused: read by its lines it would be loaded, and could not be again.
-    fn newest_time(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<Option<i64>> {
-        let (mut received, mut vendor, mut gives, mut dead) = (None, None, 0, 0);
+    /// A file's watermark: its newest `received-at`, else its newest vendor time, which is never
+    /// after the processing clock. One that has to be read whole is refused: read by its lines it
+    /// would be loaded, and could not be again.
+    fn times(&mut self, path: &Path, shape: FileShape, id: u32) -> Outcome<FileTimes> {
+        let (mut received, mut gives, mut dead) = (None, 0, 0);
+        let (mut of_messages, mut of_bills) = (None, None);
         let inputs = Arc::clone(&self.job.core.inputs.shared);
         let mut looking = Normalizer::new(self.settings.clone());
         read_file(path, shape, id, |batch: RawBatch| -> Outcome<()> {
@@ -177,7 +193,8 @@ impl Loader {
                 gives += tally.events + tally.charges;
                 dead += tally.dead;
             }
-            vendor = vendor.max(newest_event(&normalized));
+            of_messages = of_messages.max(newest_of_messages(&normalized));
+            of_bills = of_bills.max(newest(&normalized.charges, "event_time", |_| true));
             Ok(())
         })?;
         if shape == FileShape::Lines && gives == 0 && dead > 0 {
@@ -187,13 +204,16 @@ impl Loader {
                 return Err(Failure::usage(advice));
             }
         }
-        Ok(received.or(vendor))
+        // A wrong time ahead would close what is open and make all that comes later late.
+        let now_us = self.job.clock.now_us();
+        let told = |time: Option<i64>| received.or(time).map(|newest| newest.min(now_us));
+        Ok(FileTimes { mark: told(of_messages), received: told(of_messages.max(of_bills)) })
     }
 
     fn batch(&mut self, mut batch: RawBatch, from: i64, received_us: i64) -> Outcome<()> {
         batch.records.retain(|record| record.offset >= from);
         let untold: Vec<usize> = (0..batch.records.len())
-            .filter(|at| batch.view(&batch.records[*at]).headers.get("received-at").is_none())
+            .filter(|at| received_at(&batch.view(&batch.records[*at])).is_none())
             .collect();
         for at in untold {
             batch.records[at].ingest_time_us = Some(received_us);
@@ -217,15 +237,23 @@ impl Loader {
     }
 }
 
-/// Of a bill's lines only those of messages tell a time of the traffic.
-fn newest_event(normalized: &Normalized) -> Option<i64> {
-    let times = |batch: &RecordBatch| {
-        let times = batch.column_by_name("event_time")?;
-        times.as_primitive_opt::<TimestampMicrosecondType>().cloned()
-    };
-    let lines = times(&normalized.charges)?;
-    let messages = normalized.charges.column_by_name("message_key")?;
-    let of_message = lines.iter().enumerate().filter(|(row, _)| !messages.is_null(*row));
-    let newest = of_message.filter_map(|(_, time)| time).max();
-    times(&normalized.events)?.iter().flatten().max().max(newest)
+/// When a record was received, where it tells that.
+fn received_at(record: &RecordView<'_>) -> Option<i64> {
+    record.headers.get("received-at").and_then(parse_rfc3339)
+}
+
+/// Newest time of a batch's events, which a sender may tell alone, and of its messages' lines of
+/// bills: a bill's other lines tell no time of the traffic.
+fn newest_of_messages(normalized: &Normalized) -> Option<i64> {
+    let Normalized { events, charges, .. } = normalized;
+    let messages = charges.column_by_name("message_key")?;
+    newest(charges, "event_time", |row| !messages.is_null(row))
+        .max(newest(events, "event_time", |_| true))
+        .max(newest(events, "submit_time", |_| true))
+}
+
+/// Newest time of some rows.
+fn newest(batch: &RecordBatch, column: &str, is_one: impl Fn(usize) -> bool) -> Option<i64> {
+    let times = batch.column_by_name(column)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.iter().enumerate().filter(|(row, _)| is_one(*row)).filter_map(|(_, time)| time).max()
 }

@@ -107,6 +107,7 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let duration = out.time(&row.duration, duration).filter(|duration| *duration > 0);
     let end = start.zip(duration).map(|(start, duration)| start.saturating_add(duration));
     charge.period_us = [start, end];
+    charge.has_duration = true;
     charge.sku = Some(word);
     charge.account = out.text(&row.party).or_else(|| row.agent.text());
     charge.channel = Channel::Rcs;

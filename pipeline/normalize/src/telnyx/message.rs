@@ -4,7 +4,7 @@ use model::money::Nanos;
 use model::time::parse_rfc3339;
 use model::vocabulary::{ChargeKind, DeadReason, PriceUnit};
 
-use crate::charge::ChargeDraft;
+use crate::charge::{ChargeDraft, Figures, Subject};
 use crate::draft::{Draft, Elements};
 use crate::emit::Emitter;
 
@@ -25,7 +25,8 @@ struct Shared<'i> {
     time: Option<i64>,
     submit: Option<i64>,
     has_many: bool,
-    /// Of several recipients the one that has the cost, in whatever order they are told.
+    /// Of several recipients the one that has the cost, in whatever order they are told, and
+    /// whatever is told of it.
     payer: Option<&'i str>,
 }
 
@@ -57,7 +58,7 @@ pub(super) fn emit(
         time: out.time(&item.occurred_at, parse_rfc3339).filter(|_| is_event),
         submit,
         has_many: n_recipients > 1,
-        payer: all.filter(|target| is_told(item, target)).filter_map(Target::bare).min(),
+        payer: all.filter_map(Target::bare).min(),
     };
     let mut price = Cost { whole: out.price(&message.cost), fee: None };
     price.fee = out.price(&message.carrier_fee).filter(|_| price.whole.is_some());
@@ -65,6 +66,9 @@ pub(super) fn emit(
     if let Some(cc) = &message.cc {
         let path = format_args!("{path}/cc");
         emit_targets(item, message, (cc, &shared), path, (&mut price, out));
+    }
+    if shared.has_many && shared.payer.is_some() {
+        charge_alone(message, &shared, price, out);
     }
 }
 
@@ -90,8 +94,8 @@ fn emit_targets(
         } else if let Some(word) = word {
             // The cost is the message's: only one of its recipients may have it.
             let is_payer = target.bare() == shared.payer;
-            let price = if is_payer { std::mem::take(price) } else { Cost::default() };
-            event(message, target, shared, word, (price, out));
+            let cost = if is_payer { std::mem::take(price) } else { Cost::default() };
+            event(message, target, shared, word, (cost, out));
         } else {
             out.dead_at(DeadReason::MissingStatus, place("/status"));
         }
@@ -115,9 +119,26 @@ fn is_inbounds(word: &str) -> bool {
     word.eq_ignore_ascii_case("webhook_delivered")
 }
 
-/// Whether a recipient gives an event.
-fn is_told(item: &Item<'_>, target: &Target<'_>) -> bool {
-    !target.is_damaged && word(item, target).is_some_and(|word| !is_inbounds(word))
+/// A cost that is left, where its payer gives no event: another webhook may give one.
+fn charge_alone(message: &Message<'_>, shared: &Shared<'_>, cost: Cost, out: &mut Emitter<'_>) {
+    let Some(Nanos(whole)) = cost.whole else { return };
+    let fee = cost.fee.map_or(0, |fee| fee.0);
+    let own = if (0..=whole).contains(&fee) { whole - fee } else { whole };
+    let of_kind = |kind, amount| {
+        let subject =
+            Subject::Message { id: shared.id, key_part: shared.payer.unwrap_or_default() };
+        let mut charge = ChargeDraft::new(subject, kind, Figures::one(Some(amount)));
+        charge.currency = message.currency.text();
+        charge.time_us = shared.time.or(shared.submit);
+        charge.account = message.account.text();
+        charge.recipient = shared.payer;
+        charge
+    };
+    let channel = channel(message, out);
+    out.charge(&ChargeDraft { channel, ..of_kind(ChargeKind::Message, own) });
+    if let Some(Nanos(fee)) = cost.fee {
+        out.charge_too(&ChargeDraft { channel, ..of_kind(ChargeKind::CarrierFee, fee) });
+    }
 }
 
 fn emit_without_recipients(item: &Item<'_>, path: std::fmt::Arguments<'_>, out: &mut Emitter<'_>) {

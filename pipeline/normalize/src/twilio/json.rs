@@ -205,6 +205,7 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
     let price = out.price(&item.price);
     let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
     let currency = out.text(&item.currency).filter(|_| price.is_some());
+    let spelled = currency.unwrap_or("").to_ascii_uppercase();
     let event_parts: [&[u8]; 7] = [
         b"resource",
         id.as_bytes(),
@@ -213,7 +214,7 @@ fn resource(item: &Item<'_>, id: &str, word: &str, out: &mut Emitter<'_>) {
         &time_bytes,
         &price_bytes,
         // The bulk export tells none.
-        currency.unwrap_or("").as_bytes(),
+        spelled.as_bytes(),
     ];
     let mut draft = draft(item, id, word, out);
     draft.event_parts = &event_parts;

@@ -94,10 +94,11 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     // When it was received is no time of its end.
     let time = out.time(&extra.finalized, parse_rfc3339).or(received.filter(|_| !outcome.1));
     let time_bytes = time.unwrap_or(i64::MIN).to_be_bytes();
-    let is_estimate = item.price.text().is_none();
+    let is_estimate = item.price.text().is_none() && !item.price.is_unreadable();
     let price = out.price(if is_estimate { &extra.estimated_price } else { &item.price });
     let price_bytes = price.map_or(-1, |price| price.0).to_be_bytes();
     let currency = out.text(&item.currency).filter(|_| price.is_some());
+    let spelled = currency.unwrap_or("").to_ascii_uppercase();
     let event_parts: [&[u8]; 7] = [
         // An estimate that turns out exact is news all the same.
         if is_estimate { b"row-estimate" } else { b"row" },
@@ -107,7 +108,7 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
         &time_bytes,
         &price_bytes,
         // A table without the column tells less.
-        currency.unwrap_or("").as_bytes(),
+        spelled.as_bytes(),
     ];
     let mut draft = Draft::new(id, channel, outcome);
     draft.event_parts = &event_parts;
@@ -134,11 +135,12 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     draft.price_unit = PriceUnit::Message;
     draft.currency = currency;
     out.event(&draft);
-    // An estimate that turned out exact stands at the same time, and so the price has a line, too.
-    let has_line = is_estimate || extra.estimated_price.text().is_some();
-    if let Some(told) = draft.price.filter(|_| has_line) {
+    // A callback of the same second may tell another price, and an estimate the same: of one moment
+    // a line counts.
+    if let Some(told) = draft.price {
         let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(told.0));
         charge.basis = if is_estimate { Basis::Estimated } else { Basis::Vendor };
+        charge.part = word;
         out.charge_too(&charge);
     }
 }

@@ -229,9 +229,11 @@ fn a_vonage_row_without_a_price_tells_an_estimate() {
         bill(Source::Vonage, csv)
     };
     assert_eq!(row("0.04", "")[0]["basis"], "estimated");
-    assert_eq!(row("", "0.05"), Vec::<Value>::new(), "the price is the event's");
-    let exact = row("0.04", "0.04");
-    assert_eq!((&exact[0]["basis"], exact.len()), (&json!("vendor"), 1), "it stands at one time");
+    for exact in [row("", "0.05"), row("0.04", "0.04")] {
+        let told = (&exact[0]["basis"], exact.len());
+        assert_eq!(told, (&json!("vendor"), 1), "a bill's, of the second of a callback");
+    }
+    assert_eq!(row("0.04", "1,234.50"), Vec::<Value>::new(), "no estimate stands for a price");
 }
 
 fn status(word: &str, pricing: &Value) -> Value {

@@ -159,7 +159,10 @@ fn archive(files: &[(&str, u8, &[u8])]) -> Vec<u8> {
     let short = |number: usize| u16::try_from(number).unwrap().to_le_bytes();
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, method, bytes) in files {
-        directory.extend([b"PK\x01\x02".as_slice(), &[0; 6], &[*method, 0], &[0; 8]].concat());
+        let mut sum = flate2::Crc::new();
+        sum.update(bytes);
+        directory.extend([b"PK\x01\x02".as_slice(), &[0; 6], &[*method, 0], &[0; 4]].concat());
+        directory.extend(sum.sum().to_le_bytes());
         directory.extend([&le(bytes.len())[..], &[0; 4], &short(name.len()), &[0; 12]].concat());
         directory.extend([&le(out.len())[..], name.as_bytes()].concat());
         out.extend([b"PK\x03\x04".as_slice(), &[0; 22], &short(name.len()), &[0; 2]].concat());

@@ -7,7 +7,7 @@ use model::vocabulary::Source;
 use normalize::{AccountRule, Accounts, Currency, Normalizer, Regional, Settings};
 use serde_json::Value;
 
-use crate::fixtures::{Case, batch, input, lines, run, settings};
+use crate::fixtures::{Case, batch, charges, input, lines, run, settings};
 use crate::traps_relays::traps;
 
 #[test]
@@ -157,16 +157,20 @@ fn a_cost_of_several_recipients_is_of_one_of_them_in_whatever_order_they_come() 
                "cost":{{"amount":"0.0051","currency":"USD"}}}}}}}}"#,
             to[0], to[1]
         );
-        let found = lines(&run(Some(Source::Telnyx), &[Case::value(payload)]));
-        let priced = found.iter().filter(|line| !line["price"].is_null());
-        priced.map(|line| line["message_key"].clone()).collect::<Vec<_>>()
+        let found = run(Some(Source::Telnyx), &[Case::value(payload)]);
+        let told = [lines(&found), charges(&found)].concat();
+        let sum = |line: &&Value| !line["price"].is_null() || line["amount"] == "0.005100000";
+        told.iter().filter(sum).map(|line| line["message_key"].clone()).collect::<Vec<_>>()
     };
     let (one, other) = ("+12025550143", "+12025550142");
     let sent = told("sent", [one, other], "\"sent\"");
     assert_eq!(sent.len(), 1);
     assert_eq!(told("finalized", [other, one], "\"delivered\""), sent);
     assert_eq!(told("finalized", [one, other], "null"), sent, "one without a status");
-    assert_eq!(told("finalized", [one, "+12025550144"], "null").len(), 1, "who has none pays none");
+    let later = told("sent", [one, "+12025550144"], "\"sent\"");
+    for status in ["null", "{}", "\"webhook_delivered\""] {
+        assert_eq!(told("finalized", [one, "+12025550144"], status), later, "who pays: {status}");
+    }
 }
 
 #[test]

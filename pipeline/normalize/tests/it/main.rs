@@ -16,6 +16,7 @@ mod dead;
 mod drift;
 mod explained;
 mod exports;
+mod fallbacks;
 mod fixtures;
 mod golden;
 mod interplay;

@@ -131,6 +131,26 @@ fn of_repeated_prices_the_latest_that_is_not_zero_counts() {
 }
 
 #[test]
+fn an_estimate_stands_for_one_price_of_its_second() {
+    let estimate = Saying { basis: Estimated, is_line: true, ..EVENT };
+    let one = |basis| [(Message, basis, 1, Some(5_100_000))];
+    assert_eq!(charges(&[EVENT, estimate]), one(Estimated));
+    assert_eq!(charges(&[EVENT, EVENT, estimate]), one(Vendor), "the vendor's word, at its moment");
+    assert_eq!(charges(&[EVENT, estimate, estimate, EVENT]), one(Estimated));
+}
+
+#[test]
+fn of_one_moment_a_bill_counts_and_then_what_is_dearer() {
+    let at = |nanos, is_line| Saying { nanos: Some(nanos), is_line, ..EVENT };
+    for sayings in [[at(8, false), at(5, false)], [at(5, false), at(8, false)]] {
+        assert_eq!(charges(&sayings), [(Message, Vendor, 1, Some(8))]);
+    }
+    for sayings in [[at(8, false), at(5, true)], [at(5, true), at(8, false)]] {
+        assert_eq!(charges(&sayings), [(Message, Vendor, 1, Some(5))]);
+    }
+}
+
+#[test]
 fn a_message_is_priced_as_a_whole_or_by_its_segments_and_never_both() {
     let parts = Saying { time_us: 9, kind: Segment, nanos: Some(2), units: 3, ..EVENT };
     assert_eq!(charges(&[EVENT, parts]), [(Segment, Vendor, 3, Some(6))]);
