@@ -96,6 +96,54 @@ def test_a_time_ahead_of_the_clock_closes_nothing_and_makes_nothing_late(
     assert str(status["mark"])[:10] <= datetime.now(timezone.utc).strftime("%Y-%m-%d"), status
 
 
+def test_a_stale_time_of_one_answer_makes_no_push_of_its_file_late(tmp_path: Path) -> None:
+    """APNs tells with a 410 since when a token is gone: that may be years ago."""
+    def answer(push: str, status: int, sent_at: str, gone: int | None) -> str:
+        reason = None if gone is None else "Unregistered"
+        return json.dumps({"apns_id": push, "status": status, "reason": reason, "timestamp": gone,
+                           "topic": "com.x", "push_type": "alert", "token_hash": "ab" * 16,
+                           "sent_at": sent_at}) + "\n"
+
+    data, one, other = tmp_path / "data", tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    one.write_text(answer("a", 200, "2026-11-20T12:00:00Z", None)
+                   + answer("b", 410, "2026-11-20T12:20:00Z", 1_795_176_000_000))
+    other.write_text(answer("c", 200, "2026-11-21T12:00:00Z", None)
+                     + answer("d", 410, "2026-11-21T12:30:00Z", 1_732_406_400_000))
+    for file in (one, other):
+        sendtally.call("load", "--source", "apns", "--data", data, file).expect(0)
+    sendtally.call("verify", "--data", data).expect(0)
+    rows = sendtally.call("sql", "--data", data, "--format", "json",
+                          "SELECT message_id, cohort_time FROM messages").expect(0).rows()
+    told = {row["message_id"]: str(row["cohort_time"])[:10] for row in rows}
+    assert told == {"a": "2026-11-20", "b": "2026-11-20", "c": "2026-11-21", "d": "2026-11-21"}
+
+
+def test_the_newest_figure_of_a_bill_counts_beside_messages_of_its_load(tmp_path: Path) -> None:
+    def usage(as_of: str, price: str) -> str:
+        return json.dumps({"usage_records": [{
+            "account_sid": "AC" + "b" * 32, "as_of": as_of, "usage": price, "count": "10",
+            "category": "failed-message-processing-fee", "count_unit": "messages",
+            "usage_unit": "messages", "price": price, "price_unit": "usd",
+            "start_date": "2024-02-29", "end_date": "2024-02-29"}]}) + "\n"
+
+    message = tmp_path / "message.jsonl"
+    message.write_text(json.dumps({
+        "account_sid": "AC" + "b" * 32, "sid": "SM" + "a" * 32, "status": "delivered",
+        "to": "+14155550101", "date_updated": "Fri, 01 Mar 2024 00:00:05 +0000"}) + "\n")
+    for number in range(6):
+        dates = {"older": "2024-03-01T02:00:00+00:00", "newer": "2024-03-03T02:00:00+00:00"}
+        files = []
+        for name, as_of in dates.items():
+            file = tmp_path / f"{name}{number}.jsonl"
+            file.write_text(usage(as_of, f"{'1' if name == 'older' else '5'}.{number}"))
+            files.append(file)
+        data = tmp_path / f"data{number}"
+        sendtally.call("load", "--source", "twilio", "--data", data, message, *files[::-1]).expect(0)
+        [row] = sendtally.call("sql", "--data", data, "--format", "json",
+                               "SELECT sum(amount) AS all FROM spend").expect(0).rows()
+        assert float(str(row["all"])) == float(f"5.{number}"), row
+
+
 def test_a_file_that_is_named_twice_is_loaded_once(tmp_path: Path) -> None:
     file, data = tmp_path / "reports.jsonl", tmp_path / "data"
     file.write_text(json.dumps(REPORT) + "\n")

@@ -19,7 +19,7 @@ use crate::emit::Emitter;
 use crate::json::Scalar;
 use crate::phone::Number;
 use crate::recipient::Recipient;
-use crate::wamid::HiddenId;
+use crate::wamid::{self, HiddenId};
 
 /// Units of a message's charge that `track` counts.
 const MESSAGE_UNITS: std::ops::RangeInclusive<i128> = 1..=65_535;
@@ -266,6 +266,7 @@ impl Emitter<'_> {
             false => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
         };
         let hidden_id = self.charge_hidden_id(draft);
+        let told_id = draft.subject.message_id().map(|id| wamid::without_ids(id, self.keyring));
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
@@ -284,7 +285,7 @@ impl Emitter<'_> {
             source,
             account,
             message_key,
-            message_id: hidden_id.as_ref().map(HiddenId::text).or(draft.subject.message_id()),
+            message_id: hidden_id.as_ref().map(HiddenId::text).or(told_id.as_deref()),
             kind: draft.kind,
             basis: draft.basis,
             quantity: figures.quantity,

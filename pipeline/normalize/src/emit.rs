@@ -109,6 +109,16 @@ pub(crate) struct LastEvent<'a> {
     pub(crate) carrier: Carrier<'a>,
 }
 
+impl LastEvent<'_> {
+    /// By cases: copying an empty `Option` of its size whole is slow.
+    fn hide(&mut self, hidden_id: Option<HiddenId>) {
+        match hidden_id {
+            Some(hidden) => self.hidden_id = Some(hidden),
+            None => self.hidden_id = None,
+        }
+    }
+}
+
 impl<'e> Emitter<'e> {
     pub(crate) fn next_element(&mut self) -> u32 {
         let element = self.element;
@@ -237,27 +247,23 @@ impl<'e> Emitter<'e> {
         let recipient = self.recipient(draft.recipient, draft.channel);
         let (event_time_us, event_time_source, submit_time_us) = self.times(draft);
         let message_key = self.ids.message_key(draft);
-        let mut upper = [0; 3];
+        let (mut upper, mut iso) = ([0; 3], [0; 2]);
         let number = recipient.as_ref().and_then(Recipient::number);
-        let mut iso = [0; 2];
         let told = self.told_country(draft.country, &mut iso);
         let operator = draft.mcc.zip(draft.mnc).and_then(|(mcc, mnc)| operators::find(mcc, mnc));
         let derived = if told.is_none() { derived_country(draft, number, operator) } else { None };
         let country = told.or(derived);
         let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id);
-        let keyring = self.keyring;
-        let texts = [Some(draft.message_id), draft.logical_id, draft.sender, draft.campaign];
         let [message_id, logical_id, sender, campaign] =
-            texts.map(|text| text.map(|text| wamid::without_ids(text, keyring)));
+            [Some(draft.message_id), draft.logical_id, draft.sender, draft.campaign]
+                .map(|text| text.map(|text| wamid::without_ids(text, self.keyring)));
+        let message_id = hidden_id.as_ref().map(HiddenId::text).or(message_id.as_deref());
         let row = EventRow {
             event_id: self.ids.event_id(draft, message_key),
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
-            message_id: match &hidden_id {
-                Some(hidden) => hidden.text(),
-                None => message_id.as_deref().unwrap_or_default(),
-            },
+            message_id: message_id.unwrap_or_default(),
             message_key,
             logical_id: logical_id.as_deref(),
             channel: draft.channel,
@@ -305,11 +311,7 @@ impl<'e> Emitter<'e> {
         self.last_event.is_clean = is_clean;
         self.last_event.country = derived;
         self.last_event.carrier = carrier;
-        // Field by field: copying an empty `Option` of its size whole is slow.
-        match hidden_id {
-            Some(hidden) => self.last_event.hidden_id = Some(hidden),
-            None => self.last_event.hidden_id = None,
-        }
+        self.last_event.hide(hidden_id);
     }
 
     /// Who carries a message: by name, else by network.

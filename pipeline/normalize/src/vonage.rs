@@ -326,7 +326,7 @@ pub(crate) const CATALOGUE: Module = Module {
             "Messages status, JSON",
             &["status_sms.json", "status_whatsapp_read.json", "status_statuses.json"],
         ),
-        events("rows of a report, JSON", &["report_rows.json"]),
+        events("rows of a report, JSON", &["report_rows.json", "report_two_rows.json"]),
         events("rows of a report, CSV", &["report_sms_csv.txt", "report_messages_csv.txt"]),
         ignored("answer of a send, JSON", &["send_answer.json"]),
     ],

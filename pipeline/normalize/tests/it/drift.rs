@@ -62,7 +62,7 @@ fn known() -> &'static [Known] {
             let before = known.len();
             for variant in normalize::catalogue::of(*source).variants {
                 let all = variant.fixtures.iter().map(|name| Known::new(*source, name));
-                known.extend(all.filter(|known| known.lines().len() <= 8).take(1));
+                known.extend(all.filter(|known| known.lines().len() <= 6).take(1));
             }
             assert!(known.len() > before, "{source}");
         }
