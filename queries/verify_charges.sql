@@ -93,8 +93,10 @@ priced AS (
         price,
         currency,
         told_time,
-        ROW_NUMBER() OVER (PARTITION BY message_key, kind, price, told_time ORDER BY event_id)
-            AS place
+        ROW_NUMBER() OVER (
+            PARTITION BY message_key, kind, price, told_time
+            ORDER BY copy ASC, event_id ASC
+        ) AS place
     FROM event_copies
     WHERE copy = 1 AND price IS NOT NULL
 ),
