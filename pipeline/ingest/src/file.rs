@@ -10,6 +10,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::record::{RawBatch, RawRecord};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::IngestError;
@@ -117,7 +118,7 @@ struct Raw(Vec<u8>);
 impl<'de> serde::Deserialize<'de> for Raw {
     fn deserialize<D: serde::Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
         struct Bytes;
-        impl serde::de::Visitor<'_> for Bytes {
+        impl Visitor<'_> for Bytes {
             type Value = Raw;
 
             fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -133,12 +134,55 @@ impl<'de> serde::Deserialize<'de> for Raw {
 }
 
 /// A header: of one without a value (Kafka's may have none), or with one that is no text, nothing
-/// is kept.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Header {
-    Text(String),
-    Other(serde::de::IgnoredAny),
+/// is kept, and nothing of it is held meanwhile.
+struct Header(Option<String>);
+
+impl<'de> serde::Deserialize<'de> for Header {
+    fn deserialize<D: serde::Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Header;
+
+            fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                to.write_str("a header")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Header, E> {
+                Ok(Header(Some(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Header, E> {
+                Ok(Header(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Header, E> {
+                Ok(Header(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Header, E> {
+                Ok(Header(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Header, E> {
+                Ok(Header(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Header, E> {
+                Ok(Header(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Header, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Header(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Header, A::Error> {
+                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Header(None))
+            }
+        }
+        field.deserialize_any(Text)
+    }
 }
 
 /// A field that is there, if only as null.
@@ -167,7 +211,7 @@ fn push_record(batch: &mut RawBatch, line: &[u8]) -> Option<()> {
     };
     let first = batch.headers.len();
     for (name, value) in headers.flatten().unwrap_or_default() {
-        let Header::Text(value) = value else { continue };
+        let Header(Some(value)) = value else { continue };
         let pair = (batch.push_bytes(name.as_bytes()), batch.push_bytes(value.as_bytes()));
         batch.headers.push(pair);
     }
@@ -262,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_inside_a_value_or_a_header_costs_not_the_record() {
+    fn damage_inside_a_value_and_a_header_without_text_cost_not_the_record() {
         let whole = |line: &[u8]| {
             let mut told = Vec::new();
             read_bytes(line, FileShape::Records, 0, |batch| {

@@ -11,14 +11,14 @@
 use model::charge::{ChargeLine, charge_id};
 use model::keys::Id16;
 use model::money::{self, MAX, ONE};
-use model::vocabulary::{Basis, Channel, ChargeKind, Grain, TimeSource, TrafficClass};
+use model::vocabulary::{Basis, Channel, ChargeKind, Grain, Source, TimeSource, TrafficClass};
 
 use crate::codes::{currency_code, not_blank, upper_case};
 use crate::draft::Draft;
 use crate::emit::Emitter;
 use crate::json::Scalar;
 use crate::phone::Number;
-use crate::recipient::Recipient;
+use crate::recipient::{Needle, Recipient};
 use crate::wamid::{self, HiddenId};
 
 /// Units of a message's charge that `track` counts.
@@ -266,7 +266,8 @@ impl Emitter<'_> {
             false => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
         };
         let hidden_id = self.charge_hidden_id(draft);
-        let told_id = draft.subject.message_id().map(|id| wamid::without_ids(id, self.keyring));
+        let told_id = draft.subject.message_id().filter(|_| hidden_id.is_none());
+        let told_id = told_id.map(|id| wamid::without_ids(id, self.keyring));
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
@@ -430,13 +431,17 @@ impl Emitter<'_> {
     ) {
         let needle = recipient.and_then(|recipient| Some((recipient.needle()?, recipient.token())));
         let texts = [line.message_id, line.account, line.invoice_id, line.sku, line.carrier];
+        // An app's own ids are made by its people, and hold numbers as they write them.
+        let is_own = line.source == Source::Cloudevents;
         let holding = needle.filter(|(needle, _)| {
             let mut unsearched = texts.iter().skip(usize::from(is_searched)).flatten();
-            unsearched.any(|text| needle.is_in(text))
+            unsearched
+                .any(|text| if is_own { needle.is_spelled_in(text) } else { needle.is_in(text) })
         });
         let Some((needle, token)) = holding else { return self.charges.push(line) };
         let token = token.hex();
-        let clean = texts.map(|text| text.map(|text| needle.replaced_whole(text, &token)));
+        let replaced = if is_own { Needle::replaced } else { Needle::replaced_whole };
+        let clean = texts.map(|text| text.map(|text| replaced(&needle, text, &token)));
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());
         self.counters.scrubbed_texts += changed.count() as u64;
         let [message_id, account, invoice_id, sku, carrier] = &clean;

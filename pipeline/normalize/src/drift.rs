@@ -203,7 +203,10 @@ fn is_name(step: &str) -> bool {
 
 /// A step as it may be shown: itself, or `#` where it may be somebody's number or text.
 pub(crate) fn shown(step: &str) -> &str {
-    if is_name(step) && digits(step) <= DIGITS_MAX { step } else { "#" }
+    // Forms have names as `price[amount]`.
+    let within = step.strip_suffix(']').and_then(|step| step.split_once('['));
+    let is_named = within.map_or(is_name(step), |(name, inner)| is_name(name) && is_name(inner));
+    if is_named && digits(step) <= DIGITS_MAX { step } else { "#" }
 }
 
 #[inline]

@@ -6,6 +6,7 @@
 //! - Every free text is searched for the recipient; where it holds it, the token stands instead.
 //! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -205,7 +206,7 @@ impl<'e> Emitter<'e> {
     /// Billable parts; vendors write 0 where they do not know yet.
     pub(crate) fn segments(&mut self, field: &Scalar<'_>) -> Option<u16> {
         self.text(field)?;
-        let parts = field.whole().and_then(|parts| u16::try_from(parts).ok());
+        let parts = field.parts();
         self.counters.unreadable_fields += u64::from(parts.is_none());
         parts.filter(|parts| *parts > 0)
     }
@@ -218,7 +219,7 @@ impl<'e> Emitter<'e> {
         parts: &Scalar<'_>,
     ) -> Option<Nanos> {
         let can_be_counted = match parts.text() {
-            Some(parts) => parts.parse::<u16>().is_ok(),
+            Some(_) => parts.parts().is_some(),
             None => !parts.is_unreadable(),
         };
         self.price(price).filter(|_| can_be_counted)
@@ -255,9 +256,7 @@ impl<'e> Emitter<'e> {
         let country = told.or(derived);
         let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id);
-        let [message_id, logical_id, sender, campaign] =
-            [Some(draft.message_id), draft.logical_id, draft.sender, draft.campaign]
-                .map(|text| text.map(|text| wamid::without_ids(text, self.keyring)));
+        let [message_id, logical_id, sender, campaign] = self.written(draft, hidden_id.is_some());
         let message_id = hidden_id.as_ref().map(HiddenId::text).or(message_id.as_deref());
         let row = EventRow {
             event_id: self.ids.event_id(draft, message_key),
@@ -312,6 +311,13 @@ impl<'e> Emitter<'e> {
         self.last_event.country = derived;
         self.last_event.carrier = carrier;
         self.last_event.hide(hidden_id);
+    }
+
+    /// Texts that people write: id, unless it is hidden, reference, sender and campaign.
+    fn written<'d>(&self, draft: &Draft<'d>, is_hidden: bool) -> [Option<Cow<'d, str>>; 4] {
+        let id = Some(draft.message_id).filter(|_| !is_hidden);
+        [id, draft.logical_id, draft.sender, draft.campaign]
+            .map(|text| text.map(|text| wamid::without_ids(text, self.keyring)))
     }
 
     /// Who carries a message: by name, else by network.
@@ -434,9 +440,9 @@ impl<'e> Emitter<'e> {
             row.campaign,
         ];
         // People write the last five; ids of vendors and accounts, and names of carriers, hold
-        // digits in one piece.
-        const WHOLE: usize = 3;
-        let (ids, free) = texts.split_at(WHOLE);
+        // digits in one piece. An app's own event has an id that its people made.
+        let n_whole = if row.source == Source::Cloudevents { 0 } else { 3 };
+        let (ids, free) = texts.split_at(n_whole);
         let is_clean = !ids.iter().flatten().any(|text| needle.is_in(text))
             && !free.iter().flatten().any(|text| needle.is_spelled_in(text));
         if is_clean {
@@ -446,7 +452,7 @@ impl<'e> Emitter<'e> {
         let token = token.hex();
         let mut clean: [Option<String>; 8] = [const { None }; 8];
         for (at, (clean, text)) in clean.iter_mut().zip(texts).enumerate() {
-            let replaced = if at < WHOLE { Needle::replaced_whole } else { Needle::replaced };
+            let replaced = if at < n_whole { Needle::replaced_whole } else { Needle::replaced };
             *clean = text.map(|text| replaced(&needle, text, &token));
         }
         let changed = texts.iter().zip(&clean).filter(|(was, is)| **was != is.as_deref());

@@ -330,14 +330,14 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
     };
     // A price that is told later is a new fact of the same status, and so is of how many parts.
     let price_bytes = price.map(|price| price.0.to_be_bytes());
-    let parts = out.text(&report.parts).filter(|_| price.is_some());
+    let parts = report.parts.parts().filter(|_| price.is_some()).map(u16::to_be_bytes);
     let event_parts: [&[u8]; 6] = [
         message_id.as_bytes(),
         told_channel.unwrap_or("").as_bytes(),
         status_id.unwrap_or("seenAt").as_bytes(),
         &time_bytes,
         price_bytes.as_ref().map_or(&[], |price| &price[..]),
-        parts.unwrap_or("").as_bytes(),
+        parts.as_ref().map_or(&[], |parts| &parts[..]),
     ];
     let mut draft = Draft::new(message_id, channel, outcome);
     draft.event_parts = &event_parts;

@@ -70,6 +70,11 @@ impl Scalar<'_> {
         !matches!(self, Self::Missing | Self::Null)
     }
 
+    /// How many parts.
+    pub(crate) fn parts(&self) -> Option<u16> {
+        self.whole().and_then(|parts| u16::try_from(parts).ok())
+    }
+
     /// A whole number, as a number or as text; a fraction of zeros is none.
     pub(crate) fn whole(&self) -> Option<i64> {
         let text = self.text()?;

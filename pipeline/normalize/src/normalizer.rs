@@ -234,7 +234,7 @@ impl Normalizer {
     ) {
         let input = inputs.get(view.input as usize);
         let headers = view.headers;
-        let received_at = headers.get("received-at").map(time::parse_rfc3339);
+        let received_at = headers.get("received-at").map(received_at);
         self.counters.unreadable_fields += u64::from(received_at == Some(None));
         let named = headers.get("source");
         let source = match named {
@@ -349,4 +349,9 @@ fn count_record(tally: &mut Tally, origin: &Origin<'_>) {
     tally.first_offset = tally.first_offset.min(origin.offset);
     tally.last_offset = tally.last_offset.max(origin.offset);
     tally.newest_ingest_us = tally.newest_ingest_us.max(origin.ingest_time_us);
+}
+
+/// When a record was received; zeros of a clock are none.
+fn received_at(text: &str) -> Option<i64> {
+    time::parse_rfc3339(text).filter(|time_us| *time_us > 0)
 }

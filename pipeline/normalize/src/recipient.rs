@@ -94,10 +94,12 @@ impl<'a> Recipient<'a> {
     }
 }
 
-/// An id as it is looked for: one of digits stands in a text with its plus sign or without.
+/// An id as it is looked for: a number stands in a text with its plus sign or without; one that is
+/// masked is none.
 pub(crate) fn without_plus(id: &str) -> &str {
-    let digits = id.strip_prefix('+').unwrap_or("");
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits } else { id }
+    let is_digits = |byte: u8| byte.is_ascii_digit() || b" -.()/".contains(&byte);
+    let number = id.strip_prefix('+').filter(|rest| rest.bytes().all(is_digits));
+    number.filter(|rest| !rest.is_empty()).unwrap_or(id)
 }
 
 /// What people write between the digits of a number. Digits of other scripts are not looked for.

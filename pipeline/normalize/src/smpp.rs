@@ -309,8 +309,8 @@ fn addresses<'p>(pdu: &'p Pdu<'_>, out: &mut Emitter<'_>) -> (Option<&'p str>, O
     match (source, destination) {
         (Some(from), Some(to)) if weight(from) == 0 && weight(to) > 0 => (destination, source),
         (Some(from), Some(to)) if !is_whole(from) && is_whole(to) => (destination, source),
-        // Nobody told where it comes from: a whole number is hidden rather than shown as a sender.
-        (None, Some(to)) if is_whole(to) => (destination, None),
+        // Whose a whole number is nobody can tell then: it is not shown as a sender's.
+        (None, Some(to)) if is_whole(to) => (None, None),
         _ => (source, destination),
     }
 }
@@ -322,6 +322,7 @@ fn time(text: Option<&str>, out: &mut Emitter<'_>) -> Option<(i64, bool)> {
         13 => text.parse().ok().and_then(date::unix_millis).map(|time| (time, false)),
         _ => date::parse_compact(text).map(|time| (time, true)),
     };
+    let time = time.filter(|(time_us, _)| *time_us > 0);
     out.counters.unreadable_fields += u64::from(time.is_none());
     time
 }

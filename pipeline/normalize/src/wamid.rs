@@ -61,26 +61,41 @@ pub(crate) fn hidden_id(id: &str, keyring: &Keyring) -> Option<HiddenId> {
     Some(HiddenId(buffer))
 }
 
-/// A text that people write, with what stands for WhatsApp's ids in it.
+/// A text that people write, with what stands for WhatsApp's ids in it: for those behind their
+/// prefix, and for one that is the whole text.
 pub(crate) fn without_ids<'t>(text: &'t str, keyring: &Keyring) -> Cow<'t, str> {
-    let (mut clean, mut from) = (String::new(), 0);
-    for dot in memchr::memchr_iter(b'.', text.as_bytes()) {
-        let start = dot.saturating_sub("wamid".len());
-        let Some(rest) = text.get(start..).filter(|rest| without_prefix(rest).is_some()) else {
-            continue;
-        };
+    let (mut clean, mut copied, mut looked) = (String::new(), 0, 0);
+    if text.starts_with(TEXT_HEAD)
+        && let Some(hidden) = hidden_id(text, keyring)
+    {
+        return Cow::Owned(hidden.text().to_owned());
+    }
+    while let Some(start) = next_id(text, looked) {
+        let rest = text.get(start..).unwrap_or_default();
         let ends = |end: char| end.is_whitespace() || ",;|&\"'<>()[]{}".contains(end);
         let id = rest.get(..rest.find(ends).unwrap_or(rest.len())).unwrap_or(rest);
-        let Some(hidden) = hidden_id(id, keyring).filter(|_| start >= from) else { continue };
-        clean.push_str(text.get(from..start).unwrap_or_default());
-        clean.push_str(hidden.text());
-        from = start + id.len();
+        // What stands inside is not looked at again: an id is searched in all its pieces.
+        looked = start + id.len();
+        if let Some(hidden) = hidden_id(id, keyring) {
+            clean.push_str(text.get(copied..start).unwrap_or_default());
+            clean.push_str(hidden.text());
+            copied = looked;
+        }
     }
-    if from == 0 {
+    if copied == 0 {
         return Cow::Borrowed(text);
     }
-    clean.push_str(text.get(from..).unwrap_or_default());
+    clean.push_str(text.get(copied..).unwrap_or_default());
     Cow::Owned(clean)
+}
+
+/// Where the next id with a prefix begins.
+fn next_id(text: &str, from: usize) -> Option<usize> {
+    let dots = memchr::memchr_iter(b'.', text.as_bytes().get(from..)?);
+    let mut starts = dots.filter_map(|dot| (from + dot).checked_sub("wamid".len()));
+    starts.find(|start| {
+        *start >= from && text.get(*start..).is_some_and(|rest| without_prefix(rest).is_some())
+    })
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";

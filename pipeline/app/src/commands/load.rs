@@ -239,7 +239,7 @@ impl Loader {
 
 /// When a record was received, where it tells that.
 fn received_at(record: &RecordView<'_>) -> Option<i64> {
-    record.headers.get("received-at").and_then(parse_rfc3339)
+    record.headers.get("received-at").and_then(parse_rfc3339).filter(|time_us| *time_us > 0)
 }
 
 /// Newest time of a batch's events, which a sender may tell alone, and of its messages' lines of

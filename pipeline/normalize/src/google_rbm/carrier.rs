@@ -104,7 +104,10 @@ fn emit(mut fields: csv::Row<'_, '_>, place: Place<'_>, out: &mut Emitter<'_>) {
     let mut charge = ChargeDraft::new(subject, kind, Figures::one(None));
     charge.time_us = start;
     charge.is_local_time = row.start.text().and_then(parse_local).is_some();
-    let duration = out.time(&row.duration, duration).filter(|duration| *duration > 0);
+    let told = out.text(&row.duration);
+    let lasting = told.and_then(duration);
+    out.counters.unreadable_fields += u64::from(told.is_some() && lasting.is_none());
+    let duration = lasting.filter(|duration| *duration > 0);
     let end = start.zip(duration).map(|(start, duration)| start.saturating_add(duration));
     charge.period_us = [start, end];
     charge.has_duration = true;

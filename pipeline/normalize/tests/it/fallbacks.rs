@@ -123,8 +123,8 @@ fn refusals_of_one_campaign_at_fcm_are_of_as_many_devices() {
     let told = |token: &str| {
         let answer = format!(
             r#"{{"request":{{"message_id":"promo-1","message":{{"token":"{token}"}}}},"status":404,
-            "headers":{{}},"body":{{"error":{{"code":404,"details":[{{"@type":
-            "type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"UNREGISTERED"}}]}}}}}}"#
+            "headers":{{}},"body":{{"error":{{"code":404,"details":[{{"errorCode":"UNREGISTERED",
+            "@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError"}}]}}}}}}"#
         );
         let line = lines(&run(Some(Source::Fcm), &[Case::value(answer)])).remove(0);
         [line["message_key"].clone(), line["event_id"].clone(), line["message_id"].clone()]
@@ -187,14 +187,14 @@ fn an_id_of_whatsapps_in_what_a_sender_writes_is_hidden() {
 }
 
 #[test]
-fn a_receipt_whose_source_nobody_told_is_of_the_whole_number() {
+fn a_whole_number_is_no_sender_of_a_receipt_whose_source_nobody_told() {
     traps(
         Source::Smpp,
         r#"
 empty
 {"smpp":{"esm_class":4,"source_addr":"","destination_addr":"447700900143","short_message":
 "id:123 stat:DELIVRD err:000"}}
-= sender=null; recipient_token=any; country=GB
+= sender=null; recipient_token=null
 
 a sender's code
 {"smpp":{"esm_class":4,"destination_addr":"12345","short_message":"id:123 stat:DELIVRD err:000"}}
@@ -217,4 +217,22 @@ fn a_conversation_lasts_as_long_over_a_change_of_clocks() {
     let line = charges(&found).remove(0);
     assert_eq!(line["period_start"], "2026-03-08T08:00:00.000000Z");
     assert_eq!(line["period_end"], "2026-03-09T08:00:00.000000Z");
+}
+
+#[test]
+fn a_number_with_gaps_is_in_no_id_that_an_app_made() {
+    let event = r#"{"specversion":"1.0","id":"e1","source":"/app","type":
+        "com.example.message.delivered.v1","time":"2026-11-20T12:00:02Z","data":{"message_id":
+        "reminder +1 425 555 0156","channel":"sms","recipient_ref":"+14255550156","status":
+        "delivered"}}"#;
+    let billed = r#"{"specversion":"1.0","id":"b1","source":"/app","type":"com.example.msg.billed",
+        "data":{"message_id":"reminder +1 425 555 0156","channel":"sms","recipient_ref":
+        "+14255550156","billing":{"units":1,"price":{"amount":"0.0300","currency":"EUR"}}}}"#;
+    let [event, billed] =
+        [event, billed].map(|text| run(Some(Source::Cloudevents), &[Case::value(text)]));
+    for line in lines(&event).iter().chain(&charges(&billed)) {
+        let id = line["message_id"].as_str().unwrap();
+        assert!(id.starts_with("reminder ") && !id.contains("0156"), "{id}");
+    }
+    assert_eq!(charges(&billed).len(), 1);
 }

@@ -140,6 +140,14 @@ fn a_text_of_separators_and_a_heading_of_spaces_take_no_longer_than_their_length
         format!("message_id,account_id,{}x\n{}", " ".repeat(40_000), "a,b,c\n".repeat(20_000));
     let read = run(Some(Source::Vonage), &[Case::value(table)]);
     assert!(!read.dead.is_empty(), "no status");
+    for text in ["wamid.".repeat(80_000), format!("{}|", "wamid.".repeat(31)).repeat(2_500)] {
+        let status = format!(
+            r#"{{"id":"wamid.X","status":"sent","timestamp":"1709251199","recipient_id":
+            "393331234567","biz_opaque_callback_data":"{text}"}}"#
+        );
+        let hook = format!(r#"{{"messaging_product":"whatsapp","statuses":[{status}]}}"#);
+        assert_eq!(lines(&run(Some(Source::Whatsapp), &[Case::value(hook)])).len(), 1);
+    }
     // Each took minutes.
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
