@@ -274,3 +274,49 @@ def test_what_failed_at_plivo_is_free_though_every_callback_has_a_price(
     assert [(row["kind"], row["basis"], Decimal(str(row["amount"]))) for row in found] == [
         ("message", basis, Decimal(amount))]
     sendtally.call("verify", "--data", data).expect(0)
+
+
+def plivo(status: str, sequence: int, **more: str) -> dict[str, object]:
+    """A callback of a message of two parts."""
+    error = {"ErrorCode": "1000"} if status == "failed" else {}
+    return {"Status": status, "From": "12025550100", "To": "447700900143", "MessageUUID": "u1", "Type": "sms",
+            "Units": 2, "TotalRate": "0.0025", "TotalAmount": "0.0050", "Sequence": sequence, **error, **more}
+
+
+def vonage(error_code: str, second: int, **price: str) -> dict[str, object]:
+    """A row of a report."""
+    row = {"account_id": "a", "message_id": "m1", "direction": "outbound", "from": "E", "to": "447700900143",
+           "date_received": "2026-09-20T12:00:00+0000", "date_finalized": f"2026-09-20T12:00:0{second}+00:00",
+           "status": "rejected", "error_code": error_code, "currency": "EUR", "provider": "whatsapp", **price}
+    return {"records": [row]}
+
+
+MDR = {"error_code": "1000", "from_number": "12025550100", "message_direction": "outbound",
+       "message_state": "failed", "message_time": "2026-09-20 17:30:00+05:30", "message_type": "sms",
+       "message_uuid": "u1", "resource_uri": "/v1/Account/MAEXAMPLE0000000000/Message/u1/",
+       "to_number": "447700900143", "total_amount": "0.00500", "total_rate": "0.00250", "units": 2}
+DONE = {"DeliveryReportTime": "2026-09-20 12:00:02"}
+
+
+@pytest.mark.parametrize("source, documents, expected", [
+    ("plivo", [plivo("failed", 3), MDR], ("vendor", "0")),
+    ("plivo", [plivo("failed", 3, **DONE), plivo("failed", 4, **DONE)], ("vendor", "0")),
+    ("plivo", [plivo("queued", 1), plivo("queued", 2), plivo("failed", 3)], ("vendor", "0")),
+    ("plivo", [plivo("queued", 1, **DONE), plivo("delivered", 2, **DONE)], ("vendor", "0.005")),
+    ("vonage", [vonage("", 2, estimated_price="0.051"), vonage("1360", 2, estimated_price="0.051")],
+     ("estimated", "0.051")),
+    ("vonage", [vonage("", 2, estimated_price="0.051"), vonage("1360", 2, estimated_price="0.051"),
+                vonage("", 1, total_price="0.0333")], ("vendor", "0.0333")),
+    ("vonage", [vonage("", 2, estimated_price="0.051"), vonage("", 2, total_price="0.051")],
+     ("vendor", "0.051")),
+])
+def test_an_estimate_stands_for_the_price_of_its_own_event(
+        data: Path, tmp_path: Path, source: str, documents: list[dict[str, object]],
+        expected: tuple[str, str]) -> None:
+    for again, order in enumerate((documents, documents[::-1])):
+        place = data / str(again)
+        for at, document in enumerate(order):
+            told(place, tmp_path / f"{again}-{at}.json", source, document)
+        [row] = rows(place, "SELECT basis, amount FROM spend")
+        assert (row["basis"], Decimal(str(row["amount"]))) == (expected[0], Decimal(expected[1])), order
+        sendtally.call("verify", "--data", place).expect(0)

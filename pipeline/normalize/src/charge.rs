@@ -153,6 +153,8 @@ pub(crate) struct ChargeDraft<'a> {
     pub(crate) traffic_class: TrafficClass,
     /// What tells two lines of one charge apart that say the same: the part of a message.
     pub(crate) part: &'a str,
+    /// It repeats the price of the event beside it: each event has a line of its own.
+    pub(crate) is_of_event: bool,
     /// Whom it was for: searched for in every text, and shown in none.
     pub(crate) recipient: Option<&'a str>,
 }
@@ -180,6 +182,7 @@ impl<'a> ChargeDraft<'a> {
             carrier: None,
             traffic_class: TrafficClass::Unknown,
             part: "",
+            is_of_event: false,
             recipient: None,
         }
     }
@@ -414,7 +417,7 @@ impl Emitter<'_> {
             line.currency.unwrap_or("").as_bytes(),
             line.invoice_id.unwrap_or("").as_bytes(),
             line.sku.unwrap_or("").as_bytes(),
-            draft.part.as_bytes(),
+            if draft.is_of_event { &self.last_event.event_id.0 } else { draft.part.as_bytes() },
         ];
         // Of most lines the last are empty, and a hash takes each for its length.
         let used = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);

@@ -101,6 +101,7 @@ pub(crate) struct Emitter<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastEvent<'a> {
     pub(crate) message_key: Id16,
+    pub(crate) event_id: Id16,
     /// Stands for its id, where that holds a number.
     pub(crate) hidden_id: Option<HiddenId>,
     /// Its recipient stands in none of its texts.
@@ -258,8 +259,9 @@ impl<'e> Emitter<'e> {
         let hidden_id = self.hidden_id(draft.message_id);
         let [message_id, logical_id, sender, campaign] = self.written(draft, hidden_id.is_some());
         let message_id = hidden_id.as_ref().map(HiddenId::text).or(message_id.as_deref());
+        let event_id = self.ids.event_id(draft, message_key);
         let row = EventRow {
-            event_id: self.ids.event_id(draft, message_key),
+            event_id,
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
             message_id: message_id.unwrap_or_default(),
@@ -306,7 +308,7 @@ impl<'e> Emitter<'e> {
                 true
             }
         };
-        self.last_event.message_key = message_key;
+        (self.last_event.message_key, self.last_event.event_id) = (message_key, event_id);
         self.last_event.is_clean = is_clean;
         self.last_event.country = derived;
         self.last_event.carrier = carrier;

@@ -340,7 +340,8 @@ fn event(report: &Report<'_>, message_id: &str, word: Option<&str>, out: &mut Em
         parts.as_ref().map_or(&[], |parts| &parts[..]),
     ];
     let mut draft = Draft::new(message_id, channel, outcome);
-    draft.event_parts = &event_parts;
+    // Of what tells no price the ids are as short as ever.
+    draft.event_parts = if price.is_some() { &event_parts } else { &event_parts[..4] };
     if channel == Channel::Sms && told_channel.is_some() {
         draft.key_part = "sms";
     }

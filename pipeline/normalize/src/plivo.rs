@@ -278,8 +278,7 @@ fn emit_priced(draft: &Draft<'_>, out: &mut Emitter<'_>) {
         line.figures.quantity = Some(i128::from(units) * ONE);
         line.figures.unit_price = Some(price.0);
         line.basis = if is_estimate { Basis::Estimated } else { Basis::Vendor };
-        // Its callbacks may tell no time, and each price is to have its line.
-        line.part = draft.vendor_status.unwrap_or("");
+        line.is_of_event = true;
         out.charge_too(&line);
     }
     // A record may tell it by itself.

@@ -109,8 +109,8 @@ impl<'a> Said<'a> {
         Some(price - fee.unwrap_or(0))
     }
 
-    /// The greatest counts. Of one moment a line does, as a bill's; then the dearer, as a price that
-    /// holds more components is.
+    /// The greatest counts. Of one moment a line does, as a bill's, then the dearer: it holds more
+    /// components.
     fn weight(&self) -> (Basis, u8, i64, bool, Option<i128>, u64) {
         let rank = match (self.own_nanos(self.fee_nanos), self.price.basis) {
             (Some(0), Basis::Estimated) => 1,

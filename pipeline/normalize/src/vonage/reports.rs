@@ -140,7 +140,7 @@ pub(super) fn emit(item: &Item<'_>, place: Place<'_>, out: &mut Emitter<'_>) {
     if let Some(told) = draft.price {
         let mut charge = ChargeDraft::beside(&draft, ChargeKind::Message, Some(told.0));
         charge.basis = if is_estimate { Basis::Estimated } else { Basis::Vendor };
-        charge.part = word;
+        charge.is_of_event = true;
         out.charge_too(&charge);
     }
 }
