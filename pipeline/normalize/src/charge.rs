@@ -8,6 +8,8 @@
 //! Figures are read from digits and keep the vendor's sign; what is missing of quantity, price and
 //! amount is made of the others where that is exact.
 
+use std::borrow::Cow;
+
 use model::charge::{ChargeLine, charge_id};
 use model::keys::Id16;
 use model::money::{self, MAX, ONE};
@@ -269,8 +271,7 @@ impl Emitter<'_> {
             false => draft.carrier.and_then(|name| self.carrier(name, country)).into(),
         };
         let hidden_id = self.charge_hidden_id(draft);
-        let told_id = draft.subject.message_id().filter(|_| hidden_id.is_none());
-        let told_id = told_id.map(|id| wamid::without_ids(id, self.keyring));
+        let told_id = self.charge_told_id(draft);
         let account = draft.account.or(self.origin.account);
         // Identities hold times as the vendor writes them, whatever zone is configured.
         let zone = self.regional.accounts.zone(source, account).filter(|_| draft.is_local_time);
@@ -352,6 +353,16 @@ impl Emitter<'_> {
             self.counters.replaced_event_times = n_replaced;
         }
         told
+    }
+
+    /// Its message's id as told, without what people put of others into it.
+    fn charge_told_id<'d>(&self, draft: &ChargeDraft<'d>) -> Option<Cow<'d, str>> {
+        let is_searched = match draft.subject {
+            Subject::Beside(_) => self.last_event.has_ids,
+            subject => subject.message_id().is_some_and(wamid::may_be_in),
+        };
+        let id = draft.subject.message_id()?;
+        Some(if is_searched { wamid::without_ids(id, self.keyring) } else { Cow::Borrowed(id) })
     }
 
     /// What stands for its message's id, where that holds a number.

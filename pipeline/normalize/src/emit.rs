@@ -6,7 +6,6 @@
 //! - Every free text is searched for the recipient; where it holds it, the token stands instead.
 //! - WhatsApp ids are base64 around the number: those become `wamid:` and a keyed hash.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -106,9 +105,16 @@ pub(crate) struct LastEvent<'a> {
     pub(crate) hidden_id: Option<HiddenId>,
     /// Its recipient stands in none of its texts.
     pub(crate) is_clean: bool,
+    /// Its texts may hold ids of WhatsApp's.
+    pub(crate) has_ids: bool,
     /// Of its recipient's number or its network, where it tells no country.
     pub(crate) country: Option<&'static str>,
     pub(crate) carrier: Carrier<'a>,
+}
+
+/// What people write of a row: id, reference, sender and campaign.
+fn texts_of<'r>(row: &EventRow<'r>) -> [Option<&'r str>; 4] {
+    [Some(row.message_id), row.logical_id, row.sender, row.campaign]
 }
 
 impl LastEvent<'_> {
@@ -257,16 +263,14 @@ impl<'e> Emitter<'e> {
         let country = told.or(derived);
         let carrier = self.carrier_of(draft, country, operator.as_ref());
         let hidden_id = self.hidden_id(draft.message_id);
-        let [message_id, logical_id, sender, campaign] = self.written(draft, hidden_id.is_some());
-        let message_id = hidden_id.as_ref().map(HiddenId::text).or(message_id.as_deref());
         let event_id = self.ids.event_id(draft, message_key);
         let row = EventRow {
             event_id,
             source: self.origin.source,
             account: draft.account.or(self.origin.account),
-            message_id: message_id.unwrap_or_default(),
+            message_id: hidden_id.as_ref().map_or(draft.message_id, HiddenId::text),
             message_key,
-            logical_id: logical_id.as_deref(),
+            logical_id: draft.logical_id,
             channel: draft.channel,
             status: draft.status,
             is_final: draft.is_final,
@@ -285,9 +289,9 @@ impl<'e> Emitter<'e> {
             mcc: draft.mcc.filter(|code| code.len() == 3),
             mnc: draft.mnc,
             carrier: carrier.name(),
-            sender: sender.as_deref(),
+            sender: draft.sender,
             traffic_class: draft.traffic_class,
-            campaign: campaign.as_deref(),
+            campaign: draft.campaign,
             segments: draft.segments,
             security: security(draft.channel),
             price: draft.price,
@@ -301,25 +305,16 @@ impl<'e> Emitter<'e> {
             element,
         };
         let needle = recipient.as_ref().and_then(Recipient::needle).zip(row.recipient_token);
-        let is_clean = match needle {
-            Some((needle, token)) => self.push_scrubbed(&row, needle, token),
-            None => {
-                self.builder.push(&row);
-                true
-            }
+        self.last_event.has_ids = texts_of(&row).into_iter().flatten().any(wamid::may_be_in);
+        let is_clean = match self.last_event.has_ids {
+            true => self.push_without_ids(&row, needle),
+            false => self.push(&row, needle),
         };
         (self.last_event.message_key, self.last_event.event_id) = (message_key, event_id);
         self.last_event.is_clean = is_clean;
         self.last_event.country = derived;
         self.last_event.carrier = carrier;
         self.last_event.hide(hidden_id);
-    }
-
-    /// Texts that people write: id, unless it is hidden, reference, sender and campaign.
-    fn written<'d>(&self, draft: &Draft<'d>, is_hidden: bool) -> [Option<Cow<'d, str>>; 4] {
-        let id = Some(draft.message_id).filter(|_| !is_hidden);
-        [id, draft.logical_id, draft.sender, draft.campaign]
-            .map(|text| text.map(|text| wamid::without_ids(text, self.keyring)))
     }
 
     /// Who carries a message: by name, else by network.
@@ -426,6 +421,30 @@ impl<'e> Emitter<'e> {
             }
             _ => Some(submit),
         }
+    }
+
+    /// Pushes a row whose texts may hold WhatsApp's ids, which hold a number.
+    #[cold]
+    fn push_without_ids(&mut self, row: &EventRow<'_>, needle: Option<(Needle<'_>, Id16)>) -> bool {
+        let [message_id, logical_id, sender, campaign] =
+            texts_of(row).map(|text| text.map(|text| wamid::without_ids(text, self.keyring)));
+        let row = EventRow {
+            message_id: message_id.as_deref().unwrap_or_default(),
+            logical_id: logical_id.as_deref(),
+            sender: sender.as_deref(),
+            campaign: campaign.as_deref(),
+            ..row.clone()
+        };
+        self.push(&row, needle)
+    }
+
+    /// Pushes the row without its recipient; tells whether no text held it.
+    fn push(&mut self, row: &EventRow<'_>, needle: Option<(Needle<'_>, Id16)>) -> bool {
+        let Some((needle, token)) = needle else {
+            self.builder.push(row);
+            return true;
+        };
+        self.push_scrubbed(row, needle, token)
     }
 
     /// Pushes the row with the token in every text that holds the recipient; tells whether none

@@ -61,6 +61,15 @@ pub(crate) fn hidden_id(id: &str, keyring: &Keyring) -> Option<HiddenId> {
     Some(HiddenId(buffer))
 }
 
+/// Shortest text with an id that holds a number: its prefix, and base64 of seven digits.
+const WITH_ID_BYTES_MIN: usize = 16;
+
+/// Whether a text may hold an id: most have no dot, or are too short.
+#[inline]
+pub(crate) fn may_be_in(text: &str) -> bool {
+    text.len() >= WITH_ID_BYTES_MIN && (text.starts_with(TEXT_HEAD) || next_id(text, 0).is_some())
+}
+
 /// A text that people write, with what stands for WhatsApp's ids in it: for those behind their
 /// prefix, and for one that is the whole text.
 pub(crate) fn without_ids<'t>(text: &'t str, keyring: &Keyring) -> Cow<'t, str> {
