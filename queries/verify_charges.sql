@@ -85,6 +85,7 @@ old_costs AS (
     WHERE parts.newest_epoch <= $old_costs_through
 ),
 
+-- By ids; `copy` is 1, as DataFusion has no window over bytes alone.
 priced AS (
     SELECT
         message_key,

@@ -8,6 +8,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::time::parse_rfc3339;
+
 /// One input partition of the job; its position in [`Inputs`] is its id inside the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
@@ -143,6 +145,12 @@ pub struct RecordView<'a> {
 pub struct Headers<'a> {
     bytes: &'a [u8],
     ranges: &'a [(Range<usize>, Range<usize>)],
+}
+
+/// The time that a header `received-at` tells (RFC 3339), microseconds; zeros of a clock are none.
+#[must_use]
+pub fn received_at(text: &str) -> Option<i64> {
+    parse_rfc3339(text).filter(|time_us| *time_us > 0)
 }
 
 impl<'a> Headers<'a> {

@@ -16,7 +16,8 @@
 //! Traps: the answer names a message `projects/p/messages/ID`, the export only `ID`, so the id is
 //! the last segment and the project is the account; an error answer has no id, so it is a dead
 //! letter unless the sender's wrapper carries one (`request.message_id`, `request.id`,
-//! `request.message.name`); of its details only FcmError has the word that decides; the answer has
+//! `request.message.name`), which may be a campaign's: the key then
+//! holds the device, too; of its details only FcmError has the word that decides; the answer has
 //! no time but its `Date` header; `fid` takes the place of `token`; the export's timestamps are
 //! UTC, with and without saying so, and its `MESSAGE_DELIVERED` is the app's word.
 

@@ -15,7 +15,9 @@
 //!
 //! Traps: a seen report has no status at all; one URL may receive reports, seen reports and
 //! inbound messages; `DELIVERED` alone proves nothing, so without an id or name that says handset
-//! it counts as sent; offsets have no colon; failover reuses the id for its SMS leg, so the key
+//! it counts as sent; a price may come later for the same status, so it is part of the event id,
+//! with how many parts it is for;
+//! offsets have no colon; failover reuses the id for its SMS leg, so the key
 //! holds `sms` where the payload says so; `destination` replaces `to` in the Messages API, which
 //! writes `mccMnc` as a number and tells no price (`networkId` is Infobip's own); older reports say
 //! `from` and `smsCount`, and their `sentAt` is when they should be sent; `doneAt` is when Infobip

@@ -10,8 +10,7 @@ use model::dead_letter::{DeadLetter, DeadRecord};
 use model::event::EventBatchBuilder;
 use model::fault::Domain;
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, RawRecord, RecordView, SignaturePolicy};
-use model::time;
+use model::record::{Input, RawBatch, RawRecord, RecordView, SignaturePolicy, received_at};
 use model::vocabulary::{DeadReason, Source, TimeSource};
 
 use crate::carriers::KnownCarriers;
@@ -349,9 +348,4 @@ fn count_record(tally: &mut Tally, origin: &Origin<'_>) {
     tally.first_offset = tally.first_offset.min(origin.offset);
     tally.last_offset = tally.last_offset.max(origin.offset);
     tally.newest_ingest_us = tally.newest_ingest_us.max(origin.ingest_time_us);
-}
-
-/// When a record was received; zeros of a clock are none.
-fn received_at(text: &str) -> Option<i64> {
-    time::parse_rfc3339(text).filter(|time_us| *time_us > 0)
 }

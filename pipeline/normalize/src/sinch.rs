@@ -18,7 +18,8 @@
 //!
 //! Traps: an SMS has no id of its own but `batch_id` and its recipient, whom some reports write
 //! with a plus sign and some without, so the key holds the number without it; a batch report has
-//! no time, fans out over `statuses[].recipients[]` and is known by the hash of its statuses; a
+//! no time, fans out over `statuses[].recipients[]` and is known by the hash of its statuses (one
+//! who stands in two groups, by each one's code); a
 //! summary names no recipient at all (ignored); words stand in title case on the wire and in upper
 //! case in a client library; codes below 400 are the carrier's own and have no class here;
 //! `operator` is MCC and MNC or a name; statuses before the end come only where they were asked for

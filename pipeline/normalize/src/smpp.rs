@@ -23,7 +23,8 @@
 //! decides, and where they differ that is counted; times are the SMSC's local ones (`vendor_local`)
 //! with or without seconds, or Unix milliseconds; `err` may be no number, and `000` beside a TLV
 //! with a code; `dlvrd:000` on DELIVRD proves nothing; the receipt's source address is the
-//! recipient, unless only the destination can be a number, or is the whole one of two; an
+//! recipient, unless only the destination can be a number, or is the whole one of two (a whole one
+//! without a source is nobody's, and not shown); an
 //! intermediate notification (0x20) settles no failure; a PDU that says it is no receipt is
 //! inbound, whatever its text claims; texts, addresses and parameters may have kept the zero that
 //! ends a C string; a gateway that dumps the text in hex does so with its parameters.

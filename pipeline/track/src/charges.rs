@@ -120,42 +120,41 @@ impl<'a> Said<'a> {
         let Event { time_us, id, .. } = *self.event;
         (self.price.basis, rank, time_us, self.event.is_line(), self.price.nanos, id)
     }
-
-    /// Whether an event or a line says the same.
-    fn is_said(&self, by: &Event, words: &Interner) -> bool {
-        by.time_us == self.event.time_us
-            && words
-                .price_of(by.price)
-                .is_some_and(|said| said.kind == self.price.kind && said.nanos == self.price.nanos)
-    }
-
-    /// The line that stands for this price, of all events that say the same by their ids.
-    fn stand_in(&self, told: &[Event], lines: &[Event], words: &Interner) -> Option<usize> {
-        let same = lines.iter().enumerate().filter(|(_, line)| self.is_said(line, words));
-        let mut same = same.map(|(at, _)| at).peekable();
-        same.peek()?;
-        let is_before = |event: &&Event| event.id < self.event.id && self.is_said(event, words);
-        same.nth(told.iter().filter(is_before).count())
-    }
 }
 
-/// The prices that events tell, in their order, each with the line that stands for it.
+/// The prices that events tell, in their order, each with the line that stands for it: of those
+/// that say the same the first line for the first event by its id, and so on.
 fn prices<'a>(
     told: &'a [Event],
-    lines: &'a [Event],
+    lines: &[Event],
     words: &'a Interner,
-) -> impl Iterator<Item = (Said<'a>, Option<usize>)> + Clone {
-    told.iter().filter_map(move |event| {
-        let said = Said::of(event, words)?;
-        Some((said, said.stand_in(told, lines, words)))
-    })
+) -> Vec<(Said<'a>, Option<usize>)> {
+    let mut prices: Vec<_> =
+        told.iter().filter_map(|event| Some((Said::of(event, words)?, None))).collect();
+    if prices.is_empty() || lines.is_empty() {
+        return prices;
+    }
+    let key = |said: &Said<'_>| (said.event.time_us, said.price.kind, said.price.nanos);
+    let of_line = |(at, line)| Some((key(&Said::of(line, words)?), at));
+    let mut unused: Vec<_> = lines.iter().enumerate().filter_map(of_line).collect();
+    unused.sort_unstable();
+    let mut unused = unused.into_iter().peekable();
+    let mut by_id: Vec<_> = (0..prices.len()).collect();
+    by_id.sort_unstable_by_key(|at| (key(&prices[*at].0), prices[*at].0.event.id));
+    for at in by_id {
+        let said = key(&prices[at].0);
+        while unused.next_if(|(line, _)| *line < said).is_some() {}
+        prices[at].1 = unused.next_if(|(line, _)| *line == said).map(|(_, line)| line);
+    }
+    prices
 }
 
 /// The charges of a message: of its events, of its lines. `segments` is the largest number of parts
 /// that an event tells.
 pub(crate) fn of(told: &[Event], lines: &[Event], segments: u16, words: &Interner) -> Charges {
     let said = |event| Said::of(event, words);
-    let own = prices(told, lines, words).filter(|(_, stand_in)| stand_in.is_none());
+    let own = prices(told, lines, words);
+    let own = own.iter().filter(|(_, stand_in)| stand_in.is_none());
     let own = own.map(|(said, _)| said.with_fee(lines, words));
     let all_lines = || lines.iter().filter_map(said);
     let base_lines = all_lines().filter(|said| said.price.kind.is_base());
@@ -279,8 +278,8 @@ pub(crate) fn to_forget(told: &[Event], lines: &[Event], words: &Interner) -> Op
     kept.extend(fold::placing(lines, words));
     let n_needed = kept.len();
     let prices = prices(told, lines, words);
-    kept.extend(prices.clone().filter_map(|(_, stand_in)| stand_in));
-    kept.extend(prices.filter_map(|(said, _)| fee_at(&said, lines, words)));
+    kept.extend(prices.iter().filter_map(|(_, stand_in)| *stand_in));
+    kept.extend(prices.iter().filter_map(|(said, _)| fee_at(said, lines, words)));
     let oldest_but = |kept: &[usize]| (0..lines.len()).find(|at| !kept.contains(at));
     oldest_but(&kept).or_else(|| oldest_but(&kept[..n_needed]))
 }

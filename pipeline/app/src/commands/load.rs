@@ -2,7 +2,8 @@
 //!
 //! A file is the hash of its bytes: loaded twice, it counts once. The files of one call are judged
 //! together: lateness against the watermark before, the horizon against their newest time. A record
-//! of a file that tells no time came with that newest time, or when it is loaded where none does.
+//! of a file that tells no time came with that newest time, or with the bills that came last, or
+//! when it is loaded where none tells a time. No wrong time counts as later than now.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use commit::{Chain, DataDir, digest_file, publish_absent, random_hex};
 use ingest::{FileShape, read_file};
 use model::clock::SystemClock;
 use model::keys::Keyring;
-use model::record::{Input, RawBatch, RecordView, SignatureRule};
-use model::time::parse_rfc3339;
+use model::record::{Input, RawBatch, SignatureRule, received_at};
 use model::vocabulary::Source;
 use normalize::{Normalized, Normalizer, Settings};
 
@@ -213,7 +213,10 @@ impl Loader {
     fn batch(&mut self, mut batch: RawBatch, from: i64, received_us: i64) -> Outcome<()> {
         batch.records.retain(|record| record.offset >= from);
         let untold: Vec<usize> = (0..batch.records.len())
-            .filter(|at| received_at(&batch.view(&batch.records[*at])).is_none())
+            .filter(|at| {
+                let headers = batch.view(&batch.records[*at]).headers;
+                headers.get("received-at").and_then(received_at).is_none()
+            })
             .collect();
         for at in untold {
             batch.records[at].ingest_time_us = Some(received_us);
@@ -235,11 +238,6 @@ impl Loader {
         self.job.close(self.before.max(self.newest), false)?;
         self.job.finish(Rules::default())
     }
-}
-
-/// When a record was received, where it tells that.
-fn received_at(record: &RecordView<'_>) -> Option<i64> {
-    record.headers.get("received-at").and_then(parse_rfc3339).filter(|time_us| *time_us > 0)
 }
 
 /// Newest time of a batch's events, which a sender may tell alone, and of its messages' lines of

@@ -1,6 +1,6 @@
 //! The signed request as the record's headers tell it, and what every scheme asks of it.
 
-use model::record::RecordView;
+use model::record::{RecordView, received_at};
 use model::time::{self, SECOND_US};
 use model::vocabulary::Source;
 
@@ -61,7 +61,7 @@ impl<'a> Signed<'a> {
 
     /// When it was received: the gateway's word, else Kafka's.
     fn received_us(&self) -> Result<i64, Reason> {
-        let header = self.record.headers.get("received-at").and_then(time::parse_rfc3339);
+        let header = self.record.headers.get("received-at").and_then(received_at);
         header.or(self.record.ingest_time_us).ok_or(Reason::MissingTime)
     }
 

@@ -140,6 +140,15 @@ fn an_estimate_stands_for_one_price_of_its_second() {
 }
 
 #[test]
+fn events_that_all_say_the_same_take_no_longer_than_their_number() {
+    let started = std::time::Instant::now();
+    let estimate = Saying { basis: Estimated, is_line: true, ..EVENT };
+    let sayings = [vec![EVENT; 60_000], vec![estimate]].concat();
+    assert_eq!(charges(&sayings), [(Message, Vendor, 1, Some(5_100_000))]);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
 fn of_one_moment_a_bill_counts_and_then_what_is_dearer() {
     let at = |nanos, is_line| Saying { nanos: Some(nanos), is_line, ..EVENT };
     for sayings in [[at(8, false), at(5, false)], [at(5, false), at(8, false)]] {
